@@ -1,0 +1,1 @@
+"""42 API -> PostgreSQL schema ``raw``: HTTP client, complete walks, dlt pipeline."""
