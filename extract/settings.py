@@ -1,4 +1,7 @@
-"""Configuration: environment variables first, then `.env` at the repository root."""
+"""Configuration: environment variables first, then `.env` at the repository root.
+
+FORTYTWO_ENV_FILE names another file, such as /dev/null for none.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,8 @@ DEFAULT_API_URL = "https://api.intra.42.fr"
 
 def environment() -> dict[str, str]:
     """The process environment over the values of `.env` (set but empty counts as not set)."""
-    values = {key: value for key, value in dotenv_values(ROOT / ".env").items() if value}
+    file = os.environ.get("FORTYTWO_ENV_FILE") or ROOT / ".env"
+    values = {key: value for key, value in dotenv_values(file).items() if value}
     values.update({key: value for key, value in os.environ.items() if value})
     return values
 
