@@ -1,0 +1,41 @@
+with projects as (
+    select * from {{ ref('stg_fortytwo__projects') }}
+),
+
+project_cursus as (
+    select * from {{ ref('stg_fortytwo__project_cursus') }}
+),
+
+project_campuses as (
+    select * from {{ ref('stg_fortytwo__project_campuses') }}
+),
+
+active_campuses as (
+    select * from {{ ref('int_campuses__active') }}
+),
+
+in_the_cursus as (
+    select project_id
+    from project_cursus
+    where cursus_id = {{ anchor_cursus_id() }}
+),
+
+at_an_active_campus as (
+    select distinct project_campuses.project_id
+    from project_campuses
+    inner join active_campuses on project_campuses.campus_id = active_campuses.id
+),
+
+judged as (
+    select
+        projects.id,
+        case
+            when in_the_cursus.project_id is null then 'project_outside_cursus'
+            when at_an_active_campus.project_id is null then 'project_without_kept_campus'
+        end as rule
+    from projects
+    left join in_the_cursus on projects.id = in_the_cursus.project_id
+    left join at_an_active_campus on projects.id = at_an_active_campus.project_id
+)
+
+select * from judged
