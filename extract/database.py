@@ -137,7 +137,7 @@ def _unreachable(values: dict[str, str], cause: str) -> str:
             "the server runs, lets this machine in and has that role and database; or unset them "
             "all to use the embedded server."
         )
-    return f"Cannot connect to PostgreSQL at {_where(values)}: {cause}. {fix}"
+    return f"Cannot connect to PostgreSQL at {_where(values)}: {cause.rstrip('.')}. {fix}"
 
 
 def _where(values: dict[str, str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -124,9 +125,11 @@ def locked(place: Place) -> Iterator[None]:
 
 def failure(what: str, place: Place, said: str) -> MirrorError:
     """The error that quotes what a PostgreSQL program said when it failed."""
-    lines = [line.strip() for line in said.splitlines()]
-    telling = [line for line in lines if "FATAL" in line or "ERROR" in line or "error:" in line]
-    cause = " ".join((telling or lines)[-2:]) or "it said nothing"
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    telling = [i for i, line in enumerate(lines) if re.search(r"FATAL|ERROR|error:", line)]
+    last = telling[-1] if telling else len(lines) - 1
+    # Its cause stands before the line, its details after it.
+    cause = " ".join(lines[max(0, last - 1) : last + 2]) or "it said nothing"
     return MirrorError(
         f"The embedded PostgreSQL in {place.data} could not be {what}: {cause}. Its log is "
         f"{place.log}. Remove the cause (a full disk and a directory that is not writable are the "

@@ -1,0 +1,153 @@
+"""Fixtures: a PostgreSQL of the tests' own, a database for each test, the sandbox as a process."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg2
+import pytest
+
+from extract import embedded
+
+ROOT = Path(__file__).resolve().parent.parent
+OURS = re.compile(
+    r"(FORTYTWO_|PG|DBT_|ALLOW_DELETES$|MAX_DELETE_FRACTION$|CHANGES_RETENTION_DAYS$"
+    r"|BACKFILL_CALLS$|RECONCILE_DAYS$)"
+)
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of the developer's reaches a test: neither exported nor in `.env` nor `.local`."""
+    for name in list(os.environ):
+        if OURS.match(name):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("FORTYTWO_ENV_FILE", os.devnull)
+    monkeypatch.setenv("FORTYTWO_LOCAL", str(tmp_path / "local"))
+
+
+@contextmanager
+def short_directory() -> Iterator[Path]:
+    """A directory whose name leaves room for a socket's; pytest's own are too long."""
+    directory = Path(tempfile.mkdtemp(prefix="ftm-", dir="/tmp"))
+    try:
+        yield directory
+    finally:
+        embedded.stop(directory)
+        shutil.rmtree(directory)
+
+
+@pytest.fixture
+def local() -> Iterator[Path]:
+    """A place for an embedded server that this test starts, kills and damages."""
+    with short_directory() as directory:
+        yield directory
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[dict[str, str]]:
+    """A running server, one for each pytest process, as libpq variables."""
+    with short_directory() as directory:
+        embedded.start(directory)
+        server = {
+            "PGHOST": str(embedded.socket_directory(directory)),
+            "PGPORT": str(embedded.PORT),
+            "PGUSER": embedded.NAME,
+            "PGDATABASE": "postgres",
+        }
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # nothing is kept
+            _administer(server, f"alter system set {setting} to off")
+        _administer(server, "select pg_reload_conf()")
+        yield server
+
+
+@pytest.fixture
+def database(
+    postgres_server: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dict[str, str]]:
+    """An empty database of this test's own: its libpq variables, set in the environment too."""
+    name = f"test_{uuid4().hex}"
+    _administer(postgres_server, f"create database {name} template template0")
+    variables = {**postgres_server, "PGDATABASE": name}
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    try:
+        yield variables
+    finally:
+        _administer(postgres_server, f"drop database {name} with (force)")
+
+
+def _administer(server: dict[str, str], statement: str) -> None:
+    connection = psycopg2.connect(
+        host=server["PGHOST"], port=server["PGPORT"], user=server["PGUSER"], dbname="postgres"
+    )
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+    finally:
+        connection.close()
+
+
+@pytest.fixture(scope="session")
+def start_sandbox() -> Iterator[Callable[..., str]]:
+    """Start sandboxes as a user would: `start_sandbox(latency=0.5)` returns the address.
+
+    Every call is a server of its own with a fresh world; all end with the session.
+    """
+    running: list[subprocess.Popen[str]] = []
+
+    def start(*, scale: str = "small", limits: str = "fast", latency: float = 0) -> str:
+        process, address = _sandbox(scale, limits, latency)
+        running.append(process)
+        return address
+
+    yield start
+    for process in running:
+        process.terminate()
+    for process in running:
+        process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def sandbox(start_sandbox: Callable[..., str]) -> str:
+    """The address of a small sandbox that tests share: for reading, not for changing its world."""
+    return start_sandbox()
+
+
+def _sandbox(scale: str, limits: str, latency: float) -> tuple[subprocess.Popen[str], str]:
+    options = ["--port", "0", "--scale", scale, "--limits", limits, "--latency", str(latency)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sandbox", *options],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    said = ""
+    deadline = time.monotonic() + 60
+    while select.select([process.stdout], [], [], max(0, deadline - time.monotonic()))[0]:
+        line = process.stdout.readline()
+        said += line
+        if found := re.match(r"sandbox ready on (http://\S+)", line):
+            # Whatever it prints later must not fill the pipe.
+            threading.Thread(target=process.stdout.read, daemon=True).start()
+            return process, found[1]
+        if not line:
+            break
+    process.kill()
+    process.wait()
+    raise RuntimeError(f"the sandbox did not start: {said}")

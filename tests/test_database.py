@@ -1,0 +1,242 @@
+"""Which server the mirror uses, and what it says when it cannot be used."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from extract import database
+from extract.errors import MirrorError, UsageError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_with_no_variable_set_it_is_the_embedded_server(
+    local: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORTYTWO_LOCAL", str(local))
+
+    assert database.uses_embedded_server()
+    assert database.libpq_environment() == {
+        "PGHOST": str(local / "socket"),
+        "PGPORT": "5432",
+        "PGUSER": "fortytwo",
+        "PGPASSWORD": "",
+        "PGDATABASE": "fortytwo",
+    }
+
+
+def test_connecting_starts_the_embedded_server(
+    local: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORTYTWO_LOCAL", str(local))
+
+    connection = database.connect("fortytwo-mirror test")
+
+    with connection, connection.cursor() as cursor:
+        cursor.execute("select current_setting('application_name'), current_setting('timezone')")
+        assert cursor.fetchone() == ("fortytwo-mirror test", "UTC")
+    connection.close()
+
+
+@pytest.mark.parametrize("name", database.VARIABLES)
+def test_any_variable_set_means_a_server_of_the_users_own(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "5433")
+
+    assert not database.uses_embedded_server()
+    expected = {
+        "PGHOST": database.libpq_environment()["PGHOST"],
+        "PGPORT": "5432",
+        "PGUSER": getpass.getuser(),
+        "PGPASSWORD": "",
+        "PGDATABASE": "5433" if name == "PGUSER" else getpass.getuser(),
+        name: "5433",
+    }
+    assert database.libpq_environment() == expected
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in database.VARIABLES:
+        monkeypatch.setenv(name, "")
+
+    assert database.uses_embedded_server()
+
+
+def test_the_env_file_is_read_and_the_environment_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "env").write_text("PGHOST=from-file\nPGUSER=from-file\nPGPASSWORD='p w'\n")
+    monkeypatch.setenv("FORTYTWO_ENV_FILE", str(tmp_path / "env"))
+    monkeypatch.setenv("PGUSER", "from-environment")
+
+    assert database.libpq_environment() == {
+        "PGHOST": "from-file",
+        "PGPORT": "5432",
+        "PGUSER": "from-environment",
+        "PGPASSWORD": "p w",
+        "PGDATABASE": "from-environment",
+    }
+
+
+def test_a_session_is_in_utc_whatever_the_role_prefers(database_variables: dict[str, str]) -> None:
+    with database.connect("test", autocommit=True).cursor() as cursor:
+        cursor.execute("alter role current_user set timezone to 'Asia/Tokyo'")
+    try:
+        connection = database.connect("test")
+        assert not connection.autocommit
+        connection.rollback()
+        with connection.cursor() as cursor:
+            cursor.execute("show timezone")
+            assert cursor.fetchone() == ("UTC",)
+        connection.close()
+    finally:
+        with database.connect("test", autocommit=True).cursor() as cursor:
+            cursor.execute("alter role current_user reset timezone")
+
+
+@pytest.fixture
+def database_variables(database: dict[str, str]) -> dict[str, str]:
+    """The `database` fixture, for functions in which that name is the module."""
+    return database
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_an_unreachable_server_is_named_with_the_fix_and_without_the_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    port = free_port()
+    monkeypatch.setenv("PGHOST", "127.0.0.1")
+    monkeypatch.setenv("PGPORT", str(port))
+    monkeypatch.setenv("PGPASSWORD", "s3cret-word")
+
+    with pytest.raises(MirrorError) as caught:
+        database.connect("test")
+
+    message = str(caught.value)
+    assert f"127.0.0.1 port {port}" in message
+    assert "Connection refused" in message
+    assert "PGHOST" in message
+    assert "s3cret-word" not in message
+    assert "\n" not in message
+    assert caught.value.exit_status == 1
+
+
+def test_a_database_that_does_not_exist_is_named(
+    database_variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGDATABASE", "nowhere")
+
+    with pytest.raises(MirrorError, match=r'database "nowhere" does not exist'):
+        database.connect("test")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PGPORT", "five"),
+        ("PGPORT", "70000"),
+        ("PGHOST", "postgresql://me:s3cret-word@host/db"),
+        ("PGDATABASE", "postgresql://me:s3cret-word@host/db"),
+    ],
+)
+def test_a_senseless_variable_is_wrong_usage(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(UsageError, match=name) as caught:
+        database.connect("test")
+
+    assert caught.value.exit_status == 2
+    assert "s3cret-word" not in str(caught.value)
+
+
+def message(kind: bytes, body: bytes) -> bytes:
+    return kind + (len(body) + 4).to_bytes(4, "big") + body
+
+
+def old_server(listener: socket.socket, refusals: int = 0) -> None:
+    """Speak PostgreSQL's protocol up to the first query, as a server of version 14 would.
+
+    The first sessions are refused as by a server that is still starting.
+    """
+    for number in range(refusals + 1):
+        client, _ = listener.accept()
+        with client:
+            while client.recv(4096)[4:8] != (3 << 16).to_bytes(4, "big"):
+                client.sendall(b"N")  # no encryption here
+            if number < refusals:
+                text = b"SFATAL\0C57P03\0Mthe database system is starting up\0\0"
+                client.sendall(message(b"E", text))
+                continue
+            client.sendall(message(b"R", bytes(4)))
+            for parameter in (
+                b"server_version\x0014.9\0",
+                b"client_encoding\0UTF8\0",
+                b"standard_conforming_strings\0on\0",
+                b"DateStyle\0ISO, MDY\0",
+            ):
+                client.sendall(message(b"S", parameter))
+            client.sendall(message(b"Z", b"I"))
+            client.recv(4096)
+
+
+@pytest.mark.parametrize("refusals", [0, 2])
+def test_a_starting_server_is_waited_for_and_one_too_old_refused(
+    refusals: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=old_server, args=(listener, refusals), daemon=True).start()
+        monkeypatch.setenv("PGHOST", "127.0.0.1")
+        monkeypatch.setenv("PGPORT", str(listener.getsockname()[1]))
+
+        with pytest.raises(MirrorError, match=r"is version 14; the mirror needs 15 or newer"):
+            database.connect("test")
+
+
+def psql(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    program = "import sys; from extract.database import psql; psql()"
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        cwd=ROOT,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_psql_reaches_the_embedded_server_with_nothing_set(local: Path) -> None:
+    told = psql("-X", "-Atc", "select current_user, current_database()", FORTYTWO_LOCAL=str(local))
+
+    assert (told.stdout, told.stderr) == ("fortytwo|fortytwo\n", "")
+
+
+def test_psql_goes_where_its_arguments_say(postgres_server: dict[str, str], local: Path) -> None:
+    host = postgres_server["PGHOST"]
+
+    told = psql("-X", "-h", host, "-U", "fortytwo", "-Atc", "select 1", "postgres")
+
+    assert told.stdout == "1\n"
+    assert not (local / "postgres").exists()
+
+
+def test_psql_explains_a_wrong_setting() -> None:
+    told = psql("-Atc", "select 1", PGPORT="five")
+
+    assert told.returncode == 2
+    assert told.stderr.startswith("psql: PGPORT is 'five'")

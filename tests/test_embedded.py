@@ -1,0 +1,346 @@
+"""The embedded PostgreSQL, with real servers that are killed, moved and robbed of their files."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+from psycopg2.extensions import connection as Connection
+
+from extract import embedded
+from extract.embedded.user import as_user
+from extract.errors import MirrorError
+
+ROOT = Path(__file__).resolve().parent.parent
+NOBODY = 65534
+START = (
+    "import sys, pathlib; from extract import embedded; embedded.start(pathlib.Path(sys.argv[1]))"
+)
+only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+
+
+@contextmanager
+def connected(local: Path) -> Iterator[Connection]:
+    connection = psycopg2.connect(
+        host=str(embedded.socket_directory(local)), user=embedded.NAME, dbname=embedded.NAME
+    )
+    connection.autocommit = True
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def answer(local: Path, statement: str) -> Any:
+    with connected(local) as connection, connection.cursor() as cursor:
+        cursor.execute(statement)
+        row = cursor.fetchone() if cursor.description else None
+        return row[0] if row else None
+
+
+def process_id(local: Path) -> int:
+    found = embedded.status(local).process_id
+    assert found is not None
+    return found
+
+
+def kill(local: Path) -> None:
+    os.kill(process_id(local), signal.SIGKILL)
+    while embedded.status(local).running:
+        time.sleep(0.01)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def starting(local: Path, user: int | None = None, **options: Any) -> subprocess.Popen[str]:
+    python = (sys.executable, "-c", START, str(local))
+    command = python if user is None else as_user(user, Path(python[0]), *python[1:])
+    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, **options)
+
+
+def test_the_first_start_makes_a_database_that_sorts_the_same_everywhere(local: Path) -> None:
+    embedded.start(local)
+
+    assert answer(local, "show server_version_num") >= "180000"
+    assert answer(local, "show server_encoding") == "UTF8"
+    assert answer(local, "show timezone") == "UTC"
+    assert answer(local, "select current_user || ' ' || current_database()") == "fortytwo fortytwo"
+    letters = "select string_agg(x, '' order by x) from unnest(array['é', 'a', 'B', 'A', 'z']) x"
+    assert answer(local, letters) == "ABazé"
+    assert answer(local, "select upper('é')") == "É"
+
+
+def test_only_the_owner_gets_in(local: Path) -> None:
+    embedded.start(local)
+
+    assert mode(local / "postgres") == 0o700
+    assert mode(local / "socket") == 0o700
+    assert mode(local / "postgres.log") == 0o600
+    assert answer(local, "show listen_addresses") == ""
+    assert answer(local, "show fsync") == "on"
+
+
+@only_root
+def test_another_user_is_refused_by_the_socket_and_by_the_files(local: Path) -> None:
+    local.chmod(0o755)
+    embedded.start(local)
+
+    def as_nobody(*command: str) -> subprocess.CompletedProcess[str]:
+        identity = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        return subprocess.run([*identity, *command], capture_output=True, text=True, check=False)
+
+    connect = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
+    refused = as_nobody("/usr/bin/python3", "-c", connect, str(embedded.status(local).socket))
+    assert "PermissionError" in refused.stderr
+    assert "Permission denied" in as_nobody("ls", str(local / "postgres")).stderr
+    assert (local / "postgres").stat().st_uid not in (0, NOBODY)
+
+
+def test_a_second_start_is_immediate_and_keeps_the_server(local: Path) -> None:
+    embedded.start(local)
+    first = process_id(local)
+
+    begin = time.perf_counter()
+    embedded.start(local)
+
+    assert time.perf_counter() - begin < 0.1
+    assert process_id(local) == first
+
+
+def test_the_server_outlives_the_process_that_started_it(local: Path) -> None:
+    starter = starting(local)
+    assert starter.wait(60) == 0
+
+    assert answer(local, "select 1") == 1
+    assert os.getsid(process_id(local)) != os.getsid(0)
+
+
+def test_processes_that_start_it_at_the_same_time_share_one_server(local: Path) -> None:
+    starters = [starting(local) for _ in range(4)]
+
+    assert [starter.wait(60) for starter in starters] == [0, 0, 0, 0]
+    assert answer(local, "select 1") == 1
+    assert (local / "postgres.log").read_text().count("starting PostgreSQL") == 1
+
+
+def test_a_killed_server_comes_back_with_what_was_committed(local: Path) -> None:
+    embedded.start(local)
+    answer(local, "create table kept as select 42 as number")
+    with connected(local) as connection, connection.cursor() as cursor:
+        kill(local)  # with a session open: its process must be gone before a server starts
+        with pytest.raises(psycopg2.OperationalError):
+            cursor.execute("select 1")
+            cursor.execute("select 1")
+
+    embedded.start(local)
+
+    assert answer(local, "select number from kept") == 42
+
+
+def test_a_process_id_that_belongs_to_another_program_now_is_no_obstacle(local: Path) -> None:
+    embedded.start(local)
+    owner = (local / "postgres").stat().st_uid
+    kill(local)
+    other = subprocess.Popen(as_user(owner, Path("/bin/sleep"), "60"), cwd=local)
+    try:
+        for name in ("postgres/postmaster.pid", "socket/.s.PGSQL.5432.lock"):
+            lines = (local / name).read_text().splitlines()
+            (local / name).write_text("\n".join([str(other.pid), *lines[1:], ""]))
+
+        embedded.start(local)
+
+        assert answer(local, "select 1") == 1
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
+
+
+def test_an_empty_process_file_of_a_full_disk_is_no_obstacle(local: Path) -> None:
+    embedded.start(local)
+    kill(local)
+    (local / "postgres/postmaster.pid").write_text("")
+
+    embedded.start(local)
+
+    assert answer(local, "select 1") == 1
+
+
+def test_a_server_that_lost_its_socket_is_started_again(local: Path) -> None:
+    embedded.start(local)
+    embedded.status(local).socket.unlink()
+
+    embedded.start(local)
+
+    assert answer(local, "select 1") == 1
+
+
+def test_a_removed_data_directory_is_made_anew_and_its_server_ended(local: Path) -> None:
+    embedded.start(local)
+    old = process_id(local)
+    for path in local.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    embedded.start(local)
+
+    assert process_id(local) != old
+    assert (
+        not Path(f"/proc/{old}/cwd").exists() or "zombie" in Path(f"/proc/{old}/status").read_text()
+    )
+    assert answer(local, "select 1") == 1
+
+
+def test_a_half_made_cluster_is_made_again(local: Path) -> None:
+    (local / "postgres.new").mkdir()
+    (local / "postgres.new" / "PG_VERSION").write_text("18\n")
+
+    embedded.start(local)
+
+    assert answer(local, "select 1") == 1
+    assert not (local / "postgres.new").exists()
+
+
+def test_a_moved_directory_works_in_its_new_place(local: Path) -> None:
+    embedded.start(local / "here")
+    answer(local / "here", "create table kept as select 42 as number")
+    embedded.stop(local / "here")
+    (local / "here").rename(local / "th \"e' $re")
+
+    embedded.start(local / "th \"e' $re")
+    try:
+        assert answer(local / "th \"e' $re", "select number from kept") == 42
+    finally:
+        embedded.stop(local / "th \"e' $re")
+
+
+def test_settings_made_with_alter_system_win(local: Path) -> None:
+    embedded.start(local)
+    answer(local, "alter system set work_mem = '5MB'")
+    embedded.stop(local)
+
+    embedded.start(local)
+
+    assert answer(local, "show work_mem") == "5MB"
+
+
+def test_stopping_rolls_back_and_may_be_repeated(local: Path) -> None:
+    embedded.stop(local)
+    embedded.start(local)
+    with connected(local) as connection:
+        connection.autocommit = False
+        with connection.cursor() as cursor:
+            cursor.execute("create table forgotten ()")
+            embedded.stop(local)
+    embedded.stop(local)
+
+    assert embedded.status(local).process_id is None
+    embedded.start(local)
+    assert answer(local, "select to_regclass('forgotten') is null")
+
+
+@only_root
+def test_root_may_keep_it_below_a_directory_that_only_root_may_enter(local: Path) -> None:
+    (local / "closed").mkdir(mode=0o700)
+
+    embedded.start(local / "closed" / "local")
+    try:
+        assert answer(local / "closed" / "local", "select 1") == 1
+        assert mode(local / "closed") == 0o700
+    finally:
+        embedded.stop(local / "closed" / "local")
+
+
+@only_root
+def test_a_normal_user_needs_nothing_of_root(local: Path) -> None:
+    os.chown(local, NOBODY, NOBODY)
+
+    starter = starting(local, user=NOBODY)
+
+    assert starter.wait(60) == 0, starter.stderr and starter.stderr.read()
+    assert (local / "postgres").stat().st_uid == NOBODY
+    assert answer(local, "select 1") == 1
+
+
+@only_root
+def test_root_in_a_users_directory_leaves_it_to_the_user(local: Path) -> None:
+    os.chown(local, NOBODY, NOBODY)
+    embedded.start(local)
+    embedded.stop(local)
+
+    starter = starting(local, user=NOBODY)
+
+    assert starter.wait(60) == 0, starter.stderr and starter.stderr.read()
+    assert all(path.stat().st_uid == NOBODY for path in local.rglob("*"))
+
+
+@only_root
+def test_a_directory_of_another_user_is_refused(local: Path) -> None:
+    os.chown(local, 1, 1)
+    local.chmod(0o777)
+
+    starter = starting(local, user=NOBODY)
+
+    assert starter.wait(60) == 1
+    assert starter.stderr is not None and "belongs to user id 1" in starter.stderr.read()
+
+
+def test_a_path_too_long_for_a_socket_is_explained(local: Path) -> None:
+    deep = local / ("d" * 90)
+
+    with pytest.raises(MirrorError, match=r"FORTYTWO_LOCAL=/a/short/path"):
+        embedded.start(deep)
+
+    assert not deep.exists()
+
+
+def test_a_directory_that_cannot_be_made_is_explained(local: Path) -> None:
+    (local / "file").write_text("")
+
+    with pytest.raises(
+        MirrorError, match=r"cannot use the directory .*/file/below.*FORTYTWO_LOCAL"
+    ):
+        embedded.start(local / "file" / "below")
+
+
+def test_a_disk_that_takes_no_more_leaves_nothing_half_made(local: Path) -> None:
+    def no_large_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+
+    starter = starting(local, preexec_fn=no_large_files)
+
+    assert starter.wait(60) == 1
+    assert starter.stderr is not None
+    assert "could not be created: " in (said := starter.stderr.read()), said
+    assert not (local / "postgres").exists()
+    assert not (local / "postgres.new").exists()
+
+
+def test_a_server_that_refuses_to_start_is_quoted(local: Path) -> None:
+    embedded.start(local)
+    embedded.stop(local)
+    with (local / "postgres" / "postgresql.auto.conf").open("a") as configuration:
+        configuration.write("shared_buffers = 'plenty'\n")
+
+    with pytest.raises(MirrorError, match=r'could not be started: .*shared_buffers.*"plenty"'):
+        embedded.start(local)
+
+
+def test_a_missing_program_is_explained() -> None:
+    assert embedded.binary("pg_dump").is_file()
+
+    with pytest.raises(MirrorError, match=r"pg_nothing is not installed.*make setup"):
+        embedded.binary("pg_nothing")
