@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import sys
 import time
 from pathlib import Path
 
@@ -22,7 +21,12 @@ from extract.settings import environment
 VARIABLES = ("PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE")
 OLDEST_VERSION = 15
 STARTING_SECONDS = 30
-NOT_YET = ("starting up", "shutting down", "recovery mode", "not yet accepting connections")
+NOT_YET = (
+    "starting up",
+    "shutting down",
+    "recovery mode",
+    "not yet accepting connections",
+)
 
 
 def uses_embedded_server() -> bool:
@@ -153,22 +157,3 @@ def _local_server(port: str) -> str:
         if Path(directory, f".s.PGSQL.{port}").exists():
             return directory
     return "localhost"
-
-
-def psql() -> None:
-    """The `psql` of the virtual environment: the wheel's, at the mirror's database."""
-    arguments = sys.argv[1:]
-    try:
-        program = os.fspath(embedded.binary("psql"))
-        values = dict(os.environ)
-        if not any(_names_a_server(argument) for argument in arguments):
-            ensure_server()
-            values |= libpq_environment()
-    except MirrorError as error:
-        print(f"psql: {error}", file=sys.stderr)
-        raise SystemExit(error.exit_status) from error
-    os.execve(program, [program, *arguments], values)
-
-
-def _names_a_server(argument: str) -> bool:
-    return argument.startswith(("-h", "--host", "postgres://", "postgresql://", "host="))

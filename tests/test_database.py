@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import getpass
-import os
 import socket
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -14,8 +11,6 @@ import pytest
 
 from extract import database
 from extract.errors import MirrorError, UsageError
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def test_with_no_variable_set_it_is_the_embedded_server(
@@ -206,37 +201,3 @@ def test_a_starting_server_is_waited_for_and_one_too_old_refused(
 
         with pytest.raises(MirrorError, match=r"is version 14; the mirror needs 15 or newer"):
             database.connect("test")
-
-
-def psql(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    program = "import sys; from extract.database import psql; psql()"
-    return subprocess.run(
-        [sys.executable, "-c", program, *arguments],
-        cwd=ROOT,
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def test_psql_reaches_the_embedded_server_with_nothing_set(local: Path) -> None:
-    told = psql("-X", "-Atc", "select current_user, current_database()", FORTYTWO_LOCAL=str(local))
-
-    assert (told.stdout, told.stderr) == ("fortytwo|fortytwo\n", "")
-
-
-def test_psql_goes_where_its_arguments_say(postgres_server: dict[str, str], local: Path) -> None:
-    host = postgres_server["PGHOST"]
-
-    told = psql("-X", "-h", host, "-U", "fortytwo", "-Atc", "select 1", "postgres")
-
-    assert told.stdout == "1\n"
-    assert not (local / "postgres").exists()
-
-
-def test_psql_explains_a_wrong_setting() -> None:
-    told = psql("-Atc", "select 1", PGPORT="five")
-
-    assert told.returncode == 2
-    assert told.stderr.startswith("psql: PGPORT is 'five'")

@@ -25,13 +25,23 @@ def create(place: Place) -> None:
     give(place.new, creator)
     cluster = (
         *("--username", NAME, "--encoding=UTF8", "--no-locale"),
-        *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),  # the same order everywhere
+        *(
+            "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8",
+        ),  # the same order everywhere
         *("--auth-local=trust", "--auth-host=reject", "--no-instructions"),
     )
     steps = (
         (as_user(creator, binary("initdb"), *cluster, "-D", str(place.new)), ""),
         (
-            as_user(creator, binary("postgres"), "--single", "-D", str(place.new), "postgres"),
+            as_user(
+                creator,
+                binary("postgres"),
+                "--single",
+                "-D",
+                str(place.new),
+                "postgres",
+            ),
             f"create database {NAME}\n",
         ),
     )

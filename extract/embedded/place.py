@@ -28,18 +28,22 @@ class Place:
 
     @property
     def data(self) -> Path:
+        """The data directory."""
         return self.local / "postgres"
 
     @property
     def new(self) -> Path:
+        """The data directory while it is being made."""
         return self.local / "postgres.new"
 
     @property
     def socket(self) -> Path:
+        """The only way in."""
         return self.local / "socket" / f".s.PGSQL.{PORT}"
 
     @property
     def log(self) -> Path:
+        """What the server and its start say."""
         return self.local / "postgres.log"
 
     @property
@@ -59,7 +63,7 @@ class Place:
 
 
 def binary(name: str) -> Path:
-    """The path of a PostgreSQL program: psql, pg_dump, pg_restore, …
+    """The path of a PostgreSQL program: psql, pg_dump, pg_restore and so on.
 
     Raises:
         MirrorError: The wheel, or the program in it, is not there.
@@ -125,13 +129,15 @@ def locked(place: Place) -> Iterator[None]:
 
 def failure(what: str, place: Place, said: str) -> MirrorError:
     """The error that quotes what a PostgreSQL program said when it failed."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    stamp = re.compile(r"^\S+ \S+ UTC \[\d+\] ", re.MULTILINE)
+    lines = [line.strip() for line in stamp.sub("", said).splitlines() if line.strip()]
     telling = [i for i, line in enumerate(lines) if re.search(r"FATAL|ERROR|error:", line)]
     last = telling[-1] if telling else len(lines) - 1
     # Its cause stands before the line, its details after it.
     cause = " ".join(lines[max(0, last - 1) : last + 2]) or "it said nothing"
     return MirrorError(
-        f"The embedded PostgreSQL in {place.data} could not be {what}: {cause}. Its log is "
-        f"{place.log}. Remove the cause (a full disk and a directory that is not writable are the "
-        f"usual ones) and run the command again, {OTHER_SERVER}."
+        f"The embedded PostgreSQL in {place.data} could not be {what}: "
+        f"{cause.rstrip('.')}. Its log is {place.log}. Remove the cause (a full disk and a "
+        "directory that is not writable are the usual ones) and run the command again, "
+        f"{OTHER_SERVER}."
     )

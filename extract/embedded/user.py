@@ -70,7 +70,12 @@ def as_user(user: int, program: Path, *arguments: str) -> list[str]:
         )
     if not program.stat().st_mode & 0o001:  # installed with umask 077
         program.chmod(program.stat().st_mode | 0o111)
-    identity = [f"--reuid={user}", f"--regid={_group(user)}", "--clear-groups", "--no-new-privs"]
+    identity = [
+        f"--reuid={user}",
+        f"--regid={_group(user)}",
+        "--clear-groups",
+        "--no-new-privs",
+    ]
     return [setpriv, *identity, *_reach(), *command]
 
 
@@ -81,7 +86,10 @@ def _reach() -> list[str]:
     root's files then; its socket lets nobody but root ask it to.
     """
     ours = int(Path("/proc/self/status").read_text().split("CapEff:")[1].split()[0], 16)
-    for bit, name in ((CAP_DAC_READ_SEARCH, "dac_read_search"), (CAP_DAC_OVERRIDE, "dac_override")):
+    for bit, name in (
+        (CAP_DAC_READ_SEARCH, "dac_read_search"),
+        (CAP_DAC_OVERRIDE, "dac_override"),
+    ):
         if ours >> bit & 1:
             return [f"--inh-caps=+{name}", f"--ambient-caps=+{name}"]
     return []

@@ -1,0 +1,165 @@
+# fortytwo-mirror: `make help` lists everything.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON3 ?= python3.11
+RUN := .venv/bin/python -m
+INSTALLED := .venv/.installed
+PORT ?= 4242
+SCALE ?= network
+LIMITS ?= real
+BUILD := .local/dbt
+
+# A variable counts when it is given to make or exported; whom and what to erase or restore only
+# when it is given to make: LOGIN and the like may stand in anybody's environment.
+option = $(if $($(2)),--$(1) '$($(2))')
+given = $(if $(findstring command line,$(origin $(2))),--$(1) '$($(2))')
+passes = $(call option,mode,MODE) $(call option,max-calls,MAX_CALLS) $(call option,campus-ids,CAMPUS_IDS)
+
+##@ Every day
+.PHONY: help setup sync extract plan build status check psql
+
+help: ## Show this list
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^#%/ { print substr($$0, 3) } \
+		/^[a-z][a-z-]*:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+
+setup: $(INSTALLED) ## Install into .venv; all other targets do it by themselves when needed
+
+sync: $(INSTALLED) ## API to mirror: extract, dbt build, publish, summary (MODE MAX_CALLS CAMPUS_IDS ALLOW_DELETES)
+	@$(RUN) ops sync $(passes)
+
+extract: $(INSTALLED) ## API to schema raw (MODE MAX_CALLS CAMPUS_IDS ALLOW_DELETES)
+	@$(RUN) extract run $(passes)
+
+plan: $(INSTALLED) ## Say what an extract would cost: calls, quota left, minutes (MODE CAMPUS_IDS)
+	@$(RUN) extract plan $(passes)
+
+build: $(INSTALLED) ## dbt build: raw to marts, tests, publication to mirror
+	@.venv/bin/dbt build
+
+status: $(INSTALLED) ## Last runs, ages, row counts, quota, what needs attention
+	@$(RUN) ops status
+
+check: $(INSTALLED) ## Is the mirror whole and fresh? Exit status for monitoring
+	@$(RUN) ops check
+
+psql: $(INSTALLED) ## A SQL prompt at the mirror's database
+	@.venv/bin/psql
+
+##@ Operations
+.PHONY: backup restore restore-drill cron-install cron-remove cron-show erase database-start database-stop
+
+backup: $(INSTALLED) ## Write a backup of the database (FILE)
+	@$(RUN) ops backup $(call given,file,FILE)
+
+restore: $(INSTALLED) ## Bring a backup back (FILE)
+	@$(RUN) ops restore $(call given,file,FILE)
+
+restore-drill: $(INSTALLED) ## Prove that the newest backup can be restored, in a scratch database
+	@$(RUN) ops restore-drill $(call given,file,FILE)
+
+cron-install: $(INSTALLED) ## Put the schedule into your crontab
+	@$(RUN) ops cron-install
+
+cron-remove: $(INSTALLED) ## Take it out again
+	@$(RUN) ops cron-remove
+
+cron-show: $(INSTALLED) ## Show the schedule without installing it
+	@$(RUN) ops cron-show
+
+erase: $(INSTALLED) ## Erase one person everywhere and keep them out (LOGIN or ID)
+	@$(RUN) ops erase $(call given,login,LOGIN) $(call given,id,ID)
+
+database-start: $(INSTALLED) ## Start the embedded PostgreSQL; all other targets do it by themselves
+	@$(RUN) extract.embedded start
+
+database-stop: $(INSTALLED) ## Stop the embedded PostgreSQL
+	@$(RUN) extract.embedded stop
+
+##@ Development
+.PHONY: test test-faults lint lint-python lint-types lint-sql lint-dbt format docs docs-serve sandbox bench clean lock
+
+test: $(INSTALLED) ## Tests with coverage, under 5 minutes (TESTS='tests/test_embedded.py -k killed')
+	@$(RUN) pytest $(if $(TESTS),$(TESTS),-n 2 -m 'not slow and not faults' --cov --cov-report=term)
+
+test-faults: $(INSTALLED) ## Faults injected into API, network, disk and database
+	@$(RUN) pytest -n 2 -m faults
+
+lint: $(INSTALLED) ## ruff, mypy, sqlfluff, dbt-bouncer; no database needed
+	@$(MAKE) -j 2 --output-sync=target lint-types lint-dbt lint-sql lint-python
+	@echo "lint: all passed"
+
+lint-python:
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/ruff format --check --quiet . || { echo "not formatted: make format" >&2; exit 1; }
+
+lint-types:
+	@.venv/bin/mypy --no-error-summary
+
+lint-sql:
+	@.venv/bin/sqlfluff lint --disable-progress-bar --nofail-quiet dbt_project
+
+# pip-audit is not here: it asks a vulnerability service, and lint works without a network.
+lint-dbt:
+	@.venv/bin/dbt --quiet parse --target-path $(BUILD)/lint --log-path $(BUILD)/lint
+	@.venv/bin/dbt-bouncer run
+
+format: $(INSTALLED) ## Format Python and SQL
+	@.venv/bin/ruff check --quiet --fix .
+	@.venv/bin/ruff format --quiet .
+	@.venv/bin/sqlfluff fix --disable-progress-bar --quiet dbt_project
+
+docs: $(INSTALLED) ## The data's documentation and lineage as one page: site/index.html
+	@.venv/bin/dbt --quiet docs generate --static --target-path $(BUILD)/docs --log-path $(BUILD)/docs
+	@mkdir -p site && cp $(BUILD)/docs/static_index.html site/index.html
+	@echo "site/index.html"
+
+docs-serve: docs ## Serve it on this machine (PORT)
+	@$(RUN) http.server --bind 127.0.0.1 --directory site $(PORT)
+
+sandbox: $(INSTALLED) ## Serve an invented 42 API, credentials sandbox/sandbox (PORT SCALE LIMITS)
+	@$(RUN) sandbox --port '$(PORT)' --scale '$(SCALE)' --limits '$(LIMITS)'
+
+bench: $(INSTALLED) ## Measure speed and memory
+	@$(RUN) benchmarks
+
+clean: ## Remove what tools made; the database (.local), .venv and .env stay
+	@rm -rf target logs site $(BUILD) .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find extract ops sandbox tests -name __pycache__ -prune -exec rm -rf {} +
+
+lock: ## Resolve pyproject.toml's dependencies anew into requirements.lock
+	@test -x .venv/bin/uv || $(MAKE) setup
+	@.venv/bin/uv pip compile --quiet --upgrade --python-version 3.11 --universal --only-binary :all: \
+		--generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
+		--group sandbox --group dev --output-file requirements.lock pyproject.toml
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@command -v $(PYTHON3) >/dev/null || { echo "Python 3.11 is needed and there is no \
+	$(PYTHON3): install it, or give its path: make setup PYTHON3=/path/to/python3.11" >&2; exit 2; }
+	@echo "Installing into .venv (once, about a minute) ..."
+	@test -x .venv/bin/pip || $(PYTHON3) -m venv .venv || { echo "Python has no venv module: on \
+	Debian and Ubuntu install the package python3.11-venv" >&2; rm -rf .venv; exit 2; }
+	@$(RUN) pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(RUN) pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+#%
+#%Variables
+#%  MODE=full|live|backfill  what to read: everything, what changed lately, the big relations in parts
+#%  MAX_CALLS=100            stop cleanly after so many API calls; the next run goes on from there
+#%  CAMPUS_IDS=1,9           only the students of these campuses
+#%  ALLOW_DELETES=1          confirm a deletion that the guard stopped
+#%  PORT=4242 SCALE=small|network LIMITS=real|fast   the sandbox
+#%  FILE=path                a backup
+#%  LOGIN=jdoe or ID=12345   a person
+#%  PYTHON3=/path/python3.11 for the installation
+#%Settings are read from the environment, then from .env: see .env.example.
+#%
+#%Exit status: 0 done; make itself knows only 2 for every failure. Where the difference counts
+#%(0 published, 1 failed, 2 wrong usage, 75 busy or out of budget: try later) call what make calls:
+#%  .venv/bin/python -m ops sync --mode live

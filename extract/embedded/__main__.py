@@ -1,0 +1,29 @@
+"""`python -m extract.embedded start|stop|status`: the embedded server by hand."""
+
+from __future__ import annotations
+
+import sys
+
+from extract import embedded
+from extract.errors import MirrorError
+
+
+def main() -> int:
+    """Do what the one argument says and tell where the server is."""
+    actions = {"start": embedded.start, "stop": embedded.stop, "status": lambda: None}
+    if len(sys.argv) != 2 or sys.argv[1] not in actions:
+        print("usage: python -m extract.embedded start|stop|status", file=sys.stderr)
+        return 2
+    try:
+        actions[sys.argv[1]]()
+    except MirrorError as error:
+        print(error, file=sys.stderr)
+        return error.exit_status
+    now = embedded.status()
+    state = f"running (process {now.process_id})" if now.running else "not running"
+    print(f"The embedded PostgreSQL is {state}: data in {now.data}, socket in {now.socket.parent}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

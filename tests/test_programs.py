@@ -1,0 +1,85 @@
+"""`psql` and `dbt`, typed bare, reach the mirror's database."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def run(program: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", f"from extract.programs import {program}; {program}()", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_psql_reaches_the_embedded_server_with_nothing_set(local: Path) -> None:
+    told = run(
+        "psql", "-X", "-Atc", "select current_user, current_database()", FORTYTWO_LOCAL=str(local)
+    )
+
+    assert (told.stdout, told.stderr) == ("fortytwo|fortytwo\n", "")
+
+
+def test_psql_goes_where_its_arguments_say(postgres_server: dict[str, str], local: Path) -> None:
+    host = postgres_server["PGHOST"]
+
+    told = run("psql", "-X", "-h", host, "-U", "fortytwo", "-Atc", "select 1", "postgres")
+
+    assert told.stdout == "1\n"
+    assert not (local / "postgres").exists()
+
+
+def test_psql_explains_a_wrong_setting() -> None:
+    told = run("psql", "-Atc", "select 1", PGPORT="five")
+
+    assert told.returncode == 2
+    assert told.stderr.startswith("psql: PGPORT is 'five'")
+
+
+def test_dbt_starts_the_embedded_server_it_needs(local: Path, tmp_path: Path) -> None:
+    told = run(
+        *("dbt", "--quiet", "show", "--inline", "select current_user as me", "--output", "json"),
+        FORTYTWO_LOCAL=str(local),
+        DBT_TARGET_PATH=str(tmp_path / "target"),
+        DBT_LOG_PATH=str(tmp_path / "logs"),
+    )
+
+    assert '"me": "fortytwo"' in told.stdout, told.stdout + told.stderr
+
+
+def test_dbt_reads_the_server_from_the_env_file(
+    postgres_server: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "env").write_text("".join(f"{k}={v}\n" for k, v in postgres_server.items()))
+
+    told = run(
+        *("dbt", "--quiet", "show", "--inline", "select current_database() as here"),
+        *("--output", "json"),
+        FORTYTWO_ENV_FILE=str(tmp_path / "env"),
+        DBT_TARGET_PATH=str(tmp_path / "target"),
+        DBT_LOG_PATH=str(tmp_path / "logs"),
+    )
+
+    assert '"here": "postgres"' in told.stdout, told.stdout + told.stderr
+
+
+def test_dbt_help_needs_no_server(local: Path) -> None:
+    assert "--profiles-dir" in run("dbt", "build", "--help", FORTYTWO_LOCAL=str(local)).stdout
+    assert "Usage: " in run("dbt", "--help", FORTYTWO_LOCAL=str(local)).stdout
+    assert not (local / "postgres").exists()
+
+
+def test_dbt_explains_a_wrong_setting() -> None:
+    told = run("dbt", "build", PGPORT="five")
+
+    assert told.returncode == 2
+    assert told.stderr.startswith("dbt: PGPORT is 'five'")
