@@ -1,0 +1,177 @@
+"""The big relations, read whole for 100 students at a time, newest students first.
+
+Four kinds of work, in this order: students never read; students whose rows are known to be stale;
+a count check (one row a call) of batches whose count was not checked for a day; students not read
+for `reconcile_days`. Each batch is durable once loaded, so the backfill can stop anywhere.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+
+from psycopg2.extensions import connection as Connection
+from psycopg2.extras import execute_values
+
+from extract import endpoints
+from extract.client import FortyTwoClient
+from extract.errors import BudgetSpent
+from extract.pipeline import Loader
+from extract.raw import Raw
+from extract.resources import Pass, relations
+
+# a load costs about half a second: few batches a load when they are slow, more when fast
+SECONDS_A_LOAD = 30.0
+MOST_BATCHES_A_LOAD = 40
+CHECK_EVERY_HOURS = 24
+
+
+def to_read(
+    connection: Connection, raw: Raw, table: str, campus_ids: Collection[int] | None
+) -> list[int]:
+    """Students whose rows in a relation table are still to be read, in the order of reading."""
+    students = raw.students(campus_ids)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select user_id from ops.relation_reads where resource = %s and not stale", (table,)
+        )
+        fresh = {user for (user,) in cursor.fetchall()}
+        cursor.execute(
+            "select user_id from ops.relation_reads where resource = %s and stale", (table,)
+        )
+        stale = {user for (user,) in cursor.fetchall()}
+    unread = [user for user in students if user not in fresh and user not in stale]
+    return unread + [user for user in students if user in stale]
+
+
+def overdue(connection: Connection, raw: Raw, table: str, days: int) -> list[int]:
+    """Students not read for so many days, the longest first."""
+    students = set(raw.students())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select user_id from ops.relation_reads where resource = %s "
+            "and read_at < now() - make_interval(days => %s) order by read_at",
+            (table, days),
+        )
+        return [user for (user,) in cursor.fetchall() if user in students]
+
+
+def mark_stale(connection: Connection, user_ids: Iterable[int], tables: Iterable[str]) -> None:
+    """Have the backfill read these students' rows again."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update ops.relation_reads set stale = true "
+            "where resource = any(%s) and user_id = any(%s) and not stale",
+            (list(tables), list(user_ids)),
+        )
+
+
+class Backfill:
+    """Reads the relations of the students within what quota is left.
+
+    Args:
+        context: Made anew for each load from this one.
+    """
+
+    def __init__(
+        self, context: Pass, loader: Loader, client: FortyTwoClient, connection: Connection
+    ) -> None:
+        self._context, self._loader, self._client = context, loader, client
+        self._connection = connection
+        self.batches_read = 0
+        self.stopped = ""
+
+    def run(self) -> None:
+        """Work until nothing is left, the budget is spent, or another run waits for the lock.
+
+        Why it ended early is in `stopped` then.
+        """
+        days = self._context.settings.reconcile_days
+        try:
+            self._read({t: self._to_read(t) for t in endpoints.BIG_RELATIONS})
+            if self._may_go_on():
+                for table in endpoints.BIG_RELATIONS:
+                    self._check_counts(table)
+                self._read({t: self._to_read(t) for t in endpoints.BIG_RELATIONS})
+            if self._may_go_on():
+                raw = self._context.raw
+                self._read(
+                    {t: overdue(self._connection, raw, t, days) for t in endpoints.BIG_RELATIONS}
+                )
+        except BudgetSpent as error:
+            self.stopped = str(error)
+
+    def _to_read(self, table: str) -> list[int]:
+        return to_read(self._connection, self._context.raw, table, self._context.campus_ids)
+
+    def _may_go_on(self) -> bool:
+        if not self.stopped and self._someone_waits():
+            self.stopped = (
+                "Another run waits for the lock: the backfill gives way, and goes on from here."
+            )
+        return not self.stopped
+
+    def _read(self, users: dict[str, list[int]]) -> None:
+        queues = {table: list(endpoints.batches(ids)) for table, ids in users.items()}
+        at_once = 1
+        while any(queues.values()) and self._may_go_on():
+            started = time.monotonic()
+            for table, queue in queues.items():
+                groups, queue[:] = queue[:at_once], queue[at_once:]
+                if groups and not self.stopped:
+                    self._load(table, groups)
+            pace = (time.monotonic() - started) / at_once
+            at_once = max(1, min(MOST_BATCHES_A_LOAD, int(SECONDS_A_LOAD / max(pace, 0.01))))
+
+    def _load(self, table: str, groups: list[list[int]]) -> None:
+        context = replace(self._context, scope={}, finished=[], stopped="")
+        self._loader.load(context, lambda context: relations(context, table, groups))
+        read = list(context.scope.get(table, ()))
+        with self._connection.cursor() as cursor:
+            execute_values(
+                cursor,
+                "insert into ops.relation_reads (resource, user_id, read_at, checked_at) values %s "
+                "on conflict (resource, user_id) do update set read_at = excluded.read_at, "
+                "checked_at = excluded.checked_at, stale = false",
+                [(table, user) for user in read],
+                template="(%s, %s, now(), now())",
+                page_size=5000,
+            )
+        context.drop_finished()
+        self.batches_read += len(context.finished)
+        self.stopped = self.stopped or context.stopped
+
+    def _check_counts(self, table: str) -> None:
+        """Compare X-Total with raw for batches of students; a difference makes them stale."""
+        with self._connection.cursor() as cursor:
+            cursor.execute(
+                "select user_id from ops.relation_reads where resource = %s and not stale "
+                "and checked_at < now() - make_interval(hours => %s) order by checked_at, user_id",
+                (table, CHECK_EVERY_HOURS),
+            )
+            users = [user for (user,) in cursor.fetchall()]
+        for ids in endpoints.batches(users):
+            if not self._may_go_on():
+                return
+            walk = endpoints.relation_walk(table, ids, self._context.settings.cursus_id)
+            page = self._client.page(walk.path, walk.params, size=1, background=True)
+            if page.total == self._context.raw.rows_of_users(table, ids):
+                with self._connection.cursor() as cursor:
+                    cursor.execute(
+                        "update ops.relation_reads set checked_at = now() "
+                        "where resource = %s and user_id = any(%s)",
+                        (table, ids),
+                    )
+            else:
+                mark_stale(self._connection, ids, [table])
+
+    def _someone_waits(self) -> bool:
+        with self._connection.cursor() as cursor:
+            cursor.execute(
+                "select exists (select from pg_locks where locktype = 'advisory' and not granted "
+                "and classid = 42 and objid = 21 and database = "
+                "(select oid from pg_database where datname = current_database()))"
+            )
+            (waits,) = cursor.fetchone() or (False,)
+            return bool(waits)

@@ -1,0 +1,111 @@
+"""`python -m extract`: the API into `raw`, and what it would cost."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from extract import run as runs
+from extract.errors import MirrorError, UsageError
+from extract.plan import make_plan, print_plan
+from extract.progress import ExtractionProgress
+
+app = typer.Typer(
+    help="Read the 42 API into the schema `raw` of the mirror's database.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+Mode = Annotated[
+    str,
+    typer.Option(
+        help="full: reference tables, students and their cursus_users, deletions included; "
+        "live: what changed since the last live pass; "
+        "backfill: the big relations of all students, in batches, resumable."
+    ),
+]
+MaxCalls = Annotated[
+    int | None,
+    typer.Option(min=1, help="Stop cleanly after this many API calls; the next run goes on."),
+]
+CampusIds = Annotated[
+    str, typer.Option(help="Only these campuses, e.g. 1,9 (full and backfill). Default: all.")
+]
+
+
+@contextmanager
+def exit_status() -> Iterator[None]:
+    """Turn the named errors into one paragraph and the exit status of the interface."""
+    try:
+        yield
+    except MirrorError as error:
+        fail(str(error), error.exit_status)
+    except KeyboardInterrupt:
+        fail("Stopped by Ctrl-C. Nothing is half-written; run the same command to go on.", 130)
+
+
+def fail(message: str, status: int) -> NoReturn:
+    """Say why on stderr, then end at once, whatever worker threads still wait for."""
+    console = Console(stderr=True, highlight=False)
+    console.print("[red]Error:[/red] ", end="")
+    console.print(message, markup=False, soft_wrap=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def parse_campus_ids(text: str) -> list[int] | None:
+    """`1,9` as numbers; None for all.
+
+    Raises:
+        UsageError: Something in it is no number.
+    """
+    if not text.strip():
+        return None
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not all(part.isdigit() for part in parts):
+        raise UsageError(f"CAMPUS_IDS is {text!r}; it must be campus ids such as 1,9.")
+    return [int(part) for part in parts]
+
+
+@app.command()
+def run(mode: Mode = "full", max_calls: MaxCalls = None, campus_ids: CampusIds = "") -> None:
+    """Read one pass from the API into `raw`. `dbt build` then tests and publishes it."""
+    with exit_status():
+        chosen = parse_campus_ids(campus_ids)
+        if mode not in runs.MODES:
+            raise UsageError(f"MODE is {mode!r}; it must be one of {', '.join(runs.MODES)}.")
+        run_id = runs.new_run_id()
+        with runs.run_lock(mode, run_id) as connection, ExtractionProgress() as progress:
+            done = runs.extract(
+                mode,
+                max_calls=max_calls,
+                campus_ids=chosen,
+                progress=progress,
+                connection=connection,
+                run_id=run_id,
+            )
+        typer.echo(
+            f"raw is loaded: {sum(done.rows.values()):,} rows read in {done.calls:,} calls, "
+            f"{sum(done.seconds.values()):.1f} s. Next: dbt build"
+        )
+        if done.stopped:
+            typer.echo(done.stopped)
+
+
+@app.command()
+def plan(campus_ids: CampusIds = "") -> None:
+    """Print the calls each resource needs, what the quota has left and the expected minutes."""
+    with exit_status():
+        print_plan(make_plan(parse_campus_ids(campus_ids)))
+
+
+def main() -> None:
+    """Entry point."""
+    app(prog_name="python -m extract")

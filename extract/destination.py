@@ -1,0 +1,46 @@
+"""dlt's postgres destination, loading csv exactly: an empty string stays an empty string.
+
+dlt's own csv load adds FORCE_NULL for nullable columns, which turns '' into NULL (measured, dlt
+1.31). The files come from Arrow, whose writer quotes every string and leaves nulls unquoted, so
+PostgreSQL can tell them apart without it; the other formats are several times slower.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dlt.common.destination.client import LoadJob
+from dlt.common.storages.load_package import ParsedLoadJobFileName
+from dlt.destinations import postgres
+from dlt.destinations.impl.postgres.postgres import PostgresClient, PostgresCsvCopyJob
+
+
+class ExactCsvCopyJob(PostgresCsvCopyJob):
+    """One csv file into one table by COPY, nulls and empty strings told apart."""
+
+    def run(self) -> None:
+        sql_client = self._job_client.sql_client
+        table = sql_client.make_qualified_table_name(self.load_table_name)
+        with open(self._file_path, "rb") as file:
+            header = file.readline().decode("utf-8").strip().split(",")
+            columns = ",".join(sql_client.escape_column_name(name.strip('"')) for name in header)
+            statement = f"COPY {table} ({columns}) FROM STDIN WITH (FORMAT CSV, ENCODING 'utf-8')"
+            with sql_client.begin_transaction(), sql_client.native_connection.cursor() as cursor:
+                cursor.copy_expert(statement, file, size=1 << 16)
+
+
+class _ExactCsvClient(PostgresClient):
+    def create_load_job(
+        self, table: Any, file_path: str, load_id: str, restore: bool = False
+    ) -> LoadJob:
+        if ParsedLoadJobFileName.parse(file_path).file_format == "csv":
+            return ExactCsvCopyJob(file_path)
+        return super().create_load_job(table, file_path, load_id, restore)
+
+
+class exact_postgres(postgres):  # noqa: N801  (a destination's name, as dlt writes them)
+    """The destination `postgres` with `ExactCsvCopyJob`."""
+
+    @property
+    def client_class(self) -> type[PostgresClient]:
+        return _ExactCsvClient

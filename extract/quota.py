@@ -1,0 +1,251 @@
+"""One limiter for every process on the machine that uses the same application key.
+
+The API allows 2 requests a second and 1,200 an hour per application (42-api.md section 2) and
+tells both limits and what is left with every answer. A small file under an advisory file lock
+holds the next free moment and the calls of the last hour; the answers' headers correct it, so that
+calls of other machines with the same key count too.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from extract.errors import ApiError, BudgetSpent
+
+HOUR = 3600.0
+# exactly 1/limit apart earns 429 from network jitter (42-api.md section 2): 10 % slower does not
+MARGIN = 1.1
+BUCKET = 60.0
+# calls of each hour that background work (the backfill) leaves to live passes
+RESERVED_FOR_LIVE = 100
+
+
+def machine_clock() -> float:
+    """Seconds since boot, suspend included: the same for all processes, immune to clock jumps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def quota_directory() -> Path:
+    """Where the machine's processes of this user meet: XDG_STATE_HOME/fortytwo-mirror."""
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "fortytwo-mirror"
+
+
+@dataclass
+class _State:
+    """What the file holds. `buckets` maps a minute (clock // 60) to its calls."""
+
+    secondly_limit: int = 2
+    hourly_limit: int = 1200
+    next_at: float = 0.0
+    buckets: dict[str, int] = field(default_factory=dict)
+    remaining: int | None = None
+    remaining_hour: float = 0.0
+    blocked_until: float = 0.0
+    sent: int = 0
+
+
+class Quota:
+    """Hands out the moments at which a call may leave.
+
+    Args:
+        key: The application (any string; only its hash names the file).
+        max_calls: Budget of this run; None for no budget.
+        max_wait: Longest wait for the hour's window, in seconds, before `BudgetSpent`.
+        on_wait: Told the seconds of every wait longer than five seconds.
+        clock: Seconds, shared by all processes.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        *,
+        directory: Path | None = None,
+        max_calls: int | None = None,
+        max_wait: float = HOUR + BUCKET,
+        on_wait: Callable[[float], None] = lambda seconds: None,
+        clock: Callable[[], float] = machine_clock,
+        sleep: Callable[[float], None] | None = None,
+    ) -> None:
+        directory = directory or quota_directory()
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        digest = hashlib.sha256(key.encode()).hexdigest()[:16]
+        self._path = directory / f"quota-{digest}.json"
+        self._stopping = threading.Event()
+        self._clock, self._sleep, self._on_wait = clock, sleep or self._pause, on_wait
+        self._max_wait = max_wait
+        self._thread_lock = threading.Lock()
+        # one call goes ahead alone: its answer tells the limits before six go at once
+        self._first = threading.Lock()
+        self._told = threading.Event()
+        self.max_calls = max_calls
+        self.calls = 0
+
+    def acquire(self, background: bool = False) -> None:
+        """Wait for the next free moment and take it.
+
+        Args:
+            background: Leave `RESERVED_FOR_LIVE` calls of the hour to live passes.
+
+        Raises:
+            BudgetSpent: The run's budget is used up, or the hour's window opens too late.
+        """
+        if not self._told.is_set() and not self._first.acquire(blocking=False):
+            self._told.wait(timeout=60.0)
+        while True:
+            with self._state() as state:
+                now = self._clock()
+                if self.max_calls is not None and self.calls >= self.max_calls:
+                    raise BudgetSpent(
+                        f"The budget of {self.max_calls} calls is spent. What was read is kept; "
+                        "the next run goes on from here."
+                    )
+                wait = self._hour_wait(state, now, RESERVED_FOR_LIVE if background else 0)
+                if wait <= 0:
+                    state.next_at = max(state.next_at, now)
+                    moment = state.next_at
+                    state.next_at += MARGIN / state.secondly_limit
+                    self._count(state, moment)
+                    self.calls += 1
+                    break
+            if background or wait > self._max_wait:
+                raise BudgetSpent(
+                    "The API's calls of this hour are used up"
+                    + (" but for those kept for live passes" if background else "")
+                    + f"; more are free in about {wait / 60:.0f} minutes. What was read is kept; "
+                    "the next run goes on from here."
+                )
+            if wait > 5:
+                self._on_wait(wait)
+            self._sleep(min(wait, 30.0))
+        delay = moment - self._clock()
+        if delay > 0:
+            self._sleep(delay)
+
+    def stop(self) -> None:
+        """End every wait: the run is over."""
+        self._stopping.set()
+        self._told.set()
+
+    def _pause(self, seconds: float) -> None:
+        if self._stopping.wait(seconds):
+            raise ApiError("The run was stopped.")
+
+    def learn(self, headers: Mapping[str, str]) -> None:
+        """Correct the state by the `X-*-RateLimit-*` headers of an answer."""
+        secondly = _integer(headers.get("X-Secondly-RateLimit-Limit"))
+        hourly = _integer(headers.get("X-Hourly-RateLimit-Limit"))
+        remaining = _integer(headers.get("X-Hourly-RateLimit-Remaining"))
+        self._told.set()
+        if secondly is None and hourly is None and remaining is None:
+            return
+        with self._state() as state:
+            if secondly:
+                state.secondly_limit = secondly
+            if hourly:
+                state.hourly_limit = hourly
+            if remaining is not None:
+                state.remaining, state.remaining_hour = remaining, time.time() // HOUR
+                state.sent = 0
+
+    def refused(self, headers: Mapping[str, str]) -> float:
+        """Take note of a 429 for all processes; returns the seconds until the next try.
+
+        `Retry-After` counts if sent; else one second for the secondly window, or the rest of the
+        clock hour when no hourly call is left (no answer tells when the hour starts).
+        """
+        self._told.set()
+        retry_after = _integer(headers.get("Retry-After"))
+        hour_spent = (
+            _integer(headers.get("X-Hourly-RateLimit-Remaining")) == 0 or (retry_after or 0) > 60
+        )
+        if retry_after is not None:
+            wait = float(retry_after)
+        elif hour_spent:
+            wait = HOUR - time.time() % HOUR + 1
+        else:
+            wait = 1.0
+        with self._state() as state:
+            now = self._clock()
+            if hour_spent:
+                state.blocked_until = max(state.blocked_until, now + wait)
+            state.next_at = max(state.next_at, now + min(wait, 60.0))
+        return wait
+
+    def left(self) -> tuple[int, int, int]:
+        """(calls left in this hour, hourly limit, secondly limit), as far as this machine knows."""
+        with self._state() as state:
+            return (
+                self._available(state, self._clock()),
+                state.hourly_limit,
+                state.secondly_limit,
+            )
+
+    def _available(self, state: _State, now: float) -> int:
+        own = sum(state.buckets.values())
+        available = state.hourly_limit - own
+        if state.remaining is not None and state.remaining_hour == time.time() // HOUR:
+            available = min(available, state.remaining - state.sent)
+        return max(0, available)
+
+    def _hour_wait(self, state: _State, now: float, reserved: int) -> float:
+        """Seconds until the hour's windows let a call through; 0 for now."""
+        if state.blocked_until > now:
+            return state.blocked_until - now
+        if self._available(state, now) > reserved:
+            return 0.0
+        own = sum(state.buckets.values())
+        if state.hourly_limit - own <= reserved:
+            oldest = min(float(minute) for minute in state.buckets) if state.buckets else now
+            return max(1.0, (oldest + 1) * BUCKET + HOUR - now)
+        # others used the key: the clock hour is the best guess, one call then tells more
+        return HOUR - time.time() % HOUR + 1
+
+    def _count(self, state: _State, moment: float) -> None:
+        oldest = (moment - HOUR) // BUCKET - 1
+        state.buckets = {m: n for m, n in state.buckets.items() if float(m) > oldest}
+        minute = str(int(moment // BUCKET))
+        state.buckets[minute] = state.buckets.get(minute, 0) + 1
+        state.sent += 1
+
+    @contextmanager
+    def _state(self) -> Iterator[_State]:
+        """The shared state, locked; written back on leaving without an error."""
+        with self._thread_lock:
+            handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                state = _read(handle, self._clock())
+                yield state
+                data = json.dumps(vars(state)).encode()
+                os.pwrite(handle, data, 0)
+                os.ftruncate(handle, len(data))
+            finally:
+                os.close(handle)
+
+
+def _read(handle: int, now: float) -> _State:
+    """The state in the file; a damaged one or one from before a reboot starts afresh."""
+    data = os.pread(handle, 1 << 20, 0)
+    try:
+        values: dict[str, Any] = json.loads(data) if data else {}
+        state = _State(**values)
+        stale = any(float(minute) * BUCKET > now + BUCKET for minute in state.buckets)
+        return _State() if stale or state.next_at > now + 120 else state
+    except (ValueError, TypeError):
+        return _State()
+
+
+def _integer(text: str | None) -> int | None:
+    """A header's whole number; None if it is missing or something else."""
+    return int(text) if text and text.strip().isdigit() else None

@@ -1,0 +1,64 @@
+-- What the extraction records in `ops`, beside the tables of ops/schema.sql. Idempotent.
+
+create table if not exists ops.api_calls (
+    called_at timestamptz not null,
+    run_id text not null,
+    path text not null,
+    query text not null,
+    page integer not null,
+    status integer,
+    rows integer not null,
+    error text not null,
+    attempt integer not null,
+    milliseconds integer not null,
+    quota_left integer
+);
+create index if not exists api_calls_called_at_idx on ops.api_calls (called_at);
+comment on table ops.api_calls is 'One row per call on a 42 API resource, retries included; 30 days.';
+comment on column ops.api_calls.status is 'HTTP status; null when no answer came.';
+comment on column ops.api_calls.error is 'Why the answer did not count; empty for a good one.';
+comment on column ops.api_calls.quota_left is 'X-Hourly-RateLimit-Remaining of the answer.';
+
+create table if not exists ops.walks (
+    finished_at timestamptz not null,
+    run_id text not null,
+    resource text not null,
+    walk text not null,
+    rows bigint not null,
+    calls integer not null,
+    walked integer not null
+);
+create index if not exists walks_finished_at_idx on ops.walks (finished_at);
+comment on table ops.walks is 'One row per complete walk of a listing; 30 days.';
+comment on column ops.walks.calls is 'Good answers it took; 0 when an interrupted run had kept it.';
+comment on column ops.walks.walked is 'How often the list was walked until it added up to X-Total.';
+
+create table if not exists ops.relation_reads (
+    resource text not null,
+    user_id bigint not null,
+    read_at timestamptz not null,
+    checked_at timestamptz not null,
+    stale boolean not null default false,
+    primary key (resource, user_id)
+);
+comment on table ops.relation_reads is
+'Which students'' relation rows were read completely, and when: what the backfill still has to do.';
+comment on column ops.relation_reads.checked_at is 'When a count check last agreed with raw.';
+comment on column ops.relation_reads.stale is 'Known to have changed: to be read again soon.';
+
+create table if not exists ops.delete_scope (
+    resource text not null,
+    key_column text not null,
+    key bigint
+);
+comment on table ops.delete_scope is
+'What the load under way may delete from raw: only what was read completely. Empty between loads.';
+
+create table if not exists ops.drift (
+    resource text not null,
+    field text not null,
+    kind text not null,
+    first_seen_at timestamptz not null,
+    primary key (resource, field, kind)
+);
+comment on table ops.drift is 'Fields that the API added (kept in unknown_fields) or no longer sends.';

@@ -1,0 +1,248 @@
+"""One extraction from start to end: lock, token, pass, record."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import psycopg2
+from psycopg2.extensions import connection as Connection
+
+from extract import database, resources
+from extract.auth import ClientCredentials
+from extract.backfill import Backfill
+from extract.client import FortyTwoClient
+from extract.errors import BudgetSpent, BusyError, MirrorError, UsageError
+from extract.pipeline import Loader
+from extract.progress import ExtractionProgress
+from extract.quota import Quota
+from extract.raw import Raw
+from extract.record import Phases, Record, create_schema
+from extract.settings import Settings, local_directory
+from extract.walks import Walker, WalkStore
+
+MODES = ("full", "live", "backfill")
+LOCK = (42, 21)
+# longest wait for the API's hour before a run gives up with 75, in seconds
+LONGEST_WAIT = {"full": 3700.0, "live": 300.0, "backfill": 0.0}
+WARN_SECRET_DAYS = 7
+# a batch of the backfill takes half a minute, its load less
+BACKFILL_PATIENCE = 120
+
+
+@dataclass
+class Extracted:
+    """What an extraction did.
+
+    Attributes:
+        rows: Rows read, by raw table.
+        calls: API calls made, retries included; `calls_of`: good answers by raw table.
+        stopped: Why it ended early although nothing failed (the budget); empty otherwise.
+    """
+
+    run_id: str
+    mode: str
+    rows: dict[str, int] = field(default_factory=dict)
+    calls: int = 0
+    calls_of: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    stopped: str = ""
+
+
+def new_run_id() -> str:
+    """Sortable by time and unique."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
+
+
+@contextmanager
+def run_lock(mode: str, run_id: str) -> Iterator[Connection]:
+    """Hold the mirror's run lock; yields the connection (autocommit) that holds it.
+
+    A backfill gives way to other modes between two loads, so those wait for it a moment.
+
+    Raises:
+        BusyError: Another run holds it; the message says which.
+    """
+    connection = database.connect(f"fortytwo-mirror {mode} {run_id}", autocommit=True)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("select pg_try_advisory_lock(%s, %s)", LOCK)
+            (free,) = cursor.fetchone() or (False,)
+            holder = "" if free else _holder(connection)
+            if "mirror backfill" in holder and mode != "backfill":
+                free = _wait_for_lock(connection)
+            if not free:
+                raise BusyError(
+                    f"Another run holds the lock: {holder}. Nothing was started; try again when it "
+                    "is done (`make status` shows it)."
+                )
+        yield connection
+    finally:
+        connection.close()
+
+
+def _wait_for_lock(connection: Connection) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("select set_config('lock_timeout', %s, false)", (f"{BACKFILL_PATIENCE}s",))
+        try:
+            cursor.execute("select pg_advisory_lock(%s, %s)", LOCK)
+        except psycopg2.errors.LockNotAvailable:
+            return False
+        cursor.execute("set lock_timeout to default")
+    return True
+
+
+def _holder(connection: Connection) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select application_name, pid, to_char(backend_start at time zone 'UTC', "
+            "'YYYY-MM-DD HH24:MI:SS') from pg_locks join pg_stat_activity using (pid) "
+            "where locktype = 'advisory' and granted and classid = %s and objid = %s "
+            "and pg_locks.database = (select oid from pg_database "
+            "where datname = current_database())",
+            LOCK,
+        )
+        row = cursor.fetchone()
+    if not row:
+        return "it ended just now"
+    return f"{row[0]} (database process {row[1]}, since {row[2]} UTC)"
+
+
+def extract(
+    mode: str,
+    *,
+    max_calls: int | None = None,
+    campus_ids: Collection[int] | None = None,
+    progress: ExtractionProgress,
+    connection: Connection,
+    run_id: str,
+) -> Extracted:
+    """Read one pass from the API into `raw`.
+
+    Args:
+        connection: Holds the run lock; in autocommit mode.
+
+    Raises:
+        MirrorError: Nothing was loaded; the message says why.
+    """
+    if mode not in MODES:
+        raise UsageError(f"MODE is {mode!r}; it must be one of {', '.join(MODES)}.")
+    settings = Settings.load()
+    create_schema(connection)
+    record = Record(connection, run_id)
+    record.start(mode, allow_deletes=settings.allow_deletes)
+    done = Extracted(run_id, mode)
+    phases = Phases()
+    quota = new_quota(settings, mode, max_calls, progress)
+    try:
+        _pass(settings, done, campus_ids, progress, connection, record, quota, phases)
+        record.update(status="stopped" if done.stopped else "loaded", message=done.stopped or None)
+    except BudgetSpent as error:
+        record.update(status="stopped", message=str(error))
+        raise
+    except BaseException as error:
+        text = str(error) if isinstance(error, MirrorError) else type(error).__name__
+        record.update(status="failed", message=text)
+        raise
+    finally:
+        done.calls, done.seconds = quota.calls, phases.seconds
+        done.calls_of = dict(record.calls_of)
+        record.update(calls=quota.calls, seconds=phases.seconds)
+        record.flush()
+        record.close()
+    return done
+
+
+def new_quota(
+    settings: Settings, mode: str, max_calls: int | None, progress: ExtractionProgress
+) -> Quota:
+    """The limiter shared with every process that uses this application."""
+
+    def tell(seconds: float) -> None:
+        until = datetime.fromtimestamp(datetime.now().timestamp() + seconds)
+        progress.say(f"The API's calls of this hour are used up: waiting until {until:%H:%M}.")
+
+    return Quota(
+        f"{settings.api_url} {settings.client_id}",
+        max_calls=max_calls,
+        max_wait=LONGEST_WAIT[mode],
+        on_wait=tell,
+    )
+
+
+def _pass(
+    settings: Settings,
+    done: Extracted,
+    campus_ids: Collection[int] | None,
+    progress: ExtractionProgress,
+    connection: Connection,
+    record: Record,
+    quota: Quota,
+    phases: Phases,
+) -> None:
+    client = FortyTwoClient(settings, quota, on_call=record.call)
+    client.auth.prepare_for_run()
+    _warn_about_secret(client.auth, progress)
+    store = WalkStore(local_directory() / "walks")
+    store.clear_old()
+    walker = Walker(
+        client,
+        store,
+        settings.api_url,
+        settings.requests_in_flight,
+        on_page=progress.page,
+        on_kept=progress.kept,
+        on_rewalk=lambda walk, reason: progress.say(
+            f"{walk.table} ({walk.key}): {reason}; walking it again."
+        ),
+    )
+    raw = Raw(connection)
+    context = resources.Pass(settings, walker, raw, record, campus_ids, progress.say)
+    loader = Loader(local_directory() / "dlt")
+    phases.done("prepare")
+    mode = done.mode
+    if mode == "live" and raw.newest_update("users") is None:
+        progress.say("There is no full pass to build on yet: doing one.")
+        mode = "full"
+    if mode != "backfill":
+        make = resources.live if mode == "live" else resources.full
+        loader.load(context, make, on_extracted=lambda: phases.done("read"))
+        context.drop_finished()
+        if mode == "full" and campus_ids is None:
+            raw.delete_users_relations(resources.LIVE_RELATIONS)
+        phases.done("load")
+    backfill_calls = settings.backfill_calls if mode != "backfill" else None
+    if backfill_calls != 0:
+        if backfill_calls:
+            quota.max_calls = min(quota.max_calls or sys.maxsize, quota.calls + backfill_calls)
+        backfill = Backfill(context, loader, client, connection)
+        backfill.run()
+        phases.done("backfill")
+        if mode == "backfill":
+            done.stopped = backfill.stopped
+    done.rows = dict(context.rows)
+    if client.cleaned:
+        progress.say(
+            f"{client.cleaned} texts had NUL or broken Unicode characters, which PostgreSQL cannot "
+            "store: they were replaced."
+        )
+
+
+def _warn_about_secret(auth: ClientCredentials, progress: ExtractionProgress) -> None:
+    if auth.using_next_secret:
+        progress.say(
+            "FORTYTWO_CLIENT_SECRET is refused; FORTYTWO_CLIENT_SECRET_NEXT took over. Make it the "
+            "current one and put a fresh next one into .env."
+        )
+    if auth.secret_valid_until is None:
+        return
+    days = (auth.secret_valid_until - datetime.now(UTC).timestamp()) / 86400
+    if days < WARN_SECRET_DAYS:
+        progress.say(
+            f"The application's secret expires in {days:.1f} days: make a new one on the intra "
+            "(Settings > API) and put it into .env as FORTYTWO_CLIENT_SECRET_NEXT."
+        )

@@ -1,0 +1,356 @@
+"""Complete walks: a listing counts when it adds up to its own X-Total, and only then.
+
+Offset pages are no snapshot: a row deleted in mid-walk shifts later rows back and one is never
+seen (42-api.md section 3). So a walk is read to the short page, deduplicated by key and held
+against every X-Total it saw; a mismatch is walked again, then fails. A complete walk is kept in a
+file until its rows are loaded, so that a killed run repeats one walk at most.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from extract.client import FortyTwoClient, Page, PageTooHeavy
+from extract.contract import CONTRACTS, to_arrow
+from extract.errors import ContractError, IncompleteWalk
+
+WALKS = 5
+SMALLEST_PAGE = 10
+
+
+@dataclass(frozen=True)
+class Walk:
+    """One listing to be read completely.
+
+    Attributes:
+        table: The raw table its rows go to.
+        key: Names the walk within the table, e.g. `campus 1`; part of the kept file's name.
+        path: Endpoint below `/v2`.
+        params: Filters, ranges and sort order.
+        constants: Columns that the walk knows and the payload does not, e.g. `campus_id`.
+        background: Leaves quota to live passes.
+        must_have_rows: An empty answer is an error (a list that always has members).
+        to_short_page: When X-Total fills the last page, ask for one more, in case it is wrong.
+        change_row: Applied to each object before the contract.
+    """
+
+    table: str
+    key: str
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, int] = field(default_factory=dict)
+    page_size: int = 100
+    background: bool = False
+    must_have_rows: bool = False
+    to_short_page: bool = True
+    change_row: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A complete walk: its rows and what it took.
+
+    Attributes:
+        calls: Good answers that it took; 0 when it was kept from an interrupted run.
+        walked: How many times the list had to be walked until it added up.
+    """
+
+    walk: Walk
+    table: pa.Table
+    calls: int
+    walked: int
+    finished_at: float
+
+    def keys(self) -> list[int]:
+        """The rows' first key column."""
+        name = CONTRACTS[self.walk.table].primary_key[0]
+        keys: list[int] = self.table.column(name).to_pylist()
+        return keys
+
+
+class WalkStore:
+    """Complete walks on disk (0600), waiting to be loaded.
+
+    A file's name is the hash of what was asked, so that only the very same question is answered
+    from it; files older than `max_age` seconds are no answer any more.
+    """
+
+    def __init__(self, directory: Path, max_age: float = 6 * 3600.0) -> None:
+        self._directory, self._max_age = directory, max_age
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def get(self, walk: Walk, api_url: str) -> Finished | None:
+        """The kept rows of this very walk, if an interrupted run left them."""
+        path = self._path(walk, api_url)
+        try:
+            if time.time() - path.stat().st_mtime > self._max_age:
+                return None
+            table = pq.read_table(path)
+        except (OSError, pa.ArrowException):
+            return None
+        if table.schema.remove_metadata() != CONTRACTS[walk.table].schema():
+            return None
+        return Finished(walk, table, 0, 0, path.stat().st_mtime)
+
+    def put(self, finished: Finished, api_url: str) -> None:
+        """Keep a complete walk; whole or not at all."""
+        path = self._path(finished.walk, api_url)
+        unfinished = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.part")
+        handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                pq.write_table(finished.table, file, compression="zstd")
+            os.replace(unfinished, path)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
+
+    def drop(self, walks: Sequence[Walk], api_url: str) -> None:
+        """Forget walks whose rows are loaded."""
+        for walk in walks:
+            self._path(walk, api_url).unlink(missing_ok=True)
+
+    def clear_old(self) -> None:
+        """Remove what no run will ask for any more."""
+        for path in self._directory.iterdir():
+            if time.time() - path.stat().st_mtime > self._max_age:
+                path.unlink(missing_ok=True)
+
+    def _path(self, walk: Walk, api_url: str) -> Path:
+        question = [
+            api_url,
+            walk.path,
+            sorted(walk.params.items()),
+            sorted(walk.constants.items()),
+        ]
+        digest = hashlib.sha256(json.dumps(question).encode()).hexdigest()[:24]
+        return self._directory / f"{walk.table}-{digest}.parquet"
+
+
+class Walker:
+    """Walks many listings at once, `settings.requests_in_flight` pages at a time.
+
+    Args:
+        on_rewalk: Told of a walk that did not add up, with the reason.
+        on_page: Told of the rows of each page as it arrives (for progress).
+        on_kept: Told of a walk that an interrupted run had kept.
+    """
+
+    def __init__(
+        self,
+        client: FortyTwoClient,
+        store: WalkStore,
+        api_url: str,
+        in_flight: int,
+        *,
+        on_rewalk: Callable[[Walk, str], None] = lambda walk, reason: None,
+        on_page: Callable[[Walk, Page], None] = lambda walk, page: None,
+        on_kept: Callable[[Finished], None] = lambda finished: None,
+    ) -> None:
+        self._client, self._store, self._api_url = client, store, api_url
+        self._in_flight = in_flight
+        self._on_rewalk, self._on_page, self._on_kept = on_rewalk, on_page, on_kept
+
+    def finish(self, walks: Iterator[Walk], keep: bool = True) -> Iterator[Finished]:
+        """Read every walk to its end; yields each as it gets complete.
+
+        Pages of an earlier walk go before those of a later one, so that an interruption leaves
+        few walks half-read.
+
+        Raises:
+            IncompleteWalk: A listing did not add up, several times.
+            ApiError, BudgetSpent: See `FortyTwoClient.page`.
+        """
+        active: list[_Progress] = []
+        futures: dict[Future[Page], tuple[_Progress, int]] = {}
+        more = True
+        with ThreadPoolExecutor(self._in_flight, thread_name_prefix="page") as pool:
+            try:
+                while True:
+                    while len(futures) < self._in_flight:
+                        task = next((p for p in active if p.has_page()), None)
+                        if task is None and more:
+                            walk = next(walks, None)
+                            if walk is None:
+                                more = False
+                                continue
+                            kept = self._store.get(walk, self._api_url) if keep else None
+                            if kept:
+                                self._on_kept(kept)
+                                yield kept
+                                continue
+                            task = _Progress(walk)
+                            active.append(task)
+                        if task is None:
+                            break
+                        number = task.take_page()
+                        future = pool.submit(self._page, task, number)
+                        futures[future] = task, task.generation
+                    if not futures:
+                        return
+                    done, _ = wait(futures, timeout=1.0, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        task, generation = futures.pop(future)
+                        self._take(task, generation, future)
+                        if task.is_read() and not any(t is task for t, _ in futures.values()):
+                            finished = self._judge(task)
+                            if finished:
+                                active.remove(task)
+                                if keep:
+                                    self._store.put(finished, self._api_url)
+                                yield finished
+            except BaseException:
+                self._client.stop()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def forget(self, walks: Sequence[Walk]) -> None:
+        """Drop kept walks whose rows are loaded."""
+        self._store.drop(walks, self._api_url)
+
+    def _page(self, task: _Progress, number: int) -> Page:
+        walk = task.walk
+        return self._client.page(
+            walk.path,
+            walk.params,
+            number=number,
+            size=task.page_size,
+            background=walk.background,
+        )
+
+    def _take(self, task: _Progress, generation: int, future: Future[Page]) -> None:
+        try:
+            page = future.result()
+        except PageTooHeavy:
+            if generation != task.generation:
+                return
+            if task.page_size <= SMALLEST_PAGE:
+                raise
+            task.restart(page_size=max(SMALLEST_PAGE, task.page_size // 2))
+            self._on_rewalk(task.walk, f"a page was too heavy, pages of {task.page_size} rows now")
+            return
+        if generation != task.generation:
+            return  # a page of before the last restart
+        task.add(page)
+        self._on_page(task.walk, page)
+
+    def _judge(self, task: _Progress) -> Finished | None:
+        """The finished walk, or None after starting it again."""
+        reason = task.mismatch()
+        if not reason:
+            return task.finished()
+        if task.walked >= WALKS:
+            raise IncompleteWalk(
+                f"GET /v2{task.walk.path} ({task.walk.key}) never added up in {WALKS} walks: "
+                f"{reason}. A list that does not add up is not loaded: `raw` and `mirror` are as "
+                "before. Run the same command again; if it stays, the API's X-Total is wrong."
+            )
+        self._on_rewalk(task.walk, reason)
+        task.restart()
+        return None
+
+
+class _Progress:
+    """One walk while it is being read."""
+
+    def __init__(self, walk: Walk) -> None:
+        self.walk = walk
+        self.page_size = walk.page_size
+        self.walked = 0
+        self.calls = 0
+        self.generation = 0
+        self.restart()
+
+    def restart(self, page_size: int | None = None) -> None:
+        if page_size:
+            self.page_size = page_size
+        self.walked += 0 if page_size else 1
+        self.generation += 1
+        self._tables: dict[int, pa.Table] = {}
+        self._totals: set[int | None] = set()
+        self._last: int | None = None
+        self._next = 1
+
+    def has_page(self) -> bool:
+        """Whether another page may be asked for now."""
+        if self._next == 1:
+            return True
+        return self._last is not None and self._next <= self._last
+
+    def take_page(self) -> int:
+        self._next += 1
+        return self._next - 1
+
+    def add(self, page: Page) -> None:
+        self.calls += 1
+        contract = CONTRACTS[self.walk.table]
+        rows = page.rows
+        if self.walk.change_row:
+            rows = [self.walk.change_row(row) for row in rows]
+        for row in rows:
+            row.update(self.walk.constants)
+        self._tables[page.number] = to_arrow(contract, rows, f"/v2{self.walk.path}")
+        self._totals.add(page.total)
+        if page.total is not None:
+            pages = math.ceil(page.total / page.per_page)
+            self._last = max(self._last or 1, pages)
+            if self.walk.to_short_page and page.number == pages and len(rows) == page.per_page:
+                self._last = max(self._last, pages + 1)
+        elif len(rows) == page.per_page:
+            # no X-Total: go on to the short page
+            self._last = max(self._last or 1, page.number + 1)
+        else:
+            self._last = max(self._last or 1, page.number)
+
+    def is_read(self) -> bool:
+        return self._last is not None and len(self._tables) >= self._last
+
+    def mismatch(self) -> str:
+        """Why the pages are no complete list; empty when they are."""
+        if len(self._totals) > 1:
+            known = sorted(str(total) for total in self._totals)
+            return f"the list changed while it was read (X-Total {' and '.join(known)})"
+        total = next(iter(self._totals))
+        rows = sum(table.num_rows for table in self._tables.values())
+        distinct = len(set(self._keys()))
+        if distinct != rows:
+            return f"{rows - distinct} rows came twice"
+        if total is not None and distinct != total:
+            return f"{distinct} rows of {total} came"
+        if distinct == 0 and self.walk.must_have_rows:
+            return "an empty answer for a list that always has members"
+        return ""
+
+    def finished(self) -> Finished:
+        tables = [self._tables[number] for number in sorted(self._tables)]
+        return Finished(
+            self.walk,
+            pa.concat_tables(tables).combine_chunks(),
+            self.calls,
+            self.walked,
+            time.time(),
+        )
+
+    def _keys(self) -> list[tuple[Any, ...]]:
+        names = CONTRACTS[self.walk.table].primary_key
+        columns = [
+            [key for table in self._tables.values() for key in table.column(name).to_pylist()]
+            for name in names
+        ]
+        return list(zip(*columns, strict=True))
+
+
+__all__ = ["ContractError", "Finished", "Walk", "WalkStore", "Walker"]

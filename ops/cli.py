@@ -1,0 +1,59 @@
+"""`python -m ops`: the commands behind the make targets."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from extract.cli import CampusIds, MaxCalls, Mode, exit_status, parse_campus_ids
+from extract.errors import UsageError
+from extract.run import MODES
+from extract.settings import credentials_configured
+from ops.sandbox import running_sandbox
+from ops.sync import sync as run_sync
+
+app = typer.Typer(
+    help="Run the mirror of the 42 API.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+SandboxScale = Annotated[
+    str, typer.Option(help="World of the bundled sandbox when no credentials are set.")
+]
+
+
+@app.command()
+def sync(
+    mode: Mode = "full",
+    max_calls: MaxCalls = None,
+    campus_ids: CampusIds = "",
+    sandbox_scale: SandboxScale = "network",
+) -> None:
+    """Extract, build, test, publish, summarise.
+
+    Exit status: 0 published, 1 failed and nothing published, 2 wrong usage or configuration,
+    75 another run holds the lock or the budget is spent.
+    """
+    with exit_status(), ExitStack() as stack:
+        chosen = parse_campus_ids(campus_ids)
+        if mode not in MODES:
+            raise UsageError(f"MODE is {mode!r}; it must be one of {', '.join(MODES)}.")
+        console = Console(highlight=False)
+        if not credentials_configured():
+            address = stack.enter_context(running_sandbox(sandbox_scale))
+            console.print(
+                "No 42 credentials are set, so this run mirrors the bundled sandbox: a local "
+                f"stand-in for the 42 API with invented people ({address}). For the real API put "
+                "FORTYTWO_CLIENT_ID and FORTYTWO_CLIENT_SECRET into .env (see .env.example).\n"
+            )
+        status = run_sync(mode, max_calls=max_calls, campus_ids=chosen, console=console)
+    raise typer.Exit(status)
+
+
+def main() -> None:
+    """Entry point."""
+    app(prog_name="python -m ops")

@@ -1,0 +1,64 @@
+"""The summary at the end of a sync: what was read, left out, changed, and how long it took."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from psycopg2.extensions import connection as Connection
+from rich.console import Console
+from rich.table import Table
+
+from extract.run import Extracted
+
+
+def print_summary(connection: Connection, run_id: str, done: Extracted, console: Console) -> None:
+    """Print it. Counts come from the database, not from what we believe we wrote."""
+    with connection.cursor() as cursor:
+        cursor.execute("select status, changes, rows from ops.runs where run_id = %s", (run_id,))
+        status, changes, rows = cursor.fetchone() or ("unknown", None, None)
+        cursor.execute(
+            "select rule, count(*) from ops.rejections where gone_at is null "
+            "group by rule order by rule"
+        )
+        rejected = cursor.fetchall()
+        rows = rows or _mirror_rows(cursor)
+    console.print()
+    console.print(_table(rows, changes or {}, done))
+    if rejected:
+        console.print()
+        console.print("Left out by a rule (ops.rejected_rows)", style="bold")
+        for rule, count in rejected:
+            console.print(f"  {rule:<44} {count:>9,}", highlight=False)
+    console.print()
+    phases = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in done.seconds.items())
+    calls = ", ".join(f"{name} {count:,}" for name, count in done.calls_of.items() if count)
+    console.print(f"{done.calls:,} API calls ({calls})", highlight=False)
+    console.print(f"{phases}", highlight=False)
+    if done.stopped:
+        console.print(done.stopped)
+    style = "green" if status in ("published", "unchanged") else "red"
+    console.print(f"[{style}]{status}[/{style}]  run {run_id}", highlight=False)
+
+
+def _table(rows: dict[str, int], changes: dict[str, Any], done: Extracted) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("mirror table")
+    for name in ("rows", "inserted", "updated", "deleted"):
+        table.add_column(name, justify="right")
+    for name, count in rows.items():
+        change = changes.get(name, {})
+        table.add_row(
+            name,
+            f"{count:,}",
+            *(f"{change.get(kind, 0):,}" for kind in ("inserted", "updated", "deleted")),
+        )
+    return table
+
+
+def _mirror_rows(cursor: Any) -> dict[str, int]:
+    cursor.execute("select tablename from pg_tables where schemaname = 'mirror' order by 1")
+    counts = {}
+    for (name,) in cursor.fetchall():
+        cursor.execute(f'select count(*) from mirror."{name}"')
+        counts[name] = cursor.fetchone()[0]
+    return counts

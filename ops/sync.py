@@ -1,0 +1,125 @@
+"""`make sync`: extract, build, publish, summarise; one run under one lock."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from psycopg2.extensions import connection as Connection
+from rich.console import Console
+
+from extract import database
+from extract import run as runs
+from extract.errors import MirrorError
+from extract.progress import ExtractionProgress
+from extract.raw import Raw
+from extract.record import Record
+from extract.settings import ROOT
+from ops.summary import print_summary
+
+MODELS = ROOT / "dbt_project"
+
+
+def sync(
+    mode: str,
+    *,
+    max_calls: int | None = None,
+    campus_ids: Collection[int] | None = None,
+    console: Console,
+) -> int:
+    """Run one whole pass and print what it did.
+
+    Returns:
+        The exit status: 0 published (or nothing to publish), 1 failed.
+
+    Raises:
+        MirrorError: The extraction failed, or another run holds the lock.
+    """
+    run_id = runs.new_run_id()
+    with runs.run_lock(mode, run_id) as connection:
+        console.print(f"Extract ({mode}): 42 API to raw", style="bold")
+        with ExtractionProgress(console) as progress:
+            done = runs.extract(
+                mode,
+                max_calls=max_calls,
+                campus_ids=campus_ids,
+                progress=progress,
+                connection=connection,
+                run_id=run_id,
+            )
+        record = Record(connection, run_id)
+        started = time.monotonic()
+        signature = build_signature(connection)
+        if signature == published_signature(connection):
+            record.update(status="unchanged", raw_signature=signature)
+            console.print("Build: raw did not change since the last publication; skipped.")
+            record.close()
+            print_summary(connection, run_id, done, console)
+            return 0
+        console.print("Build, test and publish (dbt build)", style="bold")
+        status = dbt_build(run_id)
+        done.seconds["build and publish"] = round(time.monotonic() - started, 2)
+        record.update(seconds=done.seconds)
+        if status == 0:
+            record.update(raw_signature=signature)
+        else:
+            record.update(status="failed", message="dbt build failed: nothing was published.")
+        record.close()
+        if status:
+            raise MirrorError(
+                "dbt build failed, nothing was published and `mirror` is as it was. The failing "
+                "model or test is named above; the whole log is in .local/dbt/logs/dbt.log."
+            )
+        print_summary(connection, run_id, done, console)
+    return 0
+
+
+def dbt_build(run_id: str, *arguments: str) -> int:
+    """Run `dbt build` with the database this process uses; returns dbt's exit status."""
+    return subprocess.run(
+        [dbt_program(), "--quiet", "build", *arguments],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            **database.libpq_environment(),
+            "FORTYTWO_RUN_ID": run_id,
+            "PWD": str(ROOT),
+        },
+        check=False,
+    ).returncode
+
+
+def dbt_program() -> str:
+    """The `dbt` of the environment this process runs in."""
+    return str(Path(sys.executable).with_name("dbt"))
+
+
+def build_signature(connection: Connection) -> dict[str, Any]:
+    """What a build depends on: the content of raw and the text of the dbt project."""
+    digest = hashlib.sha256()
+    for path in sorted(MODELS.rglob("*")):
+        if path.suffix in (".sql", ".yml", ".md") and path.is_file():
+            digest.update(path.read_bytes())
+    digest.update((ROOT / "dbt_project.yml").read_bytes())
+    return {"raw": Raw(connection).signature(), "models": digest.hexdigest()[:16]}
+
+
+def published_signature(connection: Connection) -> dict[str, Any] | None:
+    """The signature of what `mirror` shows now; None when that is unknown.
+
+    A publication by a bare `dbt build` records none, and is the latest then.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select raw_signature from ops.runs where published_at is not null "
+            "order by published_at desc limit 1"
+        )
+        row = cursor.fetchone()
+    return json.loads(json.dumps(row[0])) if row and row[0] else None
