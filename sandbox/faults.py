@@ -1,0 +1,312 @@
+"""Fault injection: what can go wrong between a client and the API, on request."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import re
+import socket
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+from starlette.types import Send
+
+from . import errors, fault_bodies
+from .limits import Limits, Verdict
+from .listing import Answer
+from .query import Query
+from .resources import Resource
+from .routes import compile_template
+
+if TYPE_CHECKING:
+    from .app import Sandbox
+
+_TEMPLATE = re.compile(r"/[\w/:?.=&-]*$")
+TOKEN_PATH = "/oauth/token"
+
+KINDS: dict[str, str] = {
+    "token_expired": "every token expires now: 401 with WWW-Authenticate",
+    "token_revoked": "every token is revoked now: 401 with WWW-Authenticate",
+    "token_401": "the token endpoint answers 401 invalid_client",
+    "token_429": "the token endpoint answers 429 (retry_after: seconds or false)",
+    "token_500": "the token endpoint answers 500 with HTML",
+    "token_down": "the token endpoint resets the connection",
+    "secret_expired": "at once: the first secret is refused, tokens are revoked (revoke: false)",
+    "429_second": "429 of the second window (retry_after: seconds or false)",
+    "429_hour": "429 of the hourly window (retry_after: seconds or false)",
+    "500": "500 with HTML",
+    "502": "502 with HTML",
+    "503": "503 with HTML",
+    "504": "504 with HTML",
+    "cloudflare_403": "403 with Cloudflare's HTML",
+    "empty_403": "403 without a body",
+    "denied_403": "403 Access Denied as JSON (a final answer)",
+    "html_200": "200 with an HTML page",
+    "object_200": "200 with a JSON object where a list belongs",
+    "truncated_json": "the JSON text stops in the middle",
+    "reset_before_body": "connection reset before anything is sent (after_headers: true)",
+    "reset_in_body": "connection reset in the middle of the body",
+    "hang": "nothing for `seconds` (default an hour), then the answer",
+    "slow_drip": "the body in small pieces over `seconds` (default 5)",
+    "gzip_damage": "a gzip body with broken bytes",
+    "missing_total": "no X-Total (link: false drops Link too)",
+    "wrong_total": "X-Total is off by `delta` (default 7)",
+    "link_shuffled": "Link relations in another order",
+    "page_repeated": "the previous page is served again",
+    "row_moved": "one row slides to the page before: this page starts a row too late",
+    "row_deleted": "the list's first row is deleted for good before this page: later rows shift",
+    "empty_list": "200 with [] though there are rows",
+    "duplicate_ids": "two rows of the page have one id",
+    "null_id": "a row without an id (row)",
+    "string_for_number": "text in a number's place (field, value, row)",
+    "unknown_field": "a field nobody knows in every row (field, value)",
+    "field_gone": "a field is missing in every row (field)",
+    "set_field": "any value in a field (field, value, row; rows: all)",
+    "huge_number": "a number beyond 64 bits (field, row)",
+    "nul_character": "a NUL character in a text (field, row)",
+    "lone_surrogate": "half a surrogate pair in a text (field, row)",
+    "deep_nesting": "a field nested `depth` lists deep (default 10000)",
+    "big_page": "a page of `bytes` (default 50 MB)",
+}
+_GATEWAY = {"500": 500, "502": 502, "503": 503, "504": 504, "token_500": 500}
+
+
+@dataclass
+class Fault:
+    """One fault and when it strikes."""
+
+    id: int
+    kind: str
+    path: str
+    call: Any = 1
+    times: int | None = None
+    params: dict[str, Any] = field(default_factory=dict)
+    seen: int = 0
+    fired: int = 0
+
+    def matches(self, path: str, template: str, target: str) -> bool:
+        """Tell whether a request is one of those this fault counts."""
+        if _TEMPLATE.match(self.path) and "?" not in self.path:
+            if self.path in (path, template):
+                return True
+            return ":" in self.path and compile_template(self.path).match(path) is not None
+        return re.search(self.path, target) is not None
+
+    def strikes(self) -> bool:
+        """Count a matching request and tell whether it is hit."""
+        self.seen += 1
+        if self.call == "every":
+            hit = self.times is None or self.fired < self.times
+        elif isinstance(self.call, list):
+            hit = self.seen in self.call
+        else:
+            hit = self.call <= self.seen < self.call + (self.times or 1)
+        self.fired += hit
+        return hit
+
+    def describe(self) -> dict[str, Any]:
+        """Return the fault as GET /_sandbox/faults shows it."""
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "path": self.path,
+            "call": self.call,
+            "times": self.times,
+            "params": self.params,
+            "seen": self.seen,
+            "fired": self.fired,
+        }
+
+    # -- the moments of a request at which a fault can act ----------------------------------------
+
+    def before(self, sandbox: Sandbox) -> None:
+        """Answer instead of the API.
+
+        Raises:
+            ApiError: for the kinds that are a status.
+        """
+        kind = self.kind
+        if kind in _GATEWAY:
+            raise errors.gateway(_GATEWAY[kind])
+        if kind == "token_expired":
+            sandbox.tokens.expire_all()
+        elif kind == "token_revoked":
+            sandbox.tokens.revoke_all()
+        elif kind == "token_401":
+            raise errors.invalid_client()
+        elif kind == "token_429":
+            wait = self.params.get("retry_after", 1)
+            headers = {"Retry-After": str(int(wait))} if wait else {}
+            raise errors.ApiError(429, errors.SPAM, "text/plain; charset=utf-8", headers)
+        elif kind == "cloudflare_403":
+            raise errors.cloudflare()
+        elif kind == "empty_403":
+            raise errors.empty_forbidden()
+        elif kind == "denied_403":
+            raise errors.denied()
+        elif kind == "html_200":
+            page = errors.missing_row().body
+            raise errors.ApiError(200, page, errors.HTML_TYPE)
+        elif kind == "object_200":
+            raise errors.ApiError(200, b'{"error":"Internal","message":"Something is off"}')
+
+    def verdict(self, limits: Limits) -> Verdict:
+        """Count the request, or refuse it as a used up window would."""
+        if self.kind == "429_second":
+            return limits.exhaust("second")
+        if self.kind == "429_hour":
+            return limits.exhaust("hour")
+        return limits.take()
+
+    def retry_after(self, limits: Limits) -> bool:
+        """Tell whether a 429 says how long to wait."""
+        return bool(self.params.get("retry_after", limits.retry_after))
+
+    def change_world(self, sandbox: Sandbox, resource: Resource, query: Query) -> None:
+        """Delete the first rows of the list for good, as somebody might while it is walked."""
+        if self.kind != "row_deleted":
+            return
+        sandbox.lister.forget(sandbox.world.version)
+        rows = list(sandbox.lister.rows(resource, query)[: self.params.get("rows", 1)])
+        for row in rows:
+            found = resource.find(str(row)) if isinstance(row, int) else row
+            sandbox.changes.delete_row(resource.name, found)
+
+    def shifts(self) -> tuple[int, int]:
+        """Return by how many pages and rows the served window is moved."""
+        if self.kind == "page_repeated":
+            return -1, 0
+        if self.kind == "row_moved":
+            return 0, 1
+        return 0, 0
+
+    def edit(self, answer: Answer) -> None:
+        """Change headers or body before they are compressed."""
+        headers = answer.headers
+        wait = self.params.get("retry_after")
+        if answer.status == 429 and wait and wait is not True:
+            headers["Retry-After"] = str(wait)
+        if self.kind == "missing_total":
+            headers.pop("X-Total", None)
+            if self.params.get("link") is False:
+                headers.pop("Link", None)
+        elif self.kind == "wrong_total" and "X-Total" in headers:
+            headers["X-Total"] = str(int(headers["X-Total"]) + self.params.get("delta", 7))
+        elif self.kind == "link_shuffled" and "Link" in headers:
+            headers["Link"] = ", ".join(reversed(headers["Link"].split(", ")))
+        elif self.kind in fault_bodies.EDITS and answer.status == 200:
+            answer.body = fault_bodies.EDITS[self.kind](answer.body, self.params)
+            headers.pop("ETag", None)
+
+    async def deliver(self, request: Request, answer: Answer, send: Send) -> str:
+        """Send the answer, or what this fault leaves of it.
+
+        Returns:
+            What to write in the record of calls: the status, or the word for the accident.
+        """
+        from .app import deliver, gzip, raw_headers
+
+        kind = self.kind
+        if kind in ("reset_before_body", "token_down") and not self.params.get("after_headers"):
+            _reset(request)
+            return "reset"
+        start = {
+            "type": "http.response.start",
+            "status": answer.status,
+            "headers": raw_headers(answer),
+        }
+        if kind in ("reset_before_body", "reset_in_body"):
+            await send(start)
+            half = answer.body[: len(answer.body) // 2] if kind == "reset_in_body" else b""
+            await send({"type": "http.response.body", "body": half, "more_body": True})
+            await asyncio.sleep(0.05)  # let what was sent leave before the connection dies
+            _reset(request)
+            return "reset"
+        if kind == "hang":
+            await asyncio.sleep(float(self.params.get("seconds", 3600)))
+        elif kind == "slow_drip":
+            await send(start)
+            pieces = 20
+            step = max(len(answer.body) // pieces, 1)
+            for position in range(0, len(answer.body), step):
+                piece = answer.body[position : position + step]
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+                await asyncio.sleep(float(self.params.get("seconds", 5)) / pieces)
+            await send({"type": "http.response.body", "body": b""})
+            return str(answer.status)
+        elif kind == "gzip_damage":
+            if "Content-Encoding" not in answer.headers:
+                answer.body = gzip(answer.body)
+                answer.headers["Content-Encoding"] = "gzip"
+            middle = len(answer.body) // 2
+            answer.body = answer.body[:middle] + b"\xff\x00\xff\x00" + answer.body[middle + 4 :]
+        await deliver(answer, send)
+        return str(answer.status)
+
+
+def _reset(request: Request) -> None:
+    """Kill the connection with a TCP reset."""
+    transport = request.scope.get("sandbox.transport")
+    if transport is None:
+        return
+    raw = transport.get_extra_info("socket")
+    if raw is not None:
+        # A zero linger turns the close into RST.
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+    transport.abort()
+
+
+class Faults:
+    """The faults that are set."""
+
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+        self._ids = itertools.count(1)
+
+    def add(self, body: dict[str, Any]) -> Fault:
+        """Set a fault.
+
+        Raises:
+            ValueError: when the request makes no sense.
+        """
+        given = dict(body)
+        kind = str(given.pop("kind", ""))
+        if kind not in KINDS:
+            raise ValueError(f"unknown kind {kind!r}; there are: {', '.join(KINDS)}")
+        default = TOKEN_PATH if kind.startswith("token_") and kind[-1].isdigit() else "/v2/"
+        if kind in ("token_down", "secret_expired"):
+            default = TOKEN_PATH
+        path = str(given.pop("path", default))
+        call = given.pop("call", 1)
+        if call != "every" and not isinstance(call, (int, list)):
+            raise ValueError('call is a number (from 1), a list of them, or "every"')
+        times = given.pop("times", None)
+        params = given.pop("params", {}) or {}
+        fault = Fault(next(self._ids), kind, path, call, times, {**given, **params})
+        try:
+            fault.matches("/", "/", "/")
+        except re.error as error:
+            raise ValueError(f"path is not a template nor a regular expression: {error}") from None
+        self._faults.append(fault)
+        return fault
+
+    def take(self, path: str, template: str, target: str) -> Fault | None:
+        """Count a request for every fault and return the first one that strikes."""
+        struck: Fault | None = None
+        for fault in self._faults:
+            if fault.matches(path, template, target) and fault.strikes() and struck is None:
+                struck = fault
+        return struck
+
+    def all(self) -> list[dict[str, Any]]:
+        """Return every fault, with how often it was seen and fired."""
+        return [fault.describe() for fault in self._faults]
+
+    def remove(self, fault_id: int) -> None:
+        """Take one fault away."""
+        self._faults = [fault for fault in self._faults if fault.id != fault_id]
+
+    def clear(self) -> None:
+        """Take every fault away."""
+        self._faults = []
