@@ -135,7 +135,7 @@ clean: ## Remove what tools made; the database (.local), .venv and .env stay
 lock: ## Resolve pyproject.toml's dependencies anew into requirements.lock
 	@test -x .venv/bin/uv || $(MAKE) setup
 	@.venv/bin/uv pip compile --quiet --upgrade --python-version 3.11 --universal --only-binary :all: \
-		--generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
+		--generate-hashes --no-strip-extras --no-header --no-emit-index-url \
 		--group sandbox --group dev --output-file requirements.lock pyproject.toml
 
 $(INSTALLED): requirements.lock pyproject.toml
@@ -144,8 +144,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@echo "Installing into .venv (once, about a minute) ..."
 	@test -x .venv/bin/pip || $(PYTHON3) -m venv .venv || { echo "Python has no venv module: on \
 	Debian and Ubuntu install the package python3.11-venv" >&2; rm -rf .venv; exit 2; }
-	@$(RUN) pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(RUN) pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(RUN) pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(RUN) pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 #%

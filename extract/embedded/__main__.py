@@ -10,12 +10,14 @@ from extract.errors import MirrorError
 
 def main() -> int:
     """Do what the one argument says and tell where the server is."""
-    actions = {"start": embedded.start, "stop": embedded.stop, "status": lambda: None}
-    if len(sys.argv) != 2 or sys.argv[1] not in actions:
+    if len(sys.argv) != 2 or sys.argv[1] not in ("start", "stop", "status"):
         print("usage: python -m extract.embedded start|stop|status", file=sys.stderr)
         return 2
     try:
-        actions[sys.argv[1]]()
+        if sys.argv[1] == "start":
+            embedded.start()
+        elif sys.argv[1] == "stop":
+            embedded.stop()
     except MirrorError as error:
         print(error, file=sys.stderr)
         return error.exit_status

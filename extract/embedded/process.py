@@ -151,7 +151,12 @@ def _works_in(process_id: int, directory: Path) -> bool:
     """Whether this is a living PostgreSQL process in that directory; a zombie is in none."""
     with suppress(psutil.Error):
         process = psutil.Process(process_id)
-        return process.name() == "postgres" and process.cwd() == os.fspath(directory)
+        if process.name() != "postgres":
+            return False
+        try:
+            return process.cwd() == os.fspath(directory)
+        except psutil.AccessDenied:  # root in a container; the name it was started with is public
+            return process.cmdline()[1:] == ["-D", os.fspath(directory)]
     return False
 
 

@@ -18,6 +18,7 @@ from extract.errors import MirrorError
 UNUSED_USER_ID = 61042
 CAP_DAC_OVERRIDE = 1
 CAP_DAC_READ_SEARCH = 2
+CAP_SETPCAP = 8
 
 
 def server_user(*owned: Path) -> int:
@@ -80,18 +81,18 @@ def as_user(user: int, program: Path, *arguments: str) -> list[str]:
 
 
 def _reach() -> list[str]:
-    """Let the server read and search past permissions.
+    """Let the server read and search past permissions, and believe it when it asks if it may.
 
-    A container that withholds this capability usually has the stronger one. The server can read
-    root's files then; its socket lets nobody but root ask it to.
+    The access system call leaves capabilities out unless a securebit says otherwise; PostgreSQL's
+    programs look for each other with it. A container that withholds the reading capability
+    usually has the stronger one. The server can read root's files then; its socket lets nobody
+    but root ask it to.
     """
     ours = int(Path("/proc/self/status").read_text().split("CapEff:")[1].split()[0], 16)
-    for bit, name in (
-        (CAP_DAC_READ_SEARCH, "dac_read_search"),
-        (CAP_DAC_OVERRIDE, "dac_override"),
-    ):
-        if ours >> bit & 1:
-            return [f"--inh-caps=+{name}", f"--ambient-caps=+{name}"]
+    for bit, name in ((CAP_DAC_READ_SEARCH, "dac_read_search"), (CAP_DAC_OVERRIDE, "dac_override")):
+        if ours >> bit & 1 and ours >> CAP_SETPCAP & 1:
+            grant = [f"--inh-caps=+{name}", f"--ambient-caps=+{name}"]
+            return [*grant, "--securebits=+no_setuid_fixup"]
     return []
 
 
