@@ -91,27 +91,29 @@ def parse(raw: str) -> Query:
         if match and match[1] == "page":
             query.brackets = True
             _page(query, {"number": "page", "size": "per_page"}.get(match[2], ""), value)
-            continue
-        if name in ("page", "per_page"):
+        elif name in ("page", "per_page"):
             _page(query, name, value)
-            continue
-        query.pairs.append((name, value))
-        if match and match[1] == "filter":
-            values = [part for part in value.split(",") if part != ""]
-            if values:  # an empty filter is no filter
-                query.filters[match[2]] = values
-        elif match and match[1] == "range":
-            if value:
-                query.ranges[match[2]] = value.split(",")
-        elif name == "sort":
-            for part in value.split(","):
-                if part.strip("- "):
-                    query.sort.append((part.strip().lstrip("-"), part.strip().startswith("-")))
-        elif name == "search":
-            query.search = value
         else:
-            query.plain[name] = value
+            query.pairs.append((name, value))
+            _condition(query, match, name, value)
     return query
+
+
+def _condition(query: Query, match: re.Match[str] | None, name: str, value: str) -> None:
+    if match and match[1] == "filter":
+        values = [part for part in value.split(",") if part != ""]
+        if values:  # an empty filter is no filter
+            query.filters[match[2]] = values
+    elif match:
+        if value:
+            query.ranges[match[2]] = value.split(",")
+    elif name == "sort":
+        parts = [part.strip() for part in value.split(",")]
+        query.sort += [(part.lstrip("-"), part.startswith("-")) for part in parts if part]
+    elif name == "search":
+        query.search = value
+    else:
+        query.plain[name] = value
 
 
 def _page(query: Query, name: str, value: str) -> None:
@@ -192,7 +194,7 @@ def select(rows: Iterable[Row], query: Query, rules: Rules) -> list[Row]:
     for name, descending in reversed(query.sort or rules.order):
         get = rules.columns[name].get
         # As PostgreSQL: nulls last, and first when descending.
-        kept.sort(key=lambda row: _sort_key(get(row)), reverse=descending)  # noqa: B023
+        kept.sort(key=lambda row: _sort_key(get(row)), reverse=descending)
     return kept
 
 

@@ -70,6 +70,15 @@ class World:
         )
         self._members: dict[int, tuple[int, set[int]]] = {}
 
+    def remove_user(self, user: User) -> None:
+        """Delete an account and everything that belongs to it."""
+        del self.users[user.id]
+        del self.logins[user.login]
+        for table in (self.cursus_users, self.campus_users, self.coalitions_users):
+            table.remove_user(user.id)
+        self.projects_users.remove_user(user)
+        self.achievements_users.remove_user(user)
+
     def is_kept(self, user: User) -> bool:
         """Tell whether the mirror's rule for users lets this one in."""
         campus = self.campuses.get(user.campus_id or 0)

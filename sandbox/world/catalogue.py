@@ -119,7 +119,7 @@ class ProjectBuilder:
         odd_wishes = [random.randrange(0, 2 * average + 1) for _ in range(scale.projects)]
         # One project that is offered nowhere at all, the others of its kind at closed places only.
         odd_wishes[-1] = 0
-        odd = spread(others, scale.projects - 1, 0, len(self._odd), odd_wishes[:-1]) + [0]
+        odd = [*spread(others, scale.projects - 1, 0, len(self._odd), odd_wishes[:-1]), 0]
         lists = []
         for n in range(scale.projects):
             mine = random.sample(self._kept, kept[n]) if n < few else []

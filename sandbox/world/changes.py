@@ -2,25 +2,328 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import cycle
 from random import Random
 from typing import Any
 
 from ..clock import Clock
 from . import World
+from .lazy import LazyRelation
+from .newcomers import Newcomers
+from .people import ANCHOR, User
+from .table import Table
+from .values import DAY, EPOCH_MS, iso
+
+Report = dict[str, list[Any]]
+Row = Any
+
+RELATIONS = ("projects_users", "achievements_users", "coalitions_users", "cursus_users")
 
 
 class Changes:
-    """Changes one world."""
+    """Changes one world; every change has a later stamp than all before it."""
 
     def __init__(self, world: World, clock: Clock) -> None:
         self._world = world
         self._clock = clock
         self._rounds = 0
+        self._random = Random(0)
+        self._pool: list[User] = []
+        self._actions: dict[str, Callable[[int], Report]] = {
+            "edit_with_updated_at": self._edit,
+            "edit_silently": self._edit_silently,
+            "delete_users": self._delete_users,
+            "delete_relations": self._delete_relations,
+            "recreate_relations": self._recreate_relations,
+            "new_users": self._new_users,
+            "new_relations": self._new_relations,
+            "projects_leave": self._projects_leave,
+            "close_campuses": self._close_campuses,
+            "anonymise": self._anonymise,
+            "transfer": self._transfer,
+            "alumnise": self._alumnise,
+        }
 
-    def advance(self, wishes: dict[str, int]) -> dict[str, Any]:
-        """Carry out wishes."""
-        return {}
+    def advance(self, wishes: dict[str, Any]) -> dict[str, Any]:
+        """Change the world as asked.
 
-    def delete_row(self, resource: str, row: Any) -> None:
-        """Delete a row."""
-        Random(0)
+        Nobody is touched twice in one call, so that each kind of change can be checked alone.
+
+        Args:
+            wishes: how many of each action; `seed` makes the choice of rows repeatable.
+
+        Returns:
+            For each action the ids by resource; a re-created row is [old id, new id].
+
+        Raises:
+            ValueError: for an action nobody knows, or a count that is not one.
+        """
+        counts = {name: value for name, value in wishes.items() if name != "seed"}
+        unknown = counts.keys() - self._actions.keys()
+        if unknown:
+            actions = ", ".join(self._actions)
+            raise ValueError(f"unknown actions {sorted(unknown)}; there are: {actions}")
+        for name, count in counts.items():
+            if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+                raise ValueError(f"{name} must be a number of rows, not {count!r}")
+        self._rounds += 1
+        self._random = Random(f"{self._world.seed}/{wishes.get('seed', self._rounds)}")
+        self._pool = [user for user in self._world.users.values() if self._world.is_kept(user)]
+        self._random.shuffle(self._pool)
+        done: dict[str, Any] = {}
+        for name, count in counts.items():
+            done[name] = self._actions[name](count)
+            self._world.version += 1
+        done["now"] = iso(self._clock.stamp())
+        return done
+
+    # -- choosing ----------------------------------------------------------------------------
+
+    def _students(self, count: int) -> list[User]:
+        """Choose students that the mirror keeps and that this call has not touched."""
+        chosen: list[User] = []
+        while self._pool and len(chosen) < count:
+            user = self._pool.pop()
+            if self._world.is_kept(user):  # a campus may have closed in this very call
+                chosen.append(user)
+        return chosen
+
+    def _rows_of(self, name: str, user: User) -> list[Row]:
+        table = getattr(self._world, name)
+        rows = table.of_user(user if isinstance(table, LazyRelation) else user.id)
+        if name == "cursus_users":
+            return [row for row in rows if row.cursus_id == ANCHOR]
+        return list(rows)
+
+    def _relations(self, count: int, names: tuple[str, ...]) -> Iterator[tuple[str, Row]]:
+        """Choose relation rows of untouched students, the tables in turn."""
+        turn = cycle(names)
+        name, found = next(turn), 0
+        while found < count and (users := self._students(1)):
+            rows = self._rows_of(name, users[0])
+            if rows:
+                found += 1
+                yield name, self._random.choice(rows)
+                name = next(turn)
+
+    def _table(self, name: str) -> Table[Row] | LazyRelation[Row]:
+        table: Table[Row] | LazyRelation[Row] = getattr(self._world, name)
+        return table
+
+    # -- edits -------------------------------------------------------------------------------
+
+    def _edit(self, count: int) -> Report:
+        """Edit rows the honest way: updated_at moves."""
+        report: Report = {}
+        share = -(-count // 6)
+        for user in self._students(share):
+            user.wallet += 25
+            user.location = None if user.location else "c1r2s3"
+            self._moved(user)
+            report.setdefault("users", []).append(user.id)
+        projects = [row for row in self._world.projects.values() if ANCHOR in row["cursus"]]
+        for project in self._random.sample(projects, min(count - share, share, len(projects))):
+            project["difficulty"] = (project["difficulty"] or 0) + 42
+            project["updated_at"] = iso(self._clock.stamp())
+            report.setdefault("projects", []).append(project["id"])
+        left = count - sum(map(len, report.values()))
+        for name, row in self._relations(left, RELATIONS):
+            self._replace(name, _edited(name, row, self._clock.stamp()))
+            report.setdefault(name, []).append(row.id)
+        return report
+
+    def _replace(self, name: str, row: Row) -> None:
+        table = self._table(name)
+        if isinstance(table, LazyRelation):
+            table.replace(row)
+        else:
+            table.swap(row)
+
+    def _moved(self, user: User) -> None:
+        user.updated_at = self._clock.stamp()
+        user.json = None
+
+    def _edit_silently(self, count: int) -> Report:
+        """Edit rows the way the real API does for a third of them: updated_at stays."""
+        report: Report = {}
+        kinds = ("anonymize", "active", "level", "coalition", "membership")
+        for kind, _ in zip(cycle(kinds), range(count), strict=False):
+            if kind == "coalition":
+                house = self._random.choice(list(self._world.coalitions.values()))
+                house["score"] += 7
+                report.setdefault("coalitions", []).append(house["id"])
+                continue
+            if kind in ("level", "membership"):
+                name = "cursus_users" if kind == "level" else "coalitions_users"
+                for _, row in self._relations(1, (name,)):
+                    self._replace(name, _silently(name, row))
+                    report.setdefault(name, []).append(row.id)
+                continue
+            for user in self._students(1):
+                if kind == "anonymize":
+                    day = (user.anonymize_day or EPOCH_MS // DAY) + 31
+                    user.anonymize_day = user.erasure_day = day
+                else:
+                    user.active = not user.active
+                user.json = None
+                report.setdefault("users", []).append(user.id)
+        return report
+
+    # -- deletions ---------------------------------------------------------------------------
+
+    def _delete_users(self, count: int) -> Report:
+        users = self._students(count)
+        for user in users:
+            self._world.remove_user(user)
+        return {"users": [user.id for user in users]}
+
+    def _delete_relations(self, count: int) -> Report:
+        report: Report = {}
+        for name, row in self._relations(count, RELATIONS[:3]):
+            self._table(name).remove(row)
+            report.setdefault(name, []).append(row.id)
+        return report
+
+    def _recreate_relations(self, count: int) -> Report:
+        """Delete rows and put the same back under a new id, as a retried project does."""
+        report: Report = {}
+        for name, row in self._relations(count, RELATIONS):
+            old = row.id
+            self._table(name).remove(row)
+            stamp = self._clock.stamp()
+            again = replace(row, created_at=stamp, updated_at=stamp)
+            self._table(name).add(again)
+            report.setdefault(name, []).append([old, again.id])
+        return report
+
+    def delete_row(self, resource: str, row: Row) -> None:
+        """Delete one row of any listed resource for good."""
+        world = self._world
+        if resource == "users":
+            world.remove_user(row)
+        elif resource == "projects":
+            row["cursus"] = [key for key in row["cursus"] if key != ANCHOR]
+        elif resource == "campus":
+            row["_listed"] = False
+        elif isinstance(row, dict):
+            getattr(world, resource).pop(row["id"], None)
+        else:
+            self._table(resource).remove(row)
+        world.version += 1
+
+    # -- arrivals ----------------------------------------------------------------------------
+
+    def _new_users(self, count: int) -> Report:
+        arrivals = Newcomers(self._world, self._clock, self._random)
+        report: Report = {}
+        for _ in range(count):
+            arrivals.user(report)
+        return report
+
+    def _new_relations(self, count: int) -> Report:
+        arrivals = Newcomers(self._world, self._clock, self._random)
+        report: Report = {}
+        makers = (arrivals.projects_user, arrivals.achievements_user, arrivals.coalitions_user)
+        for make, user in zip(cycle(makers), self._students(count), strict=False):
+            make(user, report)
+        return report
+
+    # -- people and places that move -----------------------------------------------------------
+
+    def _projects_leave(self, count: int) -> Report:
+        pool = [
+            row
+            for row in self._world.projects.values()
+            if ANCHOR in row["cursus"] and not row["_core"]
+        ]
+        gone = self._random.sample(pool, min(count, len(pool)))
+        for row in gone:
+            row["cursus"] = [key for key in row["cursus"] if key != ANCHOR]
+            row["updated_at"] = iso(self._clock.stamp())
+        return {"projects": [row["id"] for row in gone]}
+
+    def _close_campuses(self, count: int) -> Report:
+        pool = [
+            row
+            for row in self._world.campuses.values()
+            if row["_listed"] and row["active"] and row["public"] and row["users_count"] >= 3
+        ]
+        closed = self._random.sample(pool, min(count, len(pool) - 1))
+        for row in closed:
+            row["active"] = False
+            row["_updated_at"] = iso(self._clock.stamp())
+        return {"campus": [row["id"] for row in closed]}
+
+    def _anonymise(self, count: int) -> Report:
+        """Make people nobody: gone from the lists, still nested elsewhere."""
+        users = self._students(count)
+        for user in users:
+            del self._world.logins[user.login]
+            user.login = f"3b3-{user.id:x}"
+            user.email = f"{user.login}@anonymised.example"
+            user.first_name = user.last_name = user.login
+            user.usual_first_name = user.location = None
+            user.pictured = user.active = user.listed = False
+            user.anonymize_day = user.erasure_day = self._clock.world() // DAY - 1
+            self._world.logins[user.login] = user
+            self._moved(user)
+        return {"users": [user.id for user in users]}
+
+    def _transfer(self, count: int) -> Report:
+        """Give people another primary campus."""
+        world = self._world
+        places = [key for key, row in world.campuses.items() if row["_kind"] == "kept"]
+        report: Report = {"users": [], "campus_users": []}
+        for user in self._students(count):
+            target = self._random.choice([key for key in places if key != user.campus_id])
+            user.campus_id = target
+            self._moved(user)
+            report["users"].append(user.id)
+            rows = list(world.campus_users.of_user(user.id))
+            for row in rows:
+                if row.is_primary or row.campus_id == target:
+                    changed = replace(
+                        row, is_primary=row.campus_id == target, updated_at=self._clock.stamp()
+                    )
+                    world.campus_users.swap(changed)
+                    report["campus_users"].append(row.id)
+            if all(row.campus_id != target for row in rows):
+                arrival = Newcomers(world, self._clock, self._random).campus_user(user)
+                report["campus_users"].append(arrival.id)
+        return report
+
+    def _alumnise(self, count: int) -> Report:
+        """Let people graduate: they leave the filtered list as if they were deleted."""
+        users = self._students(count)
+        for user in users:
+            user.alumni = True
+            user.alumnized_at = self._clock.stamp()
+            self._moved(user)
+        return {"users": [user.id for user in users]}
+
+
+def _edited(name: str, row: Row, stamp: int) -> Row:
+    if name == "projects_users":
+        return replace(
+            row,
+            status="finished",
+            final_mark=101 if row.final_mark != 101 else 100,
+            validated=True,
+            marked=True,
+            marked_at=stamp - 3512,
+            teams=max(row.teams, 1),
+            updated_at=stamp,
+        )
+    if name == "achievements_users":
+        return replace(row, nbr_of_success=(row.nbr_of_success or 0) + 1, updated_at=stamp)
+    if name == "coalitions_users":
+        return replace(row, score=row.score + 40, updated_at=stamp)
+    return replace(row, level=row.level + 0.37, grade="Member", updated_at=stamp)
+
+
+def _silently(name: str, row: Row) -> Row:
+    if name == "cursus_users":
+        return replace(row, level=row.level + 0.1)
+    return replace(row, score=row.score + 3, rank=row.rank + 1)

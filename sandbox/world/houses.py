@@ -64,10 +64,7 @@ def _coalition(
     coalition_id: int, n: int, bloc_id: int, created: int, masters: list[int], random: Random
 ) -> Row:
     # Exactly two are called Analysts and share the slug; ids alone are unique.
-    if n in (0, 5):
-        name = "Analysts"
-    else:
-        name = f"{_NAMES[1 + n % (len(_NAMES) - 1)]} {n}"
+    name = "Analysts" if n in (0, 5) else f"{_NAMES[1 + n % (len(_NAMES) - 1)]} {n}"
     slug = slugify(name)
     return {
         "id": coalition_id,

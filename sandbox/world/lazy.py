@@ -83,7 +83,7 @@ class LazyRelation(Generic[R]):
             return []
         rows: list[R] = []
         index = user.index
-        if index < len(self._counts):
+        if 0 <= index < len(self._counts):
             base = self._first_id + self._offsets[index]
             for number in range(self._counts[index]):
                 row_id = base + number
@@ -93,8 +93,7 @@ class LazyRelation(Generic[R]):
                 if row is None:
                     row = self._make(user, number, row_id, self.updated_at(index, number))
                 rows.append(row)
-        for row_id in self._added_by_user.get(user.id, ()):
-            rows.append(self._added[row_id])
+        rows += [self._added[row_id] for row_id in self._added_by_user.get(user.id, ())]
         return rows
 
     def find(self, row_id: int) -> R | None:
@@ -115,9 +114,11 @@ class LazyRelation(Generic[R]):
         return self._make(user, number, row_id, self.updated_at(index, number))
 
     def all(self) -> Iterator[R]:
-        """Yield every row, person by person."""
+        """Yield every row, person by person; those who came later at the end."""
         for user in self._users:
             yield from self.of_user(user)
+        last = self._users[-1].id
+        yield from [row for row in self._added.values() if row.user_id > last]
 
     def ids_updated(self, low: int | None, high: int | None) -> list[tuple[int, int]]:
         """Return (updated_at, id) of every row updated between two moments, unsorted.
@@ -126,32 +127,31 @@ class LazyRelation(Generic[R]):
         are looked at, and only their rows inside it are computed.
         """
         found: list[tuple[int, int]] = []
-        overlaid = self._replaced.keys() | self._removed
-        for index, start in enumerate(self._starts):
-            count = self._counts[index]
-            if not count:
-                continue
-            if low is not None and start + self._spans[index] < low:
-                continue
-            if high is not None and start > high:
-                continue
-            if self._gone and self._users[index].id in self._gone:
-                continue
+        for index in self._people_updated(low, high):
             first, last = self._window(index, low, high)
             base = self._first_id + self._offsets[index]
             for number in range(first, last):
                 updated = self.updated_at(index, number)
-                if (low is None or updated >= low) and (high is None or updated <= high):
+                if _inside(updated, low, high):
                     found.append((updated, base + number))
+        overlaid = self._replaced.keys() | self._removed
         if overlaid:
             found = [pair for pair in found if pair[1] not in overlaid]
-        for rows in (self._replaced, self._added):
-            for row_id, row in rows.items():
-                if (low is None or row.updated_at >= low) and (
-                    high is None or row.updated_at <= high
-                ):
-                    found.append((row.updated_at, row_id))
+        changed = (*self._replaced.values(), *self._added.values())
+        found += [(row.updated_at, row.id) for row in changed if _inside(row.updated_at, low, high)]
         return found
+
+    def _people_updated(self, low: int | None, high: int | None) -> Iterator[int]:
+        """Yield the people whose base rows may be inside a range of updates."""
+        spans, counts, gone = self._spans, self._counts, self._gone
+        for index, start in enumerate(self._starts):
+            if (
+                counts[index]
+                and (low is None or start + spans[index] >= low)
+                and (high is None or start <= high)
+                and not (gone and self._users[index].id in gone)
+            ):
+                yield index
 
     def matching(self, base: Callable[[User, int], bool], overlaid: Callable[[R], bool]) -> list[R]:
         """Return the rows of one parent; `base` decides without making the row."""
@@ -206,3 +206,7 @@ class LazyRelation(Generic[R]):
             self._added.pop(row.id, None)
         self._added_by_user.pop(user.id, None)
         self._gone.add(user.id)
+
+
+def _inside(value: int, low: int | None, high: int | None) -> bool:
+    return (low is None or value >= low) and (high is None or value <= high)

@@ -48,6 +48,12 @@ class Table(Generic[R]):
         row.id = self._last_id + 1
         self._put(row)
 
+    def swap(self, row: R) -> None:
+        """Put a changed row in the place of the row with its id."""
+        mine = self._by_user[row.user_id]
+        mine[next(n for n, old in enumerate(mine) if old.id == row.id)] = row
+        self._rows[row.id] = row
+
     def remove(self, row: R) -> None:
         """Delete one row."""
         del self._rows[row.id]
