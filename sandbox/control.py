@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from .faults import KINDS
 from .query import Rules, parse, select
+from .resources import Resource
 from .world.values import iso, millis
 
 if TYPE_CHECKING:
@@ -166,32 +167,33 @@ class Control:
         listed = query.plain.pop("listed", "false") == "true"
         if query.plain:
             raise ValueError(f"unknown parameters: {', '.join(query.plain)}")
-        if resource.everything is None or listed:
-            rows = resource.rows(query)
-        else:
-            rows = resource.everything()
-        if query.filters or query.ranges:
-            open_rules = Rules(resource.rules.columns, (), (), (), (), resource.rules.special)
-            rows = select(rows, query, open_rules)
         columns = resource.rules.columns
-        unknown = [name for name in fields if name not in columns]
+        unknown = {*fields, *query.filters, *query.ranges} - {*columns, *resource.rules.special}
         if unknown:
             raise ValueError(f"unknown fields {unknown}; there are: {', '.join(columns)}")
+        everything = resource.everything or (lambda: resource.rows(query))
+        rows = resource.rows(query) if listed else everything()
+        if query.filters or query.ranges:
+            open_rules = Rules(columns, (), (), (), (), resource.rules.special)
+            rows = select(rows, query, open_rules)
+        return StreamingResponse(_lines(rows, resource, fields), media_type="application/x-ndjson")
 
-        async def stream() -> AsyncIterator[bytes]:
-            part: list[bytes] = []
-            for row in rows:
-                if fields:
-                    part.append(orjson.dumps({name: columns[name].get(row) for name in fields}))
-                else:
-                    part.append(resource.render(row))
-                if len(part) >= 1000:
-                    yield b"\n".join(part) + b"\n"
-                    part.clear()
-            if part:
-                yield b"\n".join(part) + b"\n"
 
-        return StreamingResponse(stream(), media_type="application/x-ndjson")
+async def _lines(
+    rows: Iterable[Any], resource: Resource, fields: list[str]
+) -> AsyncIterator[bytes]:
+    columns = resource.rules.columns
+    part: list[bytes] = []
+    for row in rows:
+        if fields:
+            part.append(orjson.dumps({name: columns[name].get(row) for name in fields}))
+        else:
+            part.append(resource.render(row))
+        if len(part) >= 1000:
+            yield b"\n".join(part) + b"\n"
+            part.clear()
+    if part:
+        yield b"\n".join(part) + b"\n"
 
 
 def control_routes(sandbox: Sandbox) -> list[Route]:

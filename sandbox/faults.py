@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import re
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +70,19 @@ KINDS: dict[str, str] = {
     "deep_nesting": "a field nested `depth` lists deep (default 10000)",
     "big_page": "a page of `bytes` (default 50 MB)",
 }
-_GATEWAY = {"500": 500, "502": 502, "503": 503, "504": 504, "token_500": 500}
+_INSTEAD: dict[str, Callable[[], errors.ApiError]] = {
+    "500": lambda: errors.gateway(500),
+    "502": lambda: errors.gateway(502),
+    "503": lambda: errors.gateway(503),
+    "504": lambda: errors.gateway(504),
+    "token_500": lambda: errors.gateway(500),
+    "token_401": errors.invalid_client,
+    "cloudflare_403": errors.cloudflare,
+    "empty_403": errors.empty_forbidden,
+    "denied_403": errors.denied,
+    "html_200": lambda: errors.ApiError(200, errors.missing_row().body, errors.HTML_TYPE),
+    "object_200": lambda: errors.ApiError(200, b'{"error":"Internal","message":"Try later"}'),
+}
 
 
 @dataclass
@@ -126,30 +139,16 @@ class Fault:
         Raises:
             ApiError: for the kinds that are a status.
         """
-        kind = self.kind
-        if kind in _GATEWAY:
-            raise errors.gateway(_GATEWAY[kind])
-        if kind == "token_expired":
+        if self.kind == "token_expired":
             sandbox.tokens.expire_all()
-        elif kind == "token_revoked":
+        elif self.kind == "token_revoked":
             sandbox.tokens.revoke_all()
-        elif kind == "token_401":
-            raise errors.invalid_client()
-        elif kind == "token_429":
+        elif self.kind == "token_429":
             wait = self.params.get("retry_after", 1)
             headers = {"Retry-After": str(int(wait))} if wait else {}
             raise errors.ApiError(429, errors.SPAM, "text/plain; charset=utf-8", headers)
-        elif kind == "cloudflare_403":
-            raise errors.cloudflare()
-        elif kind == "empty_403":
-            raise errors.empty_forbidden()
-        elif kind == "denied_403":
-            raise errors.denied()
-        elif kind == "html_200":
-            page = errors.missing_row().body
-            raise errors.ApiError(200, page, errors.HTML_TYPE)
-        elif kind == "object_200":
-            raise errors.ApiError(200, b'{"error":"Internal","message":"Something is off"}')
+        elif self.kind in _INSTEAD:
+            raise _INSTEAD[self.kind]()
 
     def verdict(self, limits: Limits) -> Verdict:
         """Count the request, or refuse it as a used up window would."""
