@@ -1,0 +1,206 @@
+"""The files that hold the project together agree with each other and with the code."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg2
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+from extract import embedded
+
+ROOT = Path(__file__).resolve().parent.parent
+INTERNAL = {"FORTYTWO_RUN_ID", "FORTYTWO_ENV_FILE"}  # between our own processes; for tests
+NOT_SETTINGS = {"PGHOSTADDR", "PGSSLMODE"}  # libpq's own, passed through
+VARIABLE = re.compile(
+    r"(FORTYTWO_[A-Z_]+[A-Z]|PG[A-Z]+|MAX_DELETE_FRACTION|CHANGES_RETENTION_DAYS|BACKFILL_CALLS"
+    r"|RECONCILE_DAYS)"
+)
+
+
+def make(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["make", *arguments],
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+        | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def sources() -> Iterator[Path]:
+    for package in ("extract", "ops", "sandbox"):
+        yield from (ROOT / package).rglob("*.py")
+
+
+def imported(path: Path) -> set[str]:
+    """The top-level packages that a module imports, wherever in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.add(node.module)
+    return {name.split(".")[0] for name in names}
+
+
+def locked() -> dict[str, str]:
+    """Name and version of every package in the lock, for this platform and others."""
+    text = (ROOT / "requirements.lock").read_text()
+    return dict(re.findall(r"^([a-z0-9._-]+)(?:\[[a-z,]+\])?==(\S+)", text, re.MULTILINE))
+
+
+def declared() -> list[Requirement]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    groups = [project["project"]["dependencies"], *project["dependency-groups"].values()]
+    return [Requirement(text) for group in groups for text in group]
+
+
+@pytest.mark.parametrize("requirement", declared(), ids=lambda requirement: requirement.name)
+def test_the_lock_fits_what_is_declared(requirement: Requirement) -> None:
+    version = locked()[requirement.name.lower()]
+
+    assert requirement.specifier.contains(version)
+
+
+def test_the_lock_has_a_hash_for_each_package_and_names_no_place() -> None:
+    text = (ROOT / "requirements.lock").read_text()
+    packages = re.split(r"\n(?=[a-z])", text)
+
+    assert len(packages) > 100
+    assert [package for package in packages if "--hash=sha256:" not in package] == []
+    assert not re.search(r"://|--(extra-)?index|--find-links", text)
+
+
+def test_every_import_is_declared() -> None:
+    distributions = {"dateutil": "python-dateutil", "dotenv": "python-dotenv", "yaml": "pyyaml"}
+    names = {requirement.name.lower() for requirement in declared()} | {"psycopg2", "dbt"}
+    names |= set(sys.stdlib_module_names) | {"extract", "ops", "sandbox"}
+
+    for path in sources():
+        for name in imported(path):
+            assert distributions.get(name, name) in names, f"{path} imports {name}"
+
+
+def test_the_sandbox_is_never_imported_by_what_runs_against_the_api() -> None:
+    for path in sources():
+        if "sandbox" not in path.relative_to(ROOT).parts:
+            assert "sandbox" not in imported(path), path
+
+
+def test_every_variable_is_in_the_env_example() -> None:
+    explained = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    read = {
+        node.value
+        for path in sources()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and VARIABLE.fullmatch(str(node.value))
+    }
+
+    assert read - explained - INTERNAL - NOT_SETTINGS == set()
+
+
+def test_the_env_example_sets_nothing() -> None:
+    lines = (ROOT / ".env.example").read_text().splitlines()
+
+    assert [line for line in lines if line and not re.fullmatch(r"#.*|[A-Z_]+=", line)] == []
+
+
+def test_the_embedded_server_accepts_the_settings_of_the_compose_file(
+    local: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    program, *settings = compose["services"]["postgres"]["command"]
+    assert program == "postgres"
+    embedded.start(local)
+    embedded.stop(local)
+    with (local / "postgres" / "postgresql.auto.conf").open("a") as configuration:
+        for setting in settings:
+            configuration.write(setting.removeprefix("--") + "\n")
+
+    embedded.start(local)
+
+    connection = psycopg2.connect(
+        host=str(local / "socket"), user=embedded.NAME, dbname=embedded.NAME
+    )
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            "select name from pg_settings where sourcefile like '%/postgresql.auto.conf'"
+        )
+        applied = {name for (name,) in cursor.fetchall()}
+    connection.close()
+    assert {re.split("[-=]+", setting)[1] for setting in settings} <= applied | {"timezone"}
+
+
+def test_the_compose_file_is_private_healthy_and_keeps_its_data() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    postgres = yaml.safe_load(text)["services"]["postgres"]
+
+    assert re.fullmatch(r"\$\{\w+:\?.+\}", postgres["environment"]["POSTGRES_PASSWORD"])
+    assert all(port.startswith("127.0.0.1:") for port in postgres["ports"])
+    assert "pg_isready" in " ".join(postgres["healthcheck"]["test"])
+    assert yaml.safe_load(text)["volumes"].keys() == {
+        volume.split(":")[0] for volume in postgres["volumes"]
+    }
+
+
+def test_make_help_names_every_target() -> None:
+    rules = (ROOT / "Makefile").read_text()
+    phony = {
+        name
+        for line in re.findall(r"^\.PHONY: (.*)$", rules, re.MULTILINE)
+        for name in line.split()
+        if not name.startswith("lint-")
+    }
+
+    told = make("help").stdout
+
+    assert phony == set(re.findall(r"^  make ([a-z-]+) ", told, re.MULTILINE))
+    assert phony >= {
+        "sync",
+        "extract",
+        "test",
+        "lint",
+        "docs",
+        "status",
+        "check",
+        "backup",
+        "restore",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (["sync", "MODE=live"], "-m ops sync --mode 'live'"),
+        (
+            ["extract", "MODE=backfill", "MAX_CALLS=10", "CAMPUS_IDS=1,9"],
+            "-m extract run --mode 'backfill' --max-calls '10' --campus-ids '1,9'",
+        ),
+        (["plan"], "-m extract plan"),
+        (["sandbox"], "-m sandbox --port '4242' --scale 'network' --limits 'real'"),
+        (["erase", "LOGIN=jdoe"], "-m ops erase --login 'jdoe'"),
+        (["restore", "FILE=a b"], "-m ops restore --file 'a b'"),
+    ],
+)
+def test_make_passes_its_variables_on(arguments: list[str], command: str) -> None:
+    told = make("--dry-run", *arguments, LOGIN="somebody", FILE="something").stdout
+
+    assert re.sub(r" +", " ", told.splitlines()[-1]).strip() == f".venv/bin/python {command}"
+
+
+def test_make_erases_nobody_because_of_an_exported_variable() -> None:
+    told = make("--dry-run", "erase", LOGIN="somebody", ID="1").stdout
+
+    assert told.splitlines()[-1].strip() == ".venv/bin/python -m ops erase"
