@@ -63,9 +63,9 @@ def build_locations(users: list[User], random: Random) -> list[Row]:
         host = f"c{random.randrange(1, 4)}r{random.randrange(1, 9)}s{random.randrange(1, 9)}"
         rows.append(
             {
-                "end_at": None if len(rows) % 20 == 0 else iso(min(begin + 3 * HOUR, EPOCH_MS)),
                 "id": 9_000 + len(rows),
                 "begin_at": iso(begin),
+                "end_at": None if len(rows) % 20 == 0 else iso(min(begin + 3 * HOUR, EPOCH_MS)),
                 "primary": True,
                 "host": host,
                 "campus_id": user.campus_id or 1,
