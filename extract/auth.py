@@ -11,6 +11,7 @@ import requests
 from dlt.common.configuration import configspec
 from dlt.sources.helpers.rest_client.auth import AuthConfigBase
 
+from extract import logs
 from extract.errors import ApiError, CredentialsError
 from extract.settings import Settings
 
@@ -102,6 +103,13 @@ class ClientCredentials(AuthConfigBase):
         until = answer.get("secret_valid_until")
         self.secret_valid_until = int(until) if isinstance(until, (int, float)) else None
         self.refreshes += 1
+        logs.event(
+            "token",
+            seconds=round(self._valid_until - self._clock()),
+            refreshes=self.refreshes,
+            secret_valid_until=self.secret_valid_until,
+            next_secret=self.using_next_secret,
+        )
 
     def _ask(self, secret: str) -> dict[str, Any] | None:
         """One token answer; None when the API refuses the secret."""

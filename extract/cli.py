@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from extract import logs
 from extract import run as runs
 from extract.errors import MirrorError, UsageError
 from extract.plan import make_plan, print_plan
@@ -52,6 +54,7 @@ def exit_status() -> Iterator[None]:
 
 def fail(message: str, status: int) -> NoReturn:
     """Say why on stderr, then end at once, whatever worker threads still wait for."""
+    logs.event("error", level=logging.ERROR, message=message, exit_status=status)
     console = Console(stderr=True, highlight=False)
     console.print("[red]Error:[/red] ", end="")
     console.print(message, markup=False, soft_wrap=True)
@@ -82,6 +85,7 @@ def run(mode: Mode = "full", max_calls: MaxCalls = None, campus_ids: CampusIds =
         if mode not in runs.MODES:
             raise UsageError(f"MODE is {mode!r}; it must be one of {', '.join(runs.MODES)}.")
         run_id = runs.new_run_id()
+        logs.start(run_id, command=f"extract {mode}")
         with runs.run_lock(mode, run_id) as connection, ExtractionProgress() as progress:
             done = runs.extract(
                 mode,

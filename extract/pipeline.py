@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import logging
 import shutil
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +22,7 @@ from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 from dlt.extract import DltResource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
+from extract import logs
 from extract.database import libpq_environment
 from extract.destination import exact_postgres
 from extract.errors import MirrorError
@@ -31,6 +33,8 @@ DATASET = "raw"
 # measured in NOTES-dlt: compression costs 15 s a million rows, and nothing here is kept
 CONFIG = {
     "runtime.dlthub_telemetry": False,
+    # a resource builds on the one before it (students on campuses, cursus_users on students)
+    "extract.next_item_mode": "fifo",
     "data_writer.disable_compression": True,
     "normalize.parquet_normalizer.add_dlt_load_id": True,
     "load.delete_completed_jobs": True,
@@ -82,6 +86,7 @@ class Loader:
         def fortytwo() -> Iterable[DltResource]:
             yield from resources(context)
 
+        started = time.monotonic()
         try:
             self._pipeline.extract(fortytwo(), loader_file_format="csv")
             on_extracted()
@@ -96,7 +101,17 @@ class Loader:
             with suppress(psycopg2.Error):
                 context.raw.set_scope({})
         context.raw.index_relations()
+        logs.event(
+            "load", rows=self._rows(), milliseconds=round(1000 * (time.monotonic() - started))
+        )
         return info
+
+    def _rows(self) -> dict[str, int]:
+        """Rows that the last load carried, by table."""
+        trace = self._pipeline.last_trace
+        normalized = trace.last_normalize_info if trace else None
+        counts = normalized.row_counts if normalized else {}
+        return {name: rows for name, rows in counts.items() if not name.startswith("_dlt") and rows}
 
 
 def _credentials() -> PostgresCredentials:

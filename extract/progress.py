@@ -17,6 +17,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from extract import logs
 from extract.client import Page
 from extract.walks import Finished, Walk
 
@@ -65,6 +66,7 @@ class ExtractionProgress:
         """A sentence of its own, above the bars."""
         self._close_line()
         self.console.print(f"  {sentence}", markup=False)
+        logs.event("note", message=sentence)
 
     def page(self, walk: Walk, page: Page) -> None:
         """A page arrived."""

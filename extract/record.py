@@ -15,6 +15,7 @@ from typing import Any
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_values
 
+from extract import logs
 from extract.client import Call
 from extract.settings import ROOT
 from extract.walks import Finished
@@ -74,6 +75,7 @@ class Record:
 
     def call(self, call: Call) -> None:
         """Take note of one HTTP call."""
+        logs.api_call(call)
         row = (
             datetime.now(UTC),
             self.run_id,
@@ -92,6 +94,25 @@ class Record:
             self._calls.append(row)
             if len(self._calls) >= self._keep_calls:
                 self._write_calls()
+
+    def application(
+        self,
+        api_url: str,
+        *,
+        secret_valid_until: int | None,
+        token_seconds: float,
+        next_secret: bool,
+    ) -> None:
+        """Take note of how long the application's secret and token are good for; never of them."""
+        self._execute(
+            "insert into ops.application "
+            "(api_url, secret_valid_until, token_valid_until, using_next_secret, seen_at) "
+            "values (%s, to_timestamp(%s), now() + make_interval(secs => %s), %s, now()) "
+            "on conflict (api_url) do update set secret_valid_until = excluded.secret_valid_until, "
+            "token_valid_until = excluded.token_valid_until, "
+            "using_next_secret = excluded.using_next_secret, seen_at = excluded.seen_at",
+            (api_url, secret_valid_until, token_seconds, next_secret),
+        )
 
     def walk(self, finished: Finished) -> None:
         """Take note of one complete walk."""

@@ -19,6 +19,20 @@ comment on column ops.api_calls.status is 'HTTP status; null when no answer came
 comment on column ops.api_calls.error is 'Why the answer did not count; empty for a good one.';
 comment on column ops.api_calls.quota_left is 'X-Hourly-RateLimit-Remaining of the answer.';
 
+create table if not exists ops.application (
+    api_url text primary key,
+    secret_valid_until timestamptz,
+    token_valid_until timestamptz not null,
+    using_next_secret boolean not null,
+    seen_at timestamptz not null
+);
+comment on table ops.application is
+'How long the application''s credentials were good for when the last run asked; never the credentials.';
+comment on column ops.application.secret_valid_until is 'Null when the API did not say.';
+comment on column ops.application.token_valid_until is 'End of the last run''s token; every run asks anew.';
+comment on column ops.application.using_next_secret is
+'The API refused FORTYTWO_CLIENT_SECRET and FORTYTWO_CLIENT_SECRET_NEXT took over.';
+
 create table if not exists ops.walks (
     finished_at timestamptz not null,
     run_id text not null,

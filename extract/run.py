@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import psycopg2
 from psycopg2.extensions import connection as Connection
 
-from extract import database, resources
+from extract import database, logs, resources
 from extract.auth import ClientCredentials
 from extract.backfill import Backfill
 from extract.client import FortyTwoClient
@@ -154,6 +154,14 @@ def extract(
         record.update(calls=quota.calls, seconds=phases.seconds)
         record.flush()
         record.close()
+        logs.event(
+            "extract",
+            mode=mode,
+            calls=quota.calls,
+            statuses=dict(record.statuses),
+            rows=done.rows,
+            seconds=phases.seconds,
+        )
     return done
 
 
@@ -186,6 +194,12 @@ def _pass(
 ) -> None:
     client = FortyTwoClient(settings, quota, on_call=record.call)
     client.auth.prepare_for_run()
+    record.application(
+        settings.api_url,
+        secret_valid_until=client.auth.secret_valid_until,
+        token_seconds=client.auth.life(),
+        next_secret=client.auth.using_next_secret,
+    )
     _warn_about_secret(client.auth, progress)
     store = WalkStore(local_directory() / "walks")
     store.clear_old()

@@ -15,13 +15,14 @@ from typing import Any
 from psycopg2.extensions import connection as Connection
 from rich.console import Console
 
-from extract import database
+from extract import database, logs
 from extract import run as runs
 from extract.errors import MirrorError
 from extract.progress import ExtractionProgress
 from extract.raw import Raw
 from extract.record import Record
-from extract.settings import ROOT
+from extract.settings import ROOT, local_directory
+from ops.logs import log_build, log_publication
 from ops.summary import print_summary
 
 MODELS = ROOT / "dbt_project"
@@ -43,6 +44,7 @@ def sync(
         MirrorError: The extraction failed, or another run holds the lock.
     """
     run_id = runs.new_run_id()
+    logs.start(run_id, command=f"sync {mode}")
     with runs.run_lock(mode, run_id) as connection:
         console.print(f"Extract ({mode}): 42 API to raw", style="bold")
         with ExtractionProgress(console) as progress:
@@ -61,6 +63,7 @@ def sync(
             record.update(status="unchanged", raw_signature=signature)
             console.print("Build: raw did not change since the last publication; skipped.")
             record.close()
+            log_publication(connection, run_id)
             print_summary(connection, run_id, done, console)
             return 0
         console.print("Build, test and publish (dbt build)", style="bold")
@@ -72,6 +75,7 @@ def sync(
         else:
             record.update(status="failed", message="dbt build failed: nothing was published.")
         record.close()
+        log_publication(connection, run_id)
         if status:
             raise MirrorError(
                 "dbt build failed, nothing was published and `mirror` is as it was. The failing "
@@ -83,17 +87,24 @@ def sync(
 
 def dbt_build(run_id: str, *arguments: str) -> int:
     """Run `dbt build` with the database this process uses; returns dbt's exit status."""
-    return subprocess.run(
+    started_at = time.time()
+    folder = local_directory() / "dbt"
+    target = os.environ.get("DBT_TARGET_PATH") or str(folder / "target")
+    status = subprocess.run(
         [dbt_program(), "--quiet", "build", *arguments],
         cwd=ROOT,
         env={
             **os.environ,
             **database.libpq_environment(),
             "FORTYTWO_RUN_ID": run_id,
+            "DBT_TARGET_PATH": target,
+            "DBT_LOG_PATH": os.environ.get("DBT_LOG_PATH") or str(folder / "logs"),
             "PWD": str(ROOT),
         },
         check=False,
     ).returncode
+    log_build(Path(target), started_at)
+    return status
 
 
 def dbt_program() -> str:

@@ -1,0 +1,1 @@
+"""Tests of the running of the mirror: schedule, logs, status, backup, hygiene."""
