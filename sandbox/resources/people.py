@@ -63,6 +63,9 @@ def users(world: World) -> Resource:
         if "id" in query.filters:
             found = [world.users.get(key) for key in numbers(query.filters["id"])]
             return [user for user in found if user is not None and user.listed]
+        if "primary_campus_id" in query.filters:
+            places = numbers(query.filters["primary_campus_id"])
+            return [user for place in places for user in world.based_at(place) if user.listed]
         return [user for user in world.users.values() if user.listed]
 
     return Resource(

@@ -69,6 +69,7 @@ class World:
             people, mix(seed, 2), scale.achievements_per_user, list(self.achievements)
         )
         self._members: dict[int, tuple[int, set[int]]] = {}
+        self._by_campus: tuple[int, dict[int | None, list[User]]] = (-1, {})
 
     def remove_user(self, user: User) -> None:
         """Delete an account and everything that belongs to it."""
@@ -102,6 +103,15 @@ class World:
             known = (self.version, found)
             self._members[cursus_id] = known
         return known[1]
+
+    def based_at(self, campus_id: int) -> list[User]:
+        """Return the accounts whose primary campus this is, lowest id first."""
+        if self._by_campus[0] != self.version:
+            found: dict[int | None, list[User]] = {}
+            for user in self.users.values():
+                found.setdefault(user.campus_id, []).append(user)
+            self._by_campus = (self.version, found)
+        return self._by_campus[1].get(campus_id, [])
 
     def on_project(self, project_id: int) -> list[ProjectsUser]:
         """Return the projects_users of one project, looking at no other row."""

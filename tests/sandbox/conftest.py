@@ -94,7 +94,8 @@ def start(*options: str) -> Server:
     line = process.stdout.readline()
     assert line.startswith("sandbox ready on "), line
     server = Server(line.split()[3], process)
-    server.authorize()
+    if "--client-id" not in options:
+        server.authorize()
     return server
 
 

@@ -1,0 +1,65 @@
+"""python -m sandbox as a program."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+import requests
+
+from .conftest import ROOT, start, stop
+
+
+def run(*options):
+    return subprocess.run(
+        [sys.executable, "-m", "sandbox", *options],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def test_a_taken_port_is_explained_in_a_paragraph_with_exit_2():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run("--port", str(port))
+    assert done.returncode == 2
+    assert str(port) in done.stderr
+    assert f"--port {port + 1}" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_help_teaches():
+    done = run("--help")
+    assert done.returncode == 0
+    for word in ("--port", "--scale", "--limits", "--latency", "/oauth/token", "/_sandbox/advance"):
+        assert word in done.stdout
+
+
+def test_a_wrong_scale_is_wrong_usage():
+    assert run("--scale", "galaxy").returncode == 2
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_it_says_one_line_and_stops_cleanly(how):
+    server = start("--limits", "real", "--client-id", "me", "--client-secret", "mine")
+    answer = server.token(client_id="me", client_secret="mine")
+    assert answer.status_code == 200
+    server.process.send_signal(how)
+    rest, _ = server.process.communicate(timeout=10)
+    assert rest == ""
+    assert server.process.returncode == 0
+
+
+def test_a_hanging_answer_does_not_keep_it_alive():
+    server = start()
+    server.fault("hang", path="/v2/campus")
+    with pytest.raises(requests.Timeout):
+        server.session.get(f"{server.url}/v2/campus", timeout=0.2)
+    assert stop(server) == 0
