@@ -3,9 +3,7 @@ with users as (
 ),
 
 kept as (
-    select
-        id,
-        campus_id
+    select id
     from users
     where rule is null
 )

@@ -33,7 +33,7 @@ kept as (
         listed_users.alumnized_at,
         listed_users.alumni,
         listed_users.active,
-        students.campus_id
+        listed_users.campus_id
     from listed_users
     inner join students on listed_users.id = students.id
 )

@@ -1,21 +1,35 @@
 {#-
-What it checks: every raw row is either in the mart or in int_rejected_rows: the three counts add up.
-When it matters: a join that multiplies or loses rows, or a rule that is not recorded, shows here.
-How to resolve: compare the keys of the three; a row in neither needs a rule, a row in both has two.
+What it checks: every raw row is either in the mart or in int_rejected_rows, and in one of them only.
+When it matters: a join that loses or multiplies rows, or a rule that is not recorded, shows here.
+How to resolve: compare the keys; a row in neither place needs a rule, a row in both has two.
 -#}
-{% test rows_reconcile(model, raw, table_name=none) %}
+{% test rows_reconcile(model, raw) %}
 
-with counts as (
+with raw_rows as (
+    select count(*) as total from {{ raw }}
+),
+
+kept_rows as (
+    select count(*) as total from {{ model }}
+),
+
+rejected_rows as (
+    select count(*) as total
+    from {{ ref('int_rejected_rows') }}
+    where table_name = '{{ model.identifier }}'
+),
+
+unaccounted as (
     select
-        (select count(*) from {{ raw }}) as raw_rows,
-        (
-            select count(*) from {{ ref('int_rejected_rows') }}
-            where table_name = '{{ table_name or model.identifier }}'
-        ) as rejected_rows,
-        (select count(*) from {{ model }}) as kept_rows
+        raw_rows.total as in_raw,
+        kept_rows.total as kept,
+        rejected_rows.total as rejected
+    from raw_rows
+    cross join kept_rows
+    cross join rejected_rows
+    where raw_rows.total <> kept_rows.total + rejected_rows.total
 )
 
-select * from counts
-where raw_rows - rejected_rows <> kept_rows
+select * from unaccounted
 
 {% endtest %}

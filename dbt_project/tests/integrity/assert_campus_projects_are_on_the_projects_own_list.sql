@@ -1,0 +1,28 @@
+/*
+What it checks: rule 3. The raw project itself lists the campus of each pair.
+When it matters: a pair that the project does not list (a cross product, a stale join) says that a
+campus offers what it does not.
+How to resolve: compare stg_fortytwo__project_campuses with raw.projects for the project.
+*/
+with campus_projects as (
+    select * from {{ ref('campus_projects') }}
+),
+
+projects as (
+    select * from {{ source('fortytwo', 'projects') }}
+),
+
+invented as (
+    select
+        campus_projects.campus_id,
+        campus_projects.project_id
+    from campus_projects
+    left join projects
+        on
+            campus_projects.project_id = projects.id
+            and projects.campus
+            @> jsonb_build_array(jsonb_build_object('id', campus_projects.campus_id))
+    where projects.id is null
+)
+
+select * from invented

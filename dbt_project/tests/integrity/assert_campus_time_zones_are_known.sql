@@ -1,0 +1,21 @@
+/*
+What it checks: PostgreSQL knows the time zone of each campus.
+When it matters: reports by local hour fall back to UTC for a campus with an unknown time zone.
+How to resolve: usually the campus' own typing mistake, to be corrected in the intranet.
+*/
+{{ config(severity='warn') }}
+
+with campuses as (
+    select * from {{ ref('campuses') }}
+),
+
+unknown_zones as (
+    select
+        campuses.id,
+        campuses.time_zone
+    from campuses
+    left join pg_timezone_names on campuses.time_zone = pg_timezone_names.name
+    where campuses.time_zone is not null and pg_timezone_names.name is null
+)
+
+select * from unknown_zones

@@ -1,0 +1,25 @@
+/*
+What it checks: rule 2. Each project has the anchor cursus in its cursus list and a kept campus.
+When it matters: a project without either would be a row that no kept student can work on.
+How to resolve: look the project up in int_projects__judged and raw.projects; the rule there and
+this test must read the same lists.
+*/
+with projects as (
+    select * from {{ ref('projects') }}
+),
+
+campus_projects as (
+    select * from {{ ref('campus_projects') }}
+),
+
+misplaced as (
+    select projects.id
+    from projects
+    where
+        (projects.cursus @> '[{"id": {{ anchor_cursus_id() }}}]') is not true
+        or not exists (
+            select 1 from campus_projects where campus_projects.project_id = projects.id
+        )
+)
+
+select * from misplaced
