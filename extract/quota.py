@@ -152,6 +152,8 @@ class Quota:
         with self._state() as state:
             if secondly:
                 state.secondly_limit = secondly
+                # slots handed out at an older, slower pace count no more
+                state.next_at = min(state.next_at, self._clock() + MARGIN / secondly)
             if hourly:
                 state.hourly_limit = hourly
             if remaining is not None:
@@ -212,8 +214,6 @@ class Quota:
         return HOUR - time.time() % HOUR + 1
 
     def _count(self, state: _State, moment: float) -> None:
-        oldest = (moment - HOUR) // BUCKET - 1
-        state.buckets = {m: n for m, n in state.buckets.items() if float(m) > oldest}
         minute = str(int(moment // BUCKET))
         state.buckets[minute] = state.buckets.get(minute, 0) + 1
         state.sent += 1
@@ -226,6 +226,10 @@ class Quota:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX)
                 state = _read(handle, self._clock())
+                ended = self._clock() - HOUR - BUCKET
+                state.buckets = {
+                    m: n for m, n in state.buckets.items() if float(m) * BUCKET > ended
+                }
                 yield state
                 data = json.dumps(vars(state)).encode()
                 os.pwrite(handle, data, 0)

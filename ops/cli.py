@@ -26,6 +26,11 @@ SandboxScale = Annotated[
 ]
 
 
+@app.callback()
+def commands() -> None:
+    """Run the mirror of the 42 API."""
+
+
 @app.command()
 def sync(
     mode: Mode = "full",

@@ -1,0 +1,87 @@
+"""A real HTTP server with one list that a test scripts: pages, totals, changes between two pages."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+
+@dataclass
+class Listing:
+    """Rows that every path lists, in this order.
+
+    Attributes:
+        before_page: Called with (this listing, how many pages were asked for so far).
+        total: What X-Total says of the real total; None leaves the header out.
+    """
+
+    rows: list[dict[str, Any]]
+    clamp: int = 100
+    before_page: Callable[[Listing, int], None] = lambda listing, asked: None
+    total: Callable[[int], int | None] = lambda total: total
+    answers: dict[int, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
+    asked: int = 0
+    tokens: int = 0
+    url: str = ""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def answer(self, query: dict[str, list[str]]) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body of the next page."""
+        with self.lock:
+            self.asked += 1
+            self.before_page(self, self.asked)
+            if self.asked in self.answers:
+                return self.answers[self.asked]
+            number = int(query["page[number]"][0])
+            size = min(int(query["page[size]"][0]), self.clamp)
+            page = self.rows[(number - 1) * size : number * size]
+            headers = {"X-Per-Page": str(size), "X-Page": str(number)}
+            headers |= {"X-Secondly-RateLimit-Limit": "100000"}
+            headers |= {"X-Hourly-RateLimit-Limit": "1000000000"}
+            total = self.total(len(self.rows))
+            if total is not None:
+                headers["X-Total"] = str(total)
+            return 200, headers, json.dumps(page).encode()
+
+
+@contextmanager
+def serve(listing: Listing) -> Iterator[str]:
+    """Serve the listing on a free loopback port; yields the address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            listing.tokens += 1
+            self._send(200, {}, b'{"access_token": "t", "expires_in": 7200}')
+
+        def do_GET(self) -> None:
+            self._send(*listing.answer(parse_qs(urlsplit(self.path).query)))
+
+        def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
+            self.send_response(status)
+            for name, value in {"Content-Type": "application/json", **headers}.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        listing.url = f"http://127.0.0.1:{server.server_port}"
+        yield listing.url
+    finally:
+        server.shutdown()
+        server.server_close()

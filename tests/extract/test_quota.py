@@ -1,0 +1,149 @@
+"""The limiter: never a third call in a second, never more than the hour's calls."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from extract.errors import BudgetSpent
+from extract.quota import HOUR, RESERVED_FOR_LIVE, Quota
+
+
+class Clock:
+    """Time that passes only while somebody sleeps."""
+
+    def __init__(self, now: float = 1_000_000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def quota(directory: Path, clock: Clock, **options: object) -> Quota:
+    made = Quota("key", directory=directory, clock=clock, sleep=clock.sleep, **options)  # type: ignore[arg-type]
+    made._told.set()
+    return made
+
+
+def most_in(window: float, moments: list[float]) -> int:
+    """The most moments within any window of so many seconds."""
+    return max(sum(start <= m < start + window for m in moments) for start in moments)
+
+
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(pauses=st.lists(st.floats(0, 400), min_size=20, max_size=60), limit=st.integers(5, 40))
+def test_any_pattern_of_calls_keeps_both_windows(
+    pauses: list[float], limit: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    clock = Clock()
+    made = quota(tmp_path_factory.mktemp("quota"), clock, max_wait=3 * HOUR)
+    made.learn({"X-Hourly-RateLimit-Limit": str(limit), "X-Secondly-RateLimit-Limit": "2"})
+    moments = []
+    for pause in pauses:
+        clock.now += pause
+        made.acquire()
+        moments.append(clock.now)
+    assert most_in(1.0, moments) <= 2
+    assert most_in(HOUR, moments) <= limit
+
+
+def _process(directory: str, calls: int, results: multiprocessing.Queue[list[float]]) -> None:
+    made = Quota("key", directory=Path(directory))
+    made._told.set()
+    moments = []
+    for _ in range(calls):
+        made.acquire()
+        moments.append(time.clock_gettime(time.CLOCK_BOOTTIME))
+    results.put(moments)
+
+
+def test_several_processes_share_one_second(tmp_path: Path) -> None:
+    made = Quota("key", directory=tmp_path)
+    made.learn({"X-Secondly-RateLimit-Limit": "10"})
+    context = multiprocessing.get_context("spawn")
+    results: multiprocessing.Queue[list[float]] = context.Queue()
+    processes = [
+        context.Process(target=_process, args=(str(tmp_path), 8, results)) for _ in range(3)
+    ]
+    for process in processes:
+        process.start()
+    moments = sorted(moment for _ in processes for moment in results.get(timeout=60))
+    for process in processes:
+        process.join()
+    assert len(moments) == 24
+    # 10 a second and one for the moment between the slot and the reading of the clock
+    assert most_in(1.0, moments) <= 11
+    assert sum(json.loads(next(tmp_path.iterdir()).read_text())["buckets"].values()) == 24
+
+
+def test_a_budget_ends_the_run_cleanly(tmp_path: Path) -> None:
+    made = quota(tmp_path, Clock(), max_calls=3)
+    for _ in range(3):
+        made.acquire()
+    with pytest.raises(BudgetSpent, match="budget of 3 calls"):
+        made.acquire()
+
+
+def test_calls_of_other_machines_count_by_the_headers(tmp_path: Path) -> None:
+    made = quota(tmp_path, Clock(), max_wait=1.0)
+    made.learn({"X-Hourly-RateLimit-Limit": "1200", "X-Hourly-RateLimit-Remaining": "2"})
+    made.acquire()
+    made.acquire()
+    with pytest.raises(BudgetSpent, match="used up"):
+        made.acquire()
+
+
+def test_the_backfill_leaves_calls_for_live_passes(tmp_path: Path) -> None:
+    made = quota(tmp_path, Clock(), max_wait=1.0)
+    made.learn(
+        {
+            "X-Hourly-RateLimit-Limit": "1200",
+            "X-Hourly-RateLimit-Remaining": str(RESERVED_FOR_LIVE + 1),
+        }
+    )
+    made.acquire(background=True)
+    with pytest.raises(BudgetSpent, match="kept for live passes"):
+        made.acquire(background=True)
+    made.acquire()
+
+
+@pytest.mark.parametrize(
+    ("headers", "low", "high"),
+    [
+        ({"Retry-After": "7"}, 7, 7),
+        ({}, 1, 1),
+        ({"X-Hourly-RateLimit-Remaining": "0"}, 1, HOUR + 1),
+    ],
+)
+def test_a_429_waits_as_long_as_it_says(
+    headers: dict[str, str], low: float, high: float, tmp_path: Path
+) -> None:
+    clock = Clock()
+    made = quota(tmp_path, clock, max_wait=2 * HOUR)
+    before = clock.now
+    assert low <= made.refused(headers) <= high
+    made.acquire()
+    assert low <= clock.now - before <= high + 31
+
+
+def test_a_state_from_before_a_reboot_or_damaged_starts_afresh(tmp_path: Path) -> None:
+    clock = Clock(1_000_000.0)
+    quota(tmp_path, clock).acquire()
+    (path,) = tmp_path.iterdir()
+    rebooted = Clock(100.0)
+    quota(tmp_path, rebooted, max_wait=0.0).acquire()
+    assert rebooted.now < 102
+    path.write_text("{damaged")
+    quota(tmp_path, rebooted, max_wait=0.0).acquire()
+    assert path.stat().st_mode & 0o777 == 0o600
