@@ -20,7 +20,7 @@
         {%- set spec = specs[test.attached_node] -%}
         {%- set arguments = test.test_metadata.kwargs -%}
         {%- if test.test_metadata.name == 'relationships' -%}
-            {%- set parent = modules.re.search("ref\(\s*['\"](\w+)['\"]\s*\)", arguments.to) -%}
+            {%- set parent = modules.re.search("ref\\(\\s*['\"](\\w+)['\"]\\s*\\)", arguments.to) -%}
             {%- set parent = parent.group(1) if parent else none -%}
             {%- if parent in specs.values() | map(attribute='name') -%}
                 {%- do spec.foreign_keys.append({
@@ -63,7 +63,10 @@
     {%- endfor -%}
     {%- set indexes = [] -%}
     {%- for index in node.config.meta.get('mirror_indexes', []) -%}
-        {%- do indexes.append([index] if index is string else index) -%}
+        {%- set names = [index] if index is string else index -%}
+        {%- if not names | reject('in', columns) | list -%}
+            {%- do indexes.append(names) -%}
+        {%- endif -%}
     {%- endfor -%}
     {{ return({
         'name': node.alias, 'candidate': node.relation_name, 'candidate_schema': node.schema,
