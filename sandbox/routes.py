@@ -59,10 +59,18 @@ LISTS = (
     ("/v2/roles", "roles"),
     ("/v2/locations", "locations"),
     ("/v2/scale_teams", "scale_teams"),
+    ("/v2/users/:user_id/scale_teams/as_corrected", "scale_teams"),
+    ("/v2/users/:corrector_id/scale_teams/as_corrector", "scale_teams"),
+    ("/v2/teams", "teams"),
+    ("/v2/cursus/:cursus_id/teams", "teams"),
+    ("/v2/projects/:project_id/teams", "teams"),
+    ("/v2/users/:user_id/teams", "teams"),
+    ("/v2/users/:user_id/projects/:project_id/teams", "teams"),
 )
 _SHOWN = ("achievements", "achievements_users", "blocs", "campus", "campus_users", "coalitions",
           "coalitions_users", "cursus", "cursus_users", "groups", "project_sessions", "projects",
-          "projects_users", "roles", "scale_teams", "titles", "titles_users", "users")  # fmt: skip
+          "projects_users", "roles", "scale_teams", "teams", "titles", "titles_users",
+          "users")  # fmt: skip
 # Routes that need a role the application does not have.
 DENIED = ("/v2/levels", "/v2/slots", "/v2/scales", "/v2/evaluations", "/v2/closes")
 SHOW = "show"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..clock import Clock
 from ..world import World
-from . import catalogue, extras, people, relations
+from . import catalogue, extras, people, relations, teams
 from .base import Resource
 
 __all__ = ["Resource", "registry"]
@@ -33,5 +33,6 @@ def registry(world: World, clock: Clock) -> dict[str, Resource]:
         extras.roles(world),
         extras.locations(world),
         extras.scale_teams(world, clock),
+        teams.teams(world),
     )
     return {resource.name: resource for resource in found}

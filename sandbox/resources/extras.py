@@ -128,6 +128,7 @@ def scale_teams(world: World, clock: Clock) -> Resource:
         render=dumps,
         parents={
             "user_id": _of_user(world, "_user_id"),
+            "corrector_id": _of_user(world, "_corrector_id"),
             "project_id": _equals("_project_id"),
         },
     )

@@ -45,6 +45,13 @@ NINE = (
     "nbr_of_success:int? users_url:str"
 )
 
+TEAM = (
+    "id:int name:str url:str final_mark:int? project_id:int created_at:time updated_at:time "
+    "status:str terminating_at:time? users:[member] locked?:bool validated?:bool? closed?:bool "
+    "repo_url:str? repo_uuid:str locked_at:time? closed_at:time? project_session_id:int "
+    "project_gitlab_path:str?"
+)
+
 SHAPES = {
     "cursus": CURSUS,
     "user": USER,
@@ -91,15 +98,11 @@ SHAPES = {
     "short_project": "id:int name:str slug:str parent_id:int?",
     "short_projects_user": PROJECTS_USER,
     "projects_user": PROJECTS_USER + " user:{user} teams:[team]",
-    "team": (
-        "id:int name:str url:str final_mark:int? project_id:int created_at:time updated_at:time "
-        "status:str terminating_at:time? users:[member] locked?:bool validated?:bool? "
-        "closed?:bool repo_url:str? repo_uuid:str locked_at:time? closed_at:time? "
-        "project_session_id:int project_gitlab_path:str?"
-    ),
+    "team": TEAM,
     "member": (
         "id:int login:str url:str leader:bool occurrence:int validated:bool projects_user_id:int?"
     ),
+    "listed_team": TEAM + " scale_teams:list teams_uploads:list",
     "title": "id:int name:str",
     "titles_user": (
         "id:int user_id:int title_id:int selected:bool created_at:time updated_at:time"

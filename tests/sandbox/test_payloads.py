@@ -29,6 +29,7 @@ from .shapes import complaints
         ("groups_users", "groups_user"),
         ("roles", "role"),
         ("locations", "location"),
+        ("teams", "listed_team"),
     ],
 )
 def test_every_row_has_every_field_in_order_and_with_its_type(api, path, shape):
@@ -48,7 +49,7 @@ def test_a_user_in_detail_has_everything_around_them(api):
     "path",
     ["campus", "cursus", "achievements", "coalitions", "blocs", "cursus_users", "campus_users",
      "projects_users", "achievements_users", "coalitions_users", "project_sessions", "titles",
-     "titles_users", "groups", "scale_teams"],
+     "titles_users", "groups", "scale_teams", "teams"],
 )  # fmt: skip
 def test_a_row_alone_is_the_row_of_the_list(api, path):
     row = api.get(path).json()[0]
@@ -91,6 +92,15 @@ def test_the_awkward_values_are_all_there(api):
     assert any(user["anonymize_date"] is None for user in users)
     offsets = {user["anonymize_date"][-6:] for user in users if user["anonymize_date"]}
     assert offsets == {"+01:00", "+02:00"}
+
+
+def test_teams_listed_alone_are_those_of_the_projects_users(api):
+    user = api.get("users", query={"filter[kind]": "student"}).json()[5]
+    mine = api.walk(f"users/{user['id']}/projects_users")
+    nested = sorted(team["id"] for row in mine for team in row["teams"])
+    assert [team["id"] for team in api.walk(f"users/{user['login']}/teams")] == nested
+    for team_id in nested[:3]:
+        assert api.get(f"teams/{team_id}").json()["users"][0]["id"] == user["id"]
 
 
 def test_levels_have_long_decimals_and_black_holes_span_ten_years(api):
