@@ -1,1 +1,6 @@
 """42 API -> PostgreSQL schema ``raw``: HTTP client, complete walks, dlt pipeline."""
+
+import os
+
+# Arrow's own allocator keeps what it once had; a mirror beside a small server gives it back
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")

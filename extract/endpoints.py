@@ -28,6 +28,7 @@ class Endpoint:
     path: str
     params: Mapping[str, str] = field(default_factory=dict)
     always_has_rows: bool = False
+    in_flight: int = 100
 
 
 BY_ID = {"sort": "id"}
@@ -36,7 +37,8 @@ STUDENTS = {"filter[kind]": "student", "filter[alumni?]": "false"}
 REFERENCE = {
     "cursus": Endpoint("/cursus", BY_ID, always_has_rows=True),
     "campus": Endpoint("/campus", BY_ID, always_has_rows=True),
-    "projects": Endpoint("/cursus/{cursus}/projects", BY_ID, always_has_rows=True),
+    # 100 projects carry some 4,000 campus objects: one such page at a time is enough for the memory
+    "projects": Endpoint("/cursus/{cursus}/projects", BY_ID, always_has_rows=True, in_flight=1),
     "achievements": Endpoint("/achievements", BY_ID, always_has_rows=True),
     "coalitions": Endpoint("/coalitions", BY_ID, always_has_rows=True),
     "blocs": Endpoint("/blocs", BY_ID, always_has_rows=True),
@@ -71,6 +73,7 @@ def reference_walk(table: str, cursus_id: int) -> Walk:
         endpoint.path.format(cursus=cursus_id),
         endpoint.params,
         must_have_rows=endpoint.always_has_rows,
+        in_flight=endpoint.in_flight,
     )
 
 

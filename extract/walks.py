@@ -14,6 +14,7 @@ import math
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -44,6 +45,7 @@ class Walk:
         background: Leaves quota to live passes.
         must_have_rows: An empty answer is an error (a list that always has members).
         to_short_page: When X-Total fills the last page, ask for one more, in case it is wrong.
+        in_flight: Most pages of this walk at once; heavy ones fill the memory.
         change_row: Applied to each object before the contract.
     """
 
@@ -56,6 +58,7 @@ class Walk:
     background: bool = False
     must_have_rows: bool = False
     to_short_page: bool = True
+    in_flight: int = 100
     change_row: Callable[[dict[str, Any]], dict[str, Any]] | None = None
 
 
@@ -181,7 +184,15 @@ class Walker:
             try:
                 while True:
                     while len(futures) < self._in_flight:
-                        task = next((p for p in active if p.has_page()), None)
+                        flying = Counter(id(task) for task, _ in futures.values())
+                        task = next(
+                            (
+                                task
+                                for task in active
+                                if task.has_page() and flying[id(task)] < task.walk.in_flight
+                            ),
+                            None,
+                        )
                         if task is None and more:
                             walk = next(walks, None)
                             if walk is None:

@@ -79,7 +79,7 @@ def end_abandoned(place: Place) -> None:
     It notices by itself, up to a minute later, and would take the new server's socket along.
     """
     for process in psutil.process_iter():
-        if _works_in(process.pid, Path(f"{place.data.resolve()} (deleted)")):
+        if _works_in(process.pid, place.data.resolve()):
             end(process.pid, signal.SIGQUIT)
 
 
