@@ -30,7 +30,7 @@ class LimitMode(StrEnum):
 _EPILOG = (
     "Try it: curl -X POST -d grant_type=client_credentials -d client_id=sandbox "
     "-d client_secret=sandbox http://127.0.0.1:4242/oauth/token, then "
-    "curl -H 'Authorization: Bearer TOKEN' 'http://127.0.0.1:4242/v2/cursus/21/users?page[size]=2'."
+    "curl -H 'Authorization: Bearer TOKEN' 'http://127.0.0.1:4242/v2/cursus/21/users?per_page=2'."
     " Control endpoints (this machine only): GET /_sandbox/health, GET /_sandbox/calls, "
     "POST /_sandbox/advance, GET|POST|DELETE /_sandbox/faults, POST /_sandbox/clock, "
     "POST /_sandbox/settings, GET /_sandbox/rows/users, POST /_sandbox/reset."
@@ -109,6 +109,6 @@ def _explain(error: OSError, host: str, port: int) -> str:
 
 
 if __name__ == "__main__":
-    app = typer.Typer(add_completion=False)
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
     app.command(epilog=_EPILOG)(main)
     app(prog_name="python -m sandbox")

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from .faults import KINDS
+from .fault_kinds import KINDS
 from .query import Rules, parse, select
 from .resources import Resource
 from .world.values import iso, millis

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.types import Send
 
 from . import errors, fault_bodies
+from .fault_kinds import KINDS
 from .limits import Limits, Verdict
 from .listing import Answer
 from .query import Query
@@ -23,53 +24,11 @@ from .routes import compile_template
 if TYPE_CHECKING:
     from .app import Sandbox
 
-_TEMPLATE = re.compile(r"/[\w/:?.=&-]*$")
+_TEMPLATE = re.compile(r"/(v2|oauth)/[\w/:-]*$")
+_EVERYTHING = "^/v2/"
 TOKEN_PATH = "/oauth/token"
 
-KINDS: dict[str, str] = {
-    "token_expired": "every token expires now: 401 with WWW-Authenticate",
-    "token_revoked": "every token is revoked now: 401 with WWW-Authenticate",
-    "token_401": "the token endpoint answers 401 invalid_client",
-    "token_429": "the token endpoint answers 429 (retry_after: seconds or false)",
-    "token_500": "the token endpoint answers 500 with HTML",
-    "token_down": "the token endpoint resets the connection",
-    "secret_expired": "at once: the first secret is refused, tokens are revoked (revoke: false)",
-    "429_second": "429 of the second window (retry_after: seconds or false)",
-    "429_hour": "429 of the hourly window (retry_after: seconds or false)",
-    "500": "500 with HTML",
-    "502": "502 with HTML",
-    "503": "503 with HTML",
-    "504": "504 with HTML",
-    "cloudflare_403": "403 with Cloudflare's HTML",
-    "empty_403": "403 without a body",
-    "denied_403": "403 Access Denied as JSON (a final answer)",
-    "html_200": "200 with an HTML page",
-    "object_200": "200 with a JSON object where a list belongs",
-    "truncated_json": "the JSON text stops in the middle",
-    "reset_before_body": "connection reset before anything is sent (after_headers: true)",
-    "reset_in_body": "connection reset in the middle of the body",
-    "hang": "nothing for `seconds` (default an hour), then the answer",
-    "slow_drip": "the body in small pieces over `seconds` (default 5)",
-    "gzip_damage": "a gzip body with broken bytes",
-    "missing_total": "no X-Total (link: false drops Link too)",
-    "wrong_total": "X-Total is off by `delta` (default 7)",
-    "link_shuffled": "Link relations in another order",
-    "page_repeated": "the previous page is served again",
-    "row_moved": "one row slides to the page before: this page starts a row too late",
-    "row_deleted": "the list's first row is deleted for good before this page: later rows shift",
-    "empty_list": "200 with [] though there are rows",
-    "duplicate_ids": "two rows of the page have one id",
-    "null_id": "a row without an id (row)",
-    "string_for_number": "text in a number's place (field, value, row)",
-    "unknown_field": "a field nobody knows in every row (field, value)",
-    "field_gone": "a field is missing in every row (field)",
-    "set_field": "any value in a field (field, value, row; rows: all)",
-    "huge_number": "a number beyond 64 bits (field, row)",
-    "nul_character": "a NUL character in a text (field, row)",
-    "lone_surrogate": "half a surrogate pair in a text (field, row)",
-    "deep_nesting": "a field nested `depth` lists deep (default 10000)",
-    "big_page": "a page of `bytes` (default 50 MB)",
-}
+_OF_TOKENS = ("token_401", "token_429", "token_500", "token_down", "secret_expired")
 _INSTEAD: dict[str, Callable[[], errors.ApiError]] = {
     "500": lambda: errors.gateway(500),
     "502": lambda: errors.gateway(502),
@@ -100,7 +59,7 @@ class Fault:
 
     def matches(self, path: str, template: str, target: str) -> bool:
         """Tell whether a request is one of those this fault counts."""
-        if _TEMPLATE.match(self.path) and "?" not in self.path:
+        if _TEMPLATE.match(self.path):
             if self.path in (path, template):
                 return True
             return ":" in self.path and compile_template(self.path).match(path) is not None
@@ -273,10 +232,7 @@ class Faults:
         kind = str(given.pop("kind", ""))
         if kind not in KINDS:
             raise ValueError(f"unknown kind {kind!r}; there are: {', '.join(KINDS)}")
-        default = TOKEN_PATH if kind.startswith("token_") and kind[-1].isdigit() else "/v2/"
-        if kind in ("token_down", "secret_expired"):
-            default = TOKEN_PATH
-        path = str(given.pop("path", default))
+        path = str(given.pop("path", TOKEN_PATH if kind in _OF_TOKENS else _EVERYTHING))
         call = given.pop("call", 1)
         if call != "every" and not isinstance(call, (int, list)):
             raise ValueError('call is a number (from 1), a list of them, or "every"')

@@ -66,9 +66,9 @@ class Limits:
         headers = self.headers()
         name = "X-Hourly-RateLimit-Remaining" if window == "hour" else ""
         headers[name or "X-Secondly-RateLimit-Remaining"] = "0"
-        now = self._clock.real()
-        wait = int(max(self._hour_start + HOUR - now, 0)) + 1 if window == "hour" else 1
-        return Verdict(False, window, wait, headers)
+        left = self._hour_start + HOUR - self._clock.real()
+        hour = int(left) + 1 if 0 < left <= HOUR else int(HOUR)
+        return Verdict(False, window, hour if window == "hour" else 1, headers)
 
     def headers(self) -> dict[str, str]:
         """Return the four rate limit headers."""

@@ -15,7 +15,7 @@ from .resources import Resource
 
 _RESULTS = 48
 _RESULT_ROWS = 4_000_000
-_PAGE_BYTES = 64 * 1024 * 1024
+_PAGE_BYTES = 32 * 1024 * 1024
 
 
 @dataclass

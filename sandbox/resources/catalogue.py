@@ -249,7 +249,8 @@ def coalitions(world: World, find_user: Callable[[str], Any]) -> Resource:
         return lambda row: row["_bloc_id"] == wanted
 
     def cursus_filter(row: Row, texts: list[str]) -> bool:
-        return str(world.blocs[row["_bloc_id"]]["cursus_id"]) in texts
+        bloc = world.blocs.get(row["_bloc_id"])
+        return bloc is not None and str(bloc["cursus_id"]) in texts
 
     return Resource(
         "coalitions",

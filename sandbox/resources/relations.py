@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Any
@@ -189,8 +190,8 @@ def _quick(
             low, high = bounds(query, found, "updated_at")
         pairs = relation.ids_updated(low, high)
         if column == "id":
-            return sorted((row_id for _, row_id in pairs), reverse=descending)
+            return array("q", sorted((row_id for _, row_id in pairs), reverse=descending))
         pairs.sort(reverse=descending)
-        return [row_id for _, row_id in pairs]
+        return array("q", (row_id for _, row_id in pairs))
 
     return quick

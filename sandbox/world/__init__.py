@@ -21,6 +21,8 @@ from .values import DAY, mix
 
 Row = dict[str, Any]
 
+MIN_USERS = 3
+
 
 class World:
     """All rows of one network. The same scale and seed always give the same world."""
@@ -80,6 +82,10 @@ class World:
         self.projects_users.remove_user(user)
         self.achievements_users.remove_user(user)
 
+    def open_campuses(self) -> list[int]:
+        """Return the ids of the campuses that the mirror keeps."""
+        return [key for key, row in self.campuses.items() if _is_open(row)]
+
     def is_kept(self, user: User) -> bool:
         """Tell whether the mirror's rule for users lets this one in."""
         campus = self.campuses.get(user.campus_id or 0)
@@ -89,10 +95,7 @@ class World:
             and not user.alumni
             and ANCHOR in user.cursus
             and campus is not None
-            and campus["_listed"]
-            and campus["active"]
-            and campus["public"]
-            and campus["users_count"] >= 3
+            and _is_open(campus)
         )
 
     def members(self, cursus_id: int) -> set[int]:
@@ -174,6 +177,15 @@ class World:
             core,
             electives,
         )
+
+
+def _is_open(campus: Row) -> bool:
+    return bool(
+        campus["_listed"]
+        and campus["active"]
+        and campus["public"]
+        and campus["users_count"] >= MIN_USERS
+    )
 
 
 def _by_id(rows: list[Row]) -> dict[int, Row]:

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from ..clock import Clock
-from . import World
+from . import World, moves
 from .lazy import LazyRelation
 from .newcomers import Newcomers
 from .people import ANCHOR, User
@@ -121,7 +121,7 @@ class Changes:
         for user in self._students(share):
             user.wallet += 25
             user.location = None if user.location else "c1r2s3"
-            self._moved(user)
+            user.touch(self._clock.stamp())
             report.setdefault("users", []).append(user.id)
         projects = [row for row in self._world.projects.values() if ANCHOR in row["cursus"]]
         for project in self._random.sample(projects, min(count - share, share, len(projects))):
@@ -140,10 +140,6 @@ class Changes:
             table.replace(row)
         else:
             table.swap(row)
-
-    def _moved(self, user: User) -> None:
-        user.updated_at = self._clock.stamp()
-        user.json = None
 
     def _edit_silently(self, count: int) -> Report:
         """Edit rows the way the real API does for a third of them: updated_at stays."""
@@ -199,7 +195,7 @@ class Changes:
         return report
 
     def delete_row(self, resource: str, row: Row) -> None:
-        """Delete one row of any listed resource for good."""
+        """Delete one row of a list for good; a project or a campus only leaves its list."""
         world = self._world
         if resource == "users":
             world.remove_user(row)
@@ -207,10 +203,14 @@ class Changes:
             row["cursus"] = [key for key in row["cursus"] if key != ANCHOR]
         elif resource == "campus":
             row["_listed"] = False
-        elif isinstance(row, dict):
+        elif resource == "project_sessions":
+            world.projects[row["project_id"]]["project_sessions"].remove(row)
+        elif resource in ("achievements", "coalitions", "blocs"):
             getattr(world, resource).pop(row["id"], None)
-        else:
+        elif resource in (*RELATIONS, "campus_users"):
             self._table(resource).remove(row)
+        else:
+            raise ValueError(f"rows of {resource} cannot be deleted")
         world.version += 1
 
     # -- arrivals ----------------------------------------------------------------------------
@@ -233,75 +233,19 @@ class Changes:
     # -- people and places that move -----------------------------------------------------------
 
     def _projects_leave(self, count: int) -> Report:
-        pool = [
-            row
-            for row in self._world.projects.values()
-            if ANCHOR in row["cursus"] and not row["_core"]
-        ]
-        gone = self._random.sample(pool, min(count, len(pool)))
-        for row in gone:
-            row["cursus"] = [key for key in row["cursus"] if key != ANCHOR]
-            row["updated_at"] = iso(self._clock.stamp())
-        return {"projects": [row["id"] for row in gone]}
+        return moves.projects_leave(self._world, self._clock, self._random, count)
 
     def _close_campuses(self, count: int) -> Report:
-        pool = [
-            row
-            for row in self._world.campuses.values()
-            if row["_listed"] and row["active"] and row["public"] and row["users_count"] >= 3
-        ]
-        closed = self._random.sample(pool, min(count, len(pool) - 1))
-        for row in closed:
-            row["active"] = False
-            row["_updated_at"] = iso(self._clock.stamp())
-        return {"campus": [row["id"] for row in closed]}
+        return moves.close_campuses(self._world, self._clock, self._random, count)
 
     def _anonymise(self, count: int) -> Report:
-        """Make people nobody: gone from the lists, still nested elsewhere."""
-        users = self._students(count)
-        for user in users:
-            del self._world.logins[user.login]
-            user.login = f"3b3-{user.id:x}"
-            user.email = f"{user.login}@anonymised.example"
-            user.first_name = user.last_name = user.login
-            user.usual_first_name = user.location = None
-            user.pictured = user.active = user.listed = False
-            user.anonymize_day = user.erasure_day = self._clock.world() // DAY - 1
-            self._world.logins[user.login] = user
-            self._moved(user)
-        return {"users": [user.id for user in users]}
+        return moves.anonymise(self._world, self._clock, self._students(count))
 
     def _transfer(self, count: int) -> Report:
-        """Give people another primary campus."""
-        world = self._world
-        places = [key for key, row in world.campuses.items() if row["_kind"] == "kept"]
-        report: Report = {"users": [], "campus_users": []}
-        for user in self._students(count):
-            target = self._random.choice([key for key in places if key != user.campus_id])
-            user.campus_id = target
-            self._moved(user)
-            report["users"].append(user.id)
-            rows = list(world.campus_users.of_user(user.id))
-            for row in rows:
-                if row.is_primary or row.campus_id == target:
-                    changed = replace(
-                        row, is_primary=row.campus_id == target, updated_at=self._clock.stamp()
-                    )
-                    world.campus_users.swap(changed)
-                    report["campus_users"].append(row.id)
-            if all(row.campus_id != target for row in rows):
-                arrival = Newcomers(world, self._clock, self._random).campus_user(user)
-                report["campus_users"].append(arrival.id)
-        return report
+        return moves.transfer(self._world, self._clock, self._random, self._students(count))
 
     def _alumnise(self, count: int) -> Report:
-        """Let people graduate: they leave the filtered list as if they were deleted."""
-        users = self._students(count)
-        for user in users:
-            user.alumni = True
-            user.alumnized_at = self._clock.stamp()
-            self._moved(user)
-        return {"users": [user.id for user in users]}
+        return moves.alumnise(self._clock, self._students(count))
 
 
 def _edited(name: str, row: Row, stamp: int) -> Row:

@@ -25,12 +25,7 @@ class Newcomers:
     def user(self, report: Report) -> User:
         """Add a student of the anchor cursus at an open campus, with a first row everywhere."""
         world, random = self._world, self._random
-        places = [
-            key
-            for key, row in world.campuses.items()
-            if row["_listed"] and row["active"] and row["public"] and row["users_count"] >= 3
-        ]
-        user = world.crowd.person(random.choice(places), random)
+        user = world.crowd.person(random.choice(world.open_campuses()), random)
         stamp = self._clock.stamp()
         user.id = max(world.users) + 1 + random.randrange(3)
         user.index = -1

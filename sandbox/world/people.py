@@ -51,6 +51,11 @@ class User:
     index: int = -1
     json: bytes | None = None
 
+    def touch(self, stamp: int) -> None:
+        """Note a change: updated_at moves and the rendered form is out of date."""
+        self.updated_at = stamp
+        self.json = None
+
 
 @dataclass(slots=True)
 class CursusUser:
