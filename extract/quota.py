@@ -150,10 +150,10 @@ class Quota:
         if secondly is None and hourly is None and remaining is None:
             return
         with self._state() as state:
-            if secondly:
-                state.secondly_limit = secondly
-                # slots handed out at an older, slower pace count no more
+            if secondly and secondly > state.secondly_limit:
+                # slots handed out at the older, slower pace count no more
                 state.next_at = min(state.next_at, self._clock() + MARGIN / secondly)
+            state.secondly_limit = secondly or state.secondly_limit
             if hourly:
                 state.hourly_limit = hourly
             if remaining is not None:

@@ -147,3 +147,17 @@ def test_a_state_from_before_a_reboot_or_damaged_starts_afresh(tmp_path: Path) -
     path.write_text("{damaged")
     quota(tmp_path, rebooted, max_wait=0.0).acquire()
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_an_answer_does_not_take_back_slots_that_are_handed_out(tmp_path: Path) -> None:
+    clock = Clock()
+    made = quota(tmp_path, clock)
+    headers = {"X-Secondly-RateLimit-Limit": "2"}
+    made.learn(headers)
+    for _ in range(6):
+        before = clock.now
+        made.acquire()
+        clock.now = before  # six workers ask in the same moment
+        made.learn(headers)
+    made.acquire()
+    assert clock.now - 1_000_000.0 > 6 * 0.5
