@@ -1,0 +1,63 @@
+{#-
+    A view that is never dropped while its columns stay: what readers built on it, their grants and
+    their running queries live on. dbt's own view is made anew by every build, under a lock that waits
+    for all readers, and takes everything that depends on it along.
+
+    An unchanged definition is not touched at all. Columns may be added at the end in place; other
+    changes take a new view, and fail, naming them, while views of readers use the old one.
+-#}
+{% materialization lasting_view, adapter='postgres' %}
+    {%- set target = this.incorporate(type='view') -%}
+    {%- set existing = load_cached_relation(this) -%}
+    {{ run_hooks(pre_hooks, inside_transaction=false) }}
+    {{ run_hooks(pre_hooks, inside_transaction=true) }}
+
+    {#- `--empty` and `--sample` limit what the SQL reads: readers must not see such a view. -#}
+    {%- if existing and (flags.EMPTY or flags.SAMPLE) -%}
+        {%- call noop_statement('main', 'KEPT') -%}{%- endcall -%}
+    {%- elif existing and lasting_view_is_unchanged(target, sql) -%}
+        {%- call noop_statement('main', 'UNCHANGED') -%}{%- endcall -%}
+    {%- else -%}
+        {%- call statement('main') -%}
+            {{ replace_lasting_view_sql(target, sql) }}
+        {%- endcall -%}
+    {%- endif -%}
+
+    {%- do persist_docs(target, model) -%}
+    {{ run_hooks(post_hooks, inside_transaction=true) }}
+    {%- do adapter.commit() -%}
+    {{ run_hooks(post_hooks, inside_transaction=false) }}
+    {{ return({'relations': [target]}) }}
+{% endmaterialization %}
+
+{#- PostgreSQL prints both definitions in the same way, so formatting and comments do not count. -#}
+{% macro lasting_view_is_unchanged(relation, sql) %}
+    {%- set candidate = 'pg_temp.' ~ adapter.quote(relation.identifier ~ '__candidate') -%}
+    {%- set query -%}
+create temporary view {{ adapter.quote(relation.identifier ~ '__candidate') }} as (
+{{ sql }}
+);
+select pg_get_viewdef('{{ candidate }}'::regclass) = pg_get_viewdef('{{ relation }}'::regclass);
+    {%- endset -%}
+    {%- set unchanged = run_query(query).rows[0][0] -%}
+    {%- do run_query('drop view ' ~ candidate) -%}
+    {{ return(unchanged) }}
+{% endmacro %}
+
+{% macro replace_lasting_view_sql(relation, sql) %}
+do $replace$
+begin
+    set local lock_timeout = '5s';
+    begin
+        create or replace view {{ relation }} as (
+{{ sql }}
+        );
+    exception when invalid_table_definition then
+        drop view {{ relation }};
+        create view {{ relation }} as (
+{{ sql }}
+        );
+    end;
+end
+$replace$;
+{% endmacro %}

@@ -1,0 +1,24 @@
+with enrolments as (
+    select * from {{ ref('int_students__enrolled') }}
+),
+
+due_soon as (
+    select
+        user_id,
+        login,
+        usual_full_name,
+        campus_id,
+        campus_name,
+        level,
+        grade,
+        blackholed_at,
+        ceil(extract(epoch from blackholed_at - now()) / 86400)::bigint as days_left
+    from enrolments
+    where
+        blackholed_at > now()
+        and blackholed_at <= now() + interval '14 days'
+        -- Who has left the cursus has nothing to fear any more.
+        and (end_at is null or end_at > now())
+)
+
+select * from due_soon

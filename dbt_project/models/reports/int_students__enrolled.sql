@@ -1,0 +1,44 @@
+-- Built after these have passed their tests, so that a failed build leaves the view as it was:
+-- depends_on: {{ ref('users') }}, {{ ref('campuses') }}, {{ ref('cursus_users') }}
+with users as (
+    select * from {{ source('mirror', 'users') }}
+),
+
+campuses as (
+    select * from {{ source('mirror', 'campuses') }}
+),
+
+cursus_users as (
+    select * from {{ source('mirror', 'cursus_users') }}
+),
+
+-- A student may have been enrolled before: the running enrolment counts, else the last one.
+enrolments as (
+    select distinct on (user_id)
+        user_id,
+        level,
+        grade,
+        end_at,
+        blackholed_at
+    from cursus_users
+    order by user_id asc, (end_at is null) desc, begin_at desc, id desc
+),
+
+enrolled as (
+    select
+        users.id as user_id,
+        users.login,
+        users.usual_full_name,
+        users.active,
+        users.campus_id,
+        campuses.name as campus_name,
+        enrolments.level,
+        enrolments.grade,
+        enrolments.end_at,
+        enrolments.blackholed_at
+    from users
+    inner join campuses on users.campus_id = campuses.id
+    inner join enrolments on users.id = enrolments.user_id
+)
+
+select * from enrolled
