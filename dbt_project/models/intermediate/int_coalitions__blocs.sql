@@ -15,7 +15,7 @@ coalition_blocs as (
         blocs.cursus_id
     from bloc_coalitions
     inner join blocs on bloc_coalitions.bloc_id = blocs.id
-    order by bloc_coalitions.coalition_id, bloc_coalitions.bloc_id desc
+    order by bloc_coalitions.coalition_id asc, bloc_coalitions.bloc_id desc
 )
 
 select * from coalition_blocs

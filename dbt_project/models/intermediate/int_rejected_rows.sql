@@ -7,23 +7,21 @@
 
 with rejected_rows as (
     {%- for table in judged %}
-    select
-        '{{ table }}' as table_name,
-        jsonb_build_object('id', id) as key,
-        rule
-    from {{ ref('int_' ~ table ~ '__judged') }}
-    where rule is not null
-    union all
+        select
+            '{{ table }}' as table_name,
+            jsonb_build_object('id', id) as key,
+            rule
+        from {{ ref('int_' ~ table ~ '__judged') }}
+        where rule is not null
+        union all
     {%- endfor %}
     {%- for table in orphaned %}
-    select
-        '{{ table }}' as table_name,
-        key,
-        rule
-    from {{ ref('int_' ~ table ~ '__rejected') }}
-    {%- if not loop.last %}
-    union all
-    {%- endif %}
+        select
+            '{{ table }}' as table_name,
+            key,
+            rule
+        from {{ ref('int_' ~ table ~ '__rejected') }}
+        {{ 'union all' if not loop.last }}
     {%- endfor %}
 )
 

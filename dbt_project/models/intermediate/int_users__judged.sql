@@ -12,7 +12,7 @@ judged as (
         -- "In the cursus" needs no rule: only the cursus' own user list is ever read. A flag the
         -- API leaves null is not set, so a null `alumni` is no alumnus.
         case
-            when users.kind is distinct from 'student' then 'user_not_student'
+            when coalesce(users.kind, '') <> 'student' then 'user_not_student'
             when users.alumni then 'user_alumni'
             when active_campuses.id is null then 'user_campus_not_kept'
         end as rule

@@ -13,13 +13,12 @@ campus_projects as (
 ),
 
 misplaced as (
-    select projects.id
+    select distinct projects.id
     from projects
+    left join campus_projects on projects.id = campus_projects.project_id
     where
         (projects.cursus @> '[{"id": {{ anchor_cursus_id() }}}]') is not true
-        or not exists (
-            select 1 from campus_projects where campus_projects.project_id = projects.id
-        )
+        or campus_projects.project_id is null
 )
 
 select * from misplaced
