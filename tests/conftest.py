@@ -57,6 +57,22 @@ def local() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
+def cluster() -> Iterator[Path]:
+    """The data directory of a server that ran and was stopped, to be copied."""
+    with short_directory() as directory:
+        embedded.start(directory)
+        embedded.stop(directory)
+        yield directory / "postgres"
+
+
+@pytest.fixture
+def used(local: Path, cluster: Path) -> Path:
+    """A place in which an embedded server has been before; cheaper than a new one."""
+    shutil.copytree(cluster, local / "postgres")
+    return local
+
+
+@pytest.fixture(scope="session")
 def postgres_server() -> Iterator[dict[str, str]]:
     """A running server, one for each pytest process, as libpq variables."""
     with short_directory() as directory:

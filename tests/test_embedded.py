@@ -97,38 +97,38 @@ def test_only_the_owner_gets_in(local: Path) -> None:
 
 
 @only_root
-def test_another_user_is_refused_by_the_socket_and_by_the_files(local: Path) -> None:
-    local.chmod(0o755)
-    embedded.start(local)
+def test_another_user_is_refused_by_the_socket_and_by_the_files(used: Path) -> None:
+    used.chmod(0o755)
+    embedded.start(used)
 
     def as_nobody(*command: str) -> subprocess.CompletedProcess[str]:
         identity = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
         return subprocess.run([*identity, *command], capture_output=True, text=True, check=False)
 
     connect = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
-    refused = as_nobody("/usr/bin/python3", "-c", connect, str(embedded.status(local).socket))
+    refused = as_nobody("/usr/bin/python3", "-c", connect, str(embedded.status(used).socket))
     assert "PermissionError" in refused.stderr
-    assert "Permission denied" in as_nobody("ls", str(local / "postgres")).stderr
-    assert (local / "postgres").stat().st_uid not in (0, NOBODY)
+    assert "Permission denied" in as_nobody("ls", str(used / "postgres")).stderr
+    assert (used / "postgres").stat().st_uid not in (0, NOBODY)
 
 
-def test_a_second_start_is_immediate_and_keeps_the_server(local: Path) -> None:
-    embedded.start(local)
-    first = process_id(local)
+def test_a_second_start_is_immediate_and_keeps_the_server(used: Path) -> None:
+    embedded.start(used)
+    first = process_id(used)
 
     begin = time.perf_counter()
-    embedded.start(local)
+    embedded.start(used)
 
     assert time.perf_counter() - begin < 0.1
-    assert process_id(local) == first
+    assert process_id(used) == first
 
 
-def test_the_server_outlives_the_process_that_started_it(local: Path) -> None:
-    starter = starting(local)
+def test_the_server_outlives_the_process_that_started_it(used: Path) -> None:
+    starter = starting(used)
     assert starter.wait(60) == 0
 
-    assert answer(local, "select 1") == 1
-    assert os.getsid(process_id(local)) != os.getsid(0)
+    assert answer(used, "select 1") == 1
+    assert os.getsid(process_id(used)) != os.getsid(0)
 
 
 def test_processes_that_start_it_at_the_same_time_share_one_server(local: Path) -> None:
@@ -139,85 +139,85 @@ def test_processes_that_start_it_at_the_same_time_share_one_server(local: Path) 
     assert (local / "postgres.log").read_text().count("starting PostgreSQL") == 1
 
 
-def test_a_killed_server_comes_back_with_what_was_committed(local: Path) -> None:
-    embedded.start(local)
-    answer(local, "create table kept as select 42 as number")
-    kill(local)
+def test_a_killed_server_comes_back_with_what_was_committed(used: Path) -> None:
+    embedded.start(used)
+    answer(used, "create table kept as select 42 as number")
+    kill(used)
 
-    embedded.start(local)
+    embedded.start(used)
 
-    assert answer(local, "select number from kept") == 42
+    assert answer(used, "select number from kept") == 42
 
 
-def test_a_worker_that_outlives_its_killed_server_is_waited_for(local: Path) -> None:
-    embedded.start(local)
+def test_a_worker_that_outlives_its_killed_server_is_waited_for(used: Path) -> None:
+    embedded.start(used)
 
     def keep_busy() -> None:
         with suppress(psycopg2.Error):  # it may finish before it notices
-            answer(local, "select count(*) from generate_series(1, 30000000) where random() > 2")
+            answer(used, "select count(*) from generate_series(1, 30000000) where random() > 2")
 
     worker = threading.Thread(target=keep_busy)
     worker.start()
-    while answer(local, "select count(*) from pg_stat_activity where query like '%30000000%'") < 2:
+    while answer(used, "select count(*) from pg_stat_activity where query like '%30000000%'") < 2:
         time.sleep(0.01)
-    kill(local)
+    kill(used)
 
-    embedded.start(local)
+    embedded.start(used)
 
-    assert answer(local, "select 1") == 1
-    assert "is still in use" not in (local / "postgres.log").read_text()
+    assert answer(used, "select 1") == 1
+    assert "is still in use" not in (used / "postgres.log").read_text()
     worker.join()
 
 
-def test_a_process_id_that_belongs_to_another_program_now_is_no_obstacle(local: Path) -> None:
-    embedded.start(local)
-    owner = (local / "postgres").stat().st_uid
-    kill(local)
-    other = subprocess.Popen(as_user(owner, Path("/bin/sleep"), "60"), cwd=local)
+def test_a_process_id_that_belongs_to_another_program_now_is_no_obstacle(used: Path) -> None:
+    embedded.start(used)
+    owner = (used / "postgres").stat().st_uid
+    kill(used)
+    other = subprocess.Popen(as_user(owner, Path("/bin/sleep"), "60"), cwd=used)
     try:
         for name in ("postgres/postmaster.pid", "socket/.s.PGSQL.5432.lock"):
-            lines = (local / name).read_text().splitlines()
-            (local / name).write_text("\n".join([str(other.pid), *lines[1:], ""]))
+            lines = (used / name).read_text().splitlines()
+            (used / name).write_text("\n".join([str(other.pid), *lines[1:], ""]))
 
-        embedded.start(local)
+        embedded.start(used)
 
-        assert answer(local, "select 1") == 1
+        assert answer(used, "select 1") == 1
         assert other.poll() is None
     finally:
         other.kill()
         other.wait()
 
 
-def test_an_empty_process_file_of_a_full_disk_is_no_obstacle(local: Path) -> None:
-    embedded.start(local)
-    kill(local)
-    (local / "postgres/postmaster.pid").write_text("")
+def test_an_empty_process_file_of_a_full_disk_is_no_obstacle(used: Path) -> None:
+    embedded.start(used)
+    kill(used)
+    (used / "postgres/postmaster.pid").write_text("")
 
-    embedded.start(local)
+    embedded.start(used)
 
-    assert answer(local, "select 1") == 1
-
-
-def test_a_server_that_lost_its_socket_is_started_again(local: Path) -> None:
-    embedded.start(local)
-    embedded.status(local).socket.unlink()
-
-    embedded.start(local)
-
-    assert answer(local, "select 1") == 1
+    assert answer(used, "select 1") == 1
 
 
-def test_a_removed_data_directory_is_made_anew_and_its_server_ended(local: Path) -> None:
-    embedded.start(local)
-    old = process_id(local)
-    for path in local.iterdir():
+def test_a_server_that_lost_its_socket_is_started_again(used: Path) -> None:
+    embedded.start(used)
+    embedded.status(used).socket.unlink()
+
+    embedded.start(used)
+
+    assert answer(used, "select 1") == 1
+
+
+def test_a_removed_data_directory_is_made_anew_and_its_server_ended(used: Path) -> None:
+    embedded.start(used)
+    old = process_id(used)
+    for path in used.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
-    embedded.start(local)
+    embedded.start(used)
 
-    assert process_id(local) != old
+    assert process_id(used) != old
     assert not psutil.pid_exists(old) or psutil.Process(old).status() == psutil.STATUS_ZOMBIE
-    assert answer(local, "select 1") == 1
+    assert answer(used, "select 1") == 1
 
 
 def test_a_half_made_cluster_is_made_again(local: Path) -> None:
@@ -243,29 +243,28 @@ def test_a_moved_directory_works_in_its_new_place(local: Path) -> None:
         embedded.stop(local / "th \"e' $re")
 
 
-def test_settings_made_with_alter_system_win(local: Path) -> None:
-    embedded.start(local)
-    answer(local, "alter system set work_mem = '5MB'")
-    embedded.stop(local)
+def test_settings_made_with_alter_system_win(used: Path) -> None:
+    embedded.start(used)
+    answer(used, "alter system set work_mem = '5MB'")
+    embedded.stop(used)
 
-    embedded.start(local)
+    embedded.start(used)
 
-    assert answer(local, "show work_mem") == "5MB"
+    assert answer(used, "show work_mem") == "5MB"
 
 
-def test_stopping_rolls_back_and_may_be_repeated(local: Path) -> None:
-    embedded.stop(local)
-    embedded.start(local)
-    with connected(local) as connection:
+def test_stopping_rolls_back_and_may_be_repeated(used: Path) -> None:
+    embedded.start(used)
+    with connected(used) as connection:
         connection.autocommit = False
         with connection.cursor() as cursor:
             cursor.execute("create table forgotten ()")
-            embedded.stop(local)
-    embedded.stop(local)
+            embedded.stop(used)
+    embedded.stop(used)
 
-    assert embedded.status(local).process_id is None
-    embedded.start(local)
-    assert answer(local, "select to_regclass('forgotten') is null")
+    assert embedded.status(used).process_id is None
+    embedded.start(used)
+    assert answer(used, "select to_regclass('forgotten') is null")
 
 
 @only_root
@@ -370,14 +369,14 @@ def test_a_disk_that_takes_no_more_leaves_nothing_half_made(local: Path) -> None
     assert not (local / "postgres.new").exists()
 
 
-def test_a_server_that_refuses_to_start_is_quoted(local: Path) -> None:
-    embedded.start(local)
-    embedded.stop(local)
-    with (local / "postgres" / "postgresql.auto.conf").open("a") as configuration:
+def test_a_server_that_refuses_to_start_is_quoted(used: Path) -> None:
+    embedded.start(used)
+    embedded.stop(used)
+    with (used / "postgres" / "postgresql.auto.conf").open("a") as configuration:
         configuration.write("shared_buffers = 'plenty'\n")
 
     with pytest.raises(MirrorError, match=r'could not be started: .*shared_buffers.*"plenty"'):
-        embedded.start(local)
+        embedded.start(used)
 
 
 def test_a_missing_program_is_explained() -> None:
