@@ -1,15 +1,20 @@
 """The big relations, read whole for 100 students at a time, newest students first.
 
-Four kinds of work, in this order: students never read; students whose rows are known to be stale;
-a count check (one row a call) of batches whose count was not checked for a day; students not read
-for `reconcile_days`. Each batch is durable once loaded, so the backfill can stop anywhere.
+In this order: students never read; students whose rows are known to be stale; a count check (one
+row a call) of batches not checked for a day; students not read for `reconcile_days`; and, after a
+full pass, whoever was read the longest ago. Each batch is durable once loaded, so the backfill can
+stop anywhere.
 """
 
 from __future__ import annotations
 
+import math
+import sys
 import time
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_values
@@ -25,6 +30,8 @@ from extract.resources import Pass, relations
 SECONDS_A_LOAD = 30.0
 MOST_BATCHES_A_LOAD = 40
 CHECK_EVERY_HOURS = 24
+# a small mirror is re-read whole every night; a large one in `reconcile_days`
+LEAST_SHARE = 200
 
 
 def to_read(
@@ -45,14 +52,14 @@ def to_read(
     return unread + [user for user in students if user in stale]
 
 
-def overdue(connection: Connection, raw: Raw, table: str, days: int) -> list[int]:
-    """Students not read for so many days, the longest first."""
+def read_before(connection: Connection, raw: Raw, table: str, moment: datetime) -> list[int]:
+    """Students whose rows were last read before a moment, the longest ago first."""
     students = set(raw.students())
     with connection.cursor() as cursor:
         cursor.execute(
-            "select user_id from ops.relation_reads where resource = %s "
-            "and read_at < now() - make_interval(days => %s) order by read_at",
-            (table, days),
+            "select user_id from ops.relation_reads where resource = %s and read_at < %s "
+            "order by read_at, user_id desc",
+            (table, moment),
         )
         return [user for (user,) in cursor.fetchall() if user in students]
 
@@ -65,6 +72,20 @@ def mark_stale(connection: Connection, user_ids: Iterable[int], tables: Iterable
             "where resource = any(%s) and user_id = any(%s) and not stale",
             (list(tables), list(user_ids)),
         )
+
+
+def was_started(connection: Connection) -> bool:
+    """Whether a backfill ever read anything: from then on full passes keep it up."""
+    with connection.cursor() as cursor:
+        cursor.execute("select exists (select from ops.relation_reads)")
+        (started,) = cursor.fetchone() or (False,)
+        return bool(started)
+
+
+def nightly_share(raw: Raw, reconcile_days: int) -> int:
+    """Calls after a full pass that read every relation row once in `reconcile_days`."""
+    rows = sum(len_of for len_of in map(raw.row_count, endpoints.BIG_RELATIONS))
+    return max(LEAST_SHARE, math.ceil(rows / endpoints.IDS_A_CALL / max(1, reconcile_days)))
 
 
 class Backfill:
@@ -82,25 +103,36 @@ class Backfill:
         self.batches_read = 0
         self.stopped = ""
 
-    def run(self) -> None:
+    def run(self, budget: int | None = None, *, refresh: bool = False) -> None:
         """Work until nothing is left, the budget is spent, or another run waits for the lock.
 
         Why it ended early is in `stopped` then.
+
+        Args:
+            budget: Calls it may make; half of them at most for count checks. None for no limit.
+            refresh: Use what is left of the budget for whoever was read the longest ago.
         """
-        days = self._context.settings.reconcile_days
+        quota = self._client.quota
+        if budget is not None:
+            quota.max_calls = min(quota.max_calls or sys.maxsize, quota.calls + budget)
+        started = datetime.now(UTC)
+        days = timedelta(days=self._context.settings.reconcile_days)
         try:
             self._read({t: self._to_read(t) for t in endpoints.BIG_RELATIONS})
-            if self._may_go_on():
-                for table in endpoints.BIG_RELATIONS:
-                    self._check_counts(table)
-                self._read({t: self._to_read(t) for t in endpoints.BIG_RELATIONS})
-            if self._may_go_on():
-                raw = self._context.raw
-                self._read(
-                    {t: overdue(self._connection, raw, t, days) for t in endpoints.BIG_RELATIONS}
-                )
+            checks = None if budget is None else budget // 2
+            for table in endpoints.BIG_RELATIONS:
+                self._check_counts(table, checks)
+            self._read({t: self._to_read(t) for t in endpoints.BIG_RELATIONS})
+            self._read({t: self._read_before(t, started - days) for t in endpoints.BIG_RELATIONS})
+            if refresh:
+                self._read({t: self._read_before(t, started) for t in endpoints.BIG_RELATIONS})
         except BudgetSpent as error:
             self.stopped = str(error)
+
+    def _read_before(self, table: str, moment: datetime) -> list[int]:
+        if not self._may_go_on():
+            return []
+        return read_before(self._connection, self._context.raw, table, moment)
 
     def _to_read(self, table: str) -> list[int]:
         return to_read(self._connection, self._context.raw, table, self._context.campus_ids)
@@ -142,7 +174,7 @@ class Backfill:
         self.batches_read += len(context.finished)
         self.stopped = self.stopped or context.stopped
 
-    def _check_counts(self, table: str) -> None:
+    def _check_counts(self, table: str, most_calls: int | None) -> None:
         """Compare X-Total with raw for batches of students; a difference makes them stale."""
         with self._connection.cursor() as cursor:
             cursor.execute(
@@ -151,7 +183,8 @@ class Backfill:
                 (table, CHECK_EVERY_HOURS),
             )
             users = [user for (user,) in cursor.fetchall()]
-        for ids in endpoints.batches(users):
+        most = None if most_calls is None else most_calls // len(endpoints.BIG_RELATIONS)
+        for ids in islice(endpoints.batches(users), most):
             if not self._may_go_on():
                 return
             walk = endpoints.relation_walk(table, ids, self._context.settings.cursus_id)

@@ -93,6 +93,13 @@ class Raw:
         )
         return int(str(self._rows(query, (list(user_ids),))[0][0]))
 
+    def row_count(self, table: str) -> int:
+        """Rows of a table."""
+        if table not in self.tables:
+            return 0
+        query = sql.SQL("select count(*) from raw.{}").format(sql.Identifier(table))
+        return int(str(self._rows(query)[0][0]))
+
     def set_scope(self, scope: dict[str, Collection[int]]) -> None:
         """Say what the coming load may delete (see `delete_scope_condition`)."""
         rows = [
@@ -128,6 +135,10 @@ class Raw:
                     ).format(table=sql.Identifier(table))
                 )
                 deleted += cursor.rowcount
+            cursor.execute(
+                "delete from ops.relation_reads where not exists "
+                "(select from raw.users where users.id = relation_reads.user_id)"
+            )
         return deleted
 
     def signature(self) -> dict[str, list[object]]:

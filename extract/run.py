@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import uuid
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from psycopg2.extensions import connection as Connection
 
 from extract import database, logs, resources
 from extract.auth import ClientCredentials
-from extract.backfill import Backfill
+from extract.backfill import Backfill, nightly_share, was_started
 from extract.client import FortyTwoClient
 from extract.errors import BudgetSpent, BusyError, MirrorError, UsageError
 from extract.pipeline import Loader
@@ -229,15 +228,17 @@ def _pass(
         if mode == "full" and campus_ids is None:
             raw.delete_users_relations(resources.LIVE_RELATIONS)
         phases.done("load")
-    backfill_calls = settings.backfill_calls if mode != "backfill" else None
-    if backfill_calls != 0:
-        if backfill_calls:
-            quota.max_calls = min(quota.max_calls or sys.maxsize, quota.calls + backfill_calls)
-        backfill = Backfill(context, loader, client, connection)
+    backfill = Backfill(context, loader, client, connection)
+    if mode == "backfill":
         backfill.run()
+    elif settings.backfill_calls is not None:
+        backfill.run(settings.backfill_calls, refresh=mode == "full")
+    elif mode == "full" and campus_ids is None and was_started(connection):
+        backfill.run(nightly_share(raw, settings.reconcile_days), refresh=True)
+    if backfill.batches_read:
         phases.done("backfill")
-        if mode == "backfill":
-            done.stopped = backfill.stopped
+    if mode == "backfill":
+        done.stopped = backfill.stopped
     done.rows = dict(context.rows)
     if client.cleaned:
         progress.say(

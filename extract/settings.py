@@ -39,7 +39,8 @@ class Settings:
         api_url: Scheme and host of the API, without `/v2`.
         max_delete_fraction: Share of a table (0-1) that one pass may delete unasked; at least
             `min_guarded_rows` rows must be going before the guard speaks.
-        backfill_calls: API calls that a full or live run may add for the backfill.
+        backfill_calls: API calls that a full or live run may add for the big relations. None: a
+            live run adds none, a full run keeps up what a backfill has begun.
         reconcile_days: Every relation row is read again at least this often, quota permitting.
         requests_in_flight: Parallel requests; a heavy page takes seconds, so pacing alone would
             leave the quota unused (42-api.md section 2).
@@ -53,7 +54,7 @@ class Settings:
     max_delete_fraction: float = 0.1
     min_guarded_rows: int = 20
     allow_deletes: bool = False
-    backfill_calls: int = 0
+    backfill_calls: int | None = None
     reconcile_days: int = 30
     requests_in_flight: int = 6
     request_timeout: float = 60.0
@@ -91,7 +92,7 @@ class Settings:
             cursus_id=_number(env, "FORTYTWO_CURSUS_ID", 21),
             max_delete_fraction=_fraction(env, "MAX_DELETE_FRACTION", 0.1),
             allow_deletes=env.get("ALLOW_DELETES", "") not in ("", "0", "false", "no"),
-            backfill_calls=_number(env, "BACKFILL_CALLS", 0),
+            backfill_calls=_number(env, "BACKFILL_CALLS", 0) if env.get("BACKFILL_CALLS") else None,
             reconcile_days=_number(env, "RECONCILE_DAYS", 30),
         )
 

@@ -1,0 +1,198 @@
+"""What `mirror` must hold, worked out from the sandbox's world by the rules of the design.
+
+Written against the rules' text and apart from the SQL, so that one checks the other. The world's
+rows come from the sandbox's control endpoint: every row that the API would list.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+import psycopg2.extras
+import requests
+from psycopg2.extensions import connection as Connection
+
+Row = dict[str, Any]
+Tables = dict[str, dict[Any, Row]]
+TABLES = (
+    "cursus campuses projects achievements coalitions campus_projects campus_achievements "
+    "project_sessions users cursus_users projects_users achievements_users coalitions_users"
+).split()
+LINKS = {
+    "campus_projects": ("campus_id", "project_id"),
+    "campus_achievements": ("campus_id", "achievement_id"),
+}
+
+
+def rows(address: str, resource: str) -> list[Row]:
+    """Every row of a resource that the API lists now."""
+    answer = requests.get(f"{address}/_sandbox/rows/{resource}?listed=true", timeout=60)
+    answer.raise_for_status()
+    return [json.loads(line) for line in answer.iter_lines() if line]
+
+
+def expected(address: str, cursus_id: int = 21) -> Tables:
+    """The 13 tables by their keys."""
+    campuses = {
+        row["id"]: row
+        for row in rows(address, "campus")
+        if row["active"] and row["public"] and row["users_count"] >= 3
+    }
+    listed = rows(address, "campus")
+    names = Counter(row["name"] for row in listed)
+    projects, campus_projects, sessions = _projects(address, campuses, cursus_id)
+    achievements, campus_achievements = _achievements(address, campuses, listed, names)
+    coalitions = {row["id"]: row for row in rows(address, "coalitions")}
+    in_cursus = {
+        row["user"]["id"]: row
+        for row in rows(address, "cursus_users")
+        if row["cursus_id"] == cursus_id
+    }
+    primary = {
+        row["user_id"]: row["campus_id"]
+        for row in rows(address, "campus_users")
+        if row["is_primary"]
+    }
+    users = {}
+    for row in rows(address, "users"):
+        campus = primary.get(row["id"])
+        student = row["kind"] == "student" and not row["alumni?"]
+        if student and row["id"] in in_cursus and campus in campuses:
+            users[row["id"]] = {**row, "campus_id": campus}
+    tables: Tables = {
+        "cursus": {r["id"]: r for r in rows(address, "cursus") if r["id"] == cursus_id},
+        "campuses": campuses,
+        "projects": projects,
+        "achievements": achievements,
+        "coalitions": coalitions,
+        "campus_projects": campus_projects,
+        "campus_achievements": campus_achievements,
+        "project_sessions": sessions,
+        "users": users,
+        "cursus_users": {
+            r["id"]: {**r, "user_id": r["user"]["id"]}
+            for r in in_cursus.values()
+            if r["user"]["id"] in users
+        },
+    }
+    tables["projects_users"] = {
+        r["id"]: {**r, "user_id": r["user"]["id"], "project_id": r["project"]["id"]}
+        for r in rows(address, "projects_users")
+        if r["user"]["id"] in users and r["project"]["id"] in projects
+    }
+    tables["achievements_users"] = {
+        r["id"]: r
+        for r in rows(address, "achievements_users")
+        if r["user_id"] in users and r["achievement_id"] in achievements
+    }
+    tables["coalitions_users"] = {
+        r["id"]: r
+        for r in rows(address, "coalitions_users")
+        if r["user_id"] in users and r["coalition_id"] in coalitions
+    }
+    return tables
+
+
+def differences(
+    connection: Connection, truth: Tables, tables: list[str] | None = None
+) -> list[str]:
+    """Where `mirror` is not the truth: missing, dead and differing rows, a line each."""
+    found = []
+    for table in tables or TABLES:
+        with connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
+            cursor.execute(f"select * from mirror.{table}")
+            key = LINKS.get(table, ("id",))
+            mirrored = {
+                tuple(r[k] for k in key) if len(key) > 1 else r["id"]: r for r in cursor.fetchall()
+            }
+        wanted = truth[table]
+        found += [f"{table} {k}: missing" for k in sorted(wanted.keys() - mirrored.keys())]
+        found += [f"{table} {k}: dead" for k in sorted(mirrored.keys() - wanted.keys())]
+        for k in wanted.keys() & mirrored.keys():
+            found += [f"{table} {k}: {text}" for text in _compare(wanted[k], mirrored[k])]
+    return found
+
+
+def _projects(address: str, campuses: Tables | Any, cursus_id: int) -> tuple[Any, Any, Any]:
+    projects, pairs, sessions = {}, {}, {}
+    for row in rows(address, "projects"):
+        if cursus_id not in [c["id"] for c in row["cursus"]]:
+            continue
+        kept = [c["id"] for c in row["campus"] if c["id"] in campuses]
+        if not kept:
+            continue
+        projects[row["id"]] = {**row, "parent_id": (row["parent"] or {}).get("id")}
+        for campus in kept:
+            pairs[campus, row["id"]] = {"campus_id": campus, "project_id": row["id"]}
+        for session in row["project_sessions"]:
+            if session["campus_id"] is None or session["campus_id"] in campuses:
+                sessions[session["id"]] = session
+    return projects, pairs, sessions
+
+
+def _achievements(
+    address: str, campuses: Any, listed: list[Row], names: Counter[str]
+) -> tuple[Any, Any]:
+    by_name = {row["name"]: row["id"] for row in listed if names[row["name"]] == 1}
+    achievements = {row["id"]: row for row in rows(address, "achievements")}
+    pairs = {}
+    for row in achievements.values():
+        for name in row["campus"]:
+            if by_name.get(name) in campuses:
+                pair = {"campus_id": by_name[name], "achievement_id": row["id"]}
+                pairs[by_name[name], row["id"]] = pair
+    for campus in [row["id"] for row in listed if names[row["name"]] > 1]:
+        if campus in campuses:
+            for key in _offered_at(address, campus):
+                if key in achievements:
+                    pairs[campus, key] = {"campus_id": campus, "achievement_id": key}
+    offered = {key for _, key in pairs}
+    return {key: row for key, row in achievements.items() if key in offered}, pairs
+
+
+def _offered_at(address: str, campus: int) -> list[int]:
+    token = requests.post(
+        f"{address}/oauth/token",
+        data={
+            "grant_type": "client_credentials",
+            "client_id": "sandbox",
+            "client_secret": "sandbox",
+        },
+        timeout=10,
+    ).json()["access_token"]
+    keys: list[int] = []
+    for page in range(1, 100):
+        answer = requests.get(
+            f"{address}/v2/campus/{campus}/achievements?page[size]=100&page[number]={page}",
+            headers={"Authorization": f"Bearer {token}", "User-Agent": "oracle"},
+            timeout=10,
+        ).json()
+        keys += [row["id"] for row in answer]
+        if len(answer) < 100:
+            break
+    return keys
+
+
+def _compare(wanted: Row, mirrored: Row) -> list[str]:
+    found = []
+    for column, value in mirrored.items():
+        field = next((name for name in (column, f"{column}?") if name in wanted), None)
+        if field is None:
+            continue
+        if _plain(value) != _plain(wanted[field]):
+            found.append(f"{column} is {value!r}, not {wanted[field]!r}")
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.timestamp()
+    if isinstance(value, str) and len(value) >= 20 and value[4:5] == "-" and "T" in value:
+        try:
+            return datetime.fromisoformat(value).timestamp()
+        except ValueError:
+            return value
+    return value
