@@ -1,0 +1,233 @@
+"""Seconds and memory of publishing three million rows, of which 100 %, 0 % and 1 % change.
+
+Run `python -m benchmarks.publication`: it starts a PostgreSQL of its own with the embedded server's
+settings, builds the dbt project once on an empty world, fills the candidate tables at the size of a
+real network and runs the script that `dbt build` renders for on-run-end. About two minutes.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg2
+from psycopg2.extensions import connection as Connection
+
+from extract import embedded
+from tests.publication import world
+
+ROOT = Path(__file__).resolve().parent.parent
+LIMIT_SECONDS, LIMIT_MIB = 30, 512
+
+# Sizes of one real network, with the relations at the size that they grow to.
+FILL = """
+insert into marts.campuses (id, name, users_count, active, public)
+select n, 'Campus ' || n, 1000, true, true from generate_series(1, 54) as n;
+insert into marts.cursus (id, name, slug) values (21, '42cursus', '42cursus');
+insert into marts.projects (id, name, slug, difficulty, created_at, updated_at)
+select n, 'Project ' || n, 'project-' || n, 100, now(), now() from generate_series(1, 519) as n;
+insert into marts.achievements (id, name, description)
+select n, 'Achievement ' || n, 'Do it often' from generate_series(1, 1042) as n;
+insert into marts.coalitions (id, name, slug, score)
+select n, 'Coalition ' || n, 'coalition-' || n, n from generate_series(1, 350) as n;
+insert into marts.campus_projects (campus_id, project_id)
+select c, p from generate_series(1, 54) as c cross join generate_series(1, 390) as p;
+insert into marts.campus_achievements (campus_id, achievement_id)
+select c, a from generate_series(1, 54) as c cross join generate_series(1, 102) as a;
+insert into marts.project_sessions (id, project_id, campus_id, cursus_id)
+select n, 1 + n % 519, 1 + n % 54, 21 from generate_series(1, 7256) as n;
+insert into marts.users (
+    id, email, login, first_name, last_name, displayname, kind, image, correction_point, wallet,
+    created_at, updated_at, alumni, active, campus_id
+)
+select
+    n, 'login' || n || '@student.example', 'login' || n, 'First ' || n, 'Last ' || n,
+    'First Last ' || n, 'student',
+    jsonb_build_object('link', 'https://cdn.example/users/' || md5(n::text) || '.jpg'),
+    n % 9, n % 300, now(), now(), false, true, 1 + n % 54
+from generate_series(1, 40335) as n;
+insert into marts.cursus_users (id, user_id, cursus_id, level, created_at, updated_at)
+select n, n, 21, n % 21, now(), now() from generate_series(1, 40335) as n;
+insert into marts.projects_users (
+    id, user_id, project_id, occurrence, final_mark, status, validated, current_team_id,
+    current_team, cursus_ids, marked_at, marked, created_at, updated_at
+)
+select
+    n, 1 + n % 40335, 1 + n % 519, 0, 100, 'finished', true, n,
+    jsonb_build_object('id', n, 'name', 'team of ' || n, 'final_mark', 100, 'closed?', true),
+    '[21]', now(), true, now(), now()
+from generate_series(1, 1700000) as n;
+insert into marts.achievements_users (
+    id, achievement_id, user_id, nbr_of_success, created_at, updated_at
+)
+select n, 1 + n % 1042, 1 + n % 40335, 1, now(), now() from generate_series(1, 1085000) as n;
+insert into marts.coalitions_users (id, coalition_id, user_id, score, rank, created_at, updated_at)
+select n, 1 + n % 350, 1 + n % 40335, n % 1000, n, now(), now() from generate_series(1, 92000) as n;
+"""
+
+# Half of it updates, a quarter deletions, a quarter insertions.
+CHANGE_ONE_PERCENT = """
+update marts.projects_users set final_mark = 101, updated_at = now() where id % 200 = 0;
+delete from marts.projects_users where id % 400 = 1;
+insert into marts.projects_users (id, user_id, project_id, status, updated_at)
+select 10000000 + n, 1 + n % 40335, 1 + n % 519, 'in_progress', now()
+from generate_series(1, 4250) as n;
+update marts.achievements_users set nbr_of_success = 2, updated_at = now() where id % 200 = 0;
+delete from marts.achievements_users where id % 400 = 1;
+insert into marts.achievements_users (id, achievement_id, user_id, updated_at)
+select 10000000 + n, 1 + n % 1042, 1 + n % 40335, now() from generate_series(1, 2712) as n;
+update marts.coalitions_users set score = score + 1 where id % 100 = 0;
+update marts.users set wallet = wallet + 1, updated_at = now() where id % 100 = 0;
+update marts.cursus_users set level = level + 0.1, updated_at = now() where id % 100 = 0;
+"""
+
+CHANGE_EVERYTHING = """
+update marts.projects_users set updated_at = now() + interval '1 second';
+update marts.achievements_users set updated_at = now() + interval '1 second';
+update marts.coalitions_users set updated_at = now() + interval '1 second';
+update marts.cursus_users set updated_at = now() + interval '1 second';
+update marts.users set updated_at = now() + interval '1 second';
+"""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One publication: what changed, its seconds, the peak memory of the server's process."""
+
+    what: str
+    changed: int
+    seconds: float
+    mebibytes: int
+
+
+@contextmanager
+def server() -> Iterator[dict[str, str]]:
+    """A PostgreSQL with the embedded server's settings, for this benchmark alone."""
+    with tempfile.TemporaryDirectory(prefix="ftm-", dir="/tmp") as directory:
+        local = Path(directory)
+        embedded.start(local)
+        try:
+            yield {
+                "PGHOST": str(embedded.socket_directory(local)),
+                "PGPORT": str(embedded.PORT),
+                "PGUSER": embedded.NAME,
+                "PGDATABASE": embedded.NAME,
+            }
+        finally:
+            embedded.stop(local)
+
+
+def connect(variables: dict[str, str]) -> Connection:
+    """A connection that commits each statement."""
+    connection = psycopg2.connect(
+        host=variables["PGHOST"],
+        port=variables["PGPORT"],
+        user=variables["PGUSER"],
+        dbname=variables["PGDATABASE"],
+    )
+    connection.autocommit = True
+    return connection
+
+
+def publication_scripts(
+    variables: dict[str, str], connection: Connection, target: Path
+) -> tuple[str, str]:
+    """What dbt rendered for the first publication and for a later one, over emptied tables."""
+    with connection.cursor() as cursor:
+        cursor.execute((ROOT / "ops" / "schema.sql").read_text())
+    world.create_raw(connection)
+    rendered: list[str] = []
+    for _ in range(2):
+        subprocess.run(
+            [str(Path(sys.executable).with_name("dbt")), "--quiet", "build"],
+            cwd=ROOT,
+            env={**os.environ, **variables, "DBT_TARGET_PATH": str(target)},
+            check=True,
+        )
+        rendered += [
+            next(target.rglob(f"*on-run-{when}-0.sql")).read_text() for when in ("start", "end")
+        ]
+    create_mirror, first, _, later = rendered
+    # The first script is of another invocation than the tables of marts are now.
+    with connection.cursor() as cursor:
+        cursor.execute("select table_name, run_id from ops.candidates")
+        candidates = cursor.fetchall()
+        cursor.execute("select run_id from ops.runs order by started_at")
+        old, new = (run_id for (run_id,) in cursor.fetchall())
+        cursor.execute("truncate " + ", ".join(f"marts.{name}" for name, _ in candidates))
+        cursor.execute("drop schema mirror cascade; truncate ops.change_sets, ops.rejections")
+        cursor.execute(create_mirror)
+        cursor.execute("truncate ops.runs")
+    return first.replace(old, new), later
+
+
+def publish(script: str, variables: dict[str, str], what: str) -> Measurement:
+    """Run the script in a session of its own, so that the peak memory is its own too."""
+    connection = connect(variables)
+    try:
+        with connection.cursor() as cursor:
+            # Memory goes on a backend's account when it is touched: the buffers come with it.
+            started = time.monotonic()
+            cursor.execute(script)
+            seconds = time.monotonic() - started
+            peak = Path(f"/proc/{connection.info.backend_pid}/status").read_text()
+            kibibytes = next(
+                int(line.split()[1]) for line in peak.splitlines() if line.startswith("VmHWM")
+            )
+            cursor.execute(
+                "select sum((c.value ->> 'inserted')::bigint + (c.value ->> 'updated')::bigint "
+                "+ (c.value ->> 'deleted')::bigint) from ops.runs, jsonb_each(changes) as c "
+                "where published_at is not null"
+            )
+            row = cursor.fetchone()
+            cursor.execute("truncate ops.runs")
+        return Measurement(what, int(row[0]) if row else 0, seconds, kibibytes // 1024)
+    finally:
+        connection.close()
+
+
+def measure() -> list[Measurement]:
+    """All four publications, in the order in which they happen."""
+    with server() as variables, tempfile.TemporaryDirectory() as directory:
+        connection = connect(variables)
+        script, later = publication_scripts(variables, connection, Path(directory))
+        measurements = []
+        for what, change in (
+            ("first publication", FILL),
+            ("nothing changed", ""),
+            ("1 % changed", CHANGE_ONE_PERCENT),
+            ("nearly every row changed", CHANGE_EVERYTHING),
+        ):
+            with connection.cursor() as cursor:
+                if change:
+                    cursor.execute(change)
+                    cursor.execute("vacuum (analyze)")
+                cursor.execute("checkpoint")
+            measurements.append(publish(script, variables, what))
+            script = later
+        connection.close()
+        return measurements
+
+
+def main() -> int:
+    """Print the table; exit 1 when 1 % of change costs more than it may."""
+    measurements = measure()
+    print(f"{'':26} {'rows changed':>12} {'seconds':>8} {'MiB':>5}")
+    for line in measurements:
+        print(f"{line.what:26} {line.changed:12,} {line.seconds:8.1f} {line.mebibytes:5}")
+    client = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+    print(f"dbt itself peaked at {client} MiB.")
+    judged = measurements[2]
+    return int(judged.seconds > LIMIT_SECONDS or judged.mebibytes > LIMIT_MIB)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

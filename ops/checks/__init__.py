@@ -1,0 +1,1 @@
+"""The single checks behind `make check`; ops/check.py runs them all."""

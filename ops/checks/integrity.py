@@ -1,0 +1,114 @@
+"""Is `mirror` whole in itself: tables, keys, references."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+
+from ops.checks.result import TABLES, Result, exists, mirror, rows
+
+UNIQUE = (("users", "login"), ("users", "email"))
+
+# Keys and references as the database has them, so that a new table is checked without a word here.
+CONSTRAINTS = """
+select
+    child.relname,
+    (
+        select array_agg(attribute.attname order by position.ordinality)
+        from unnest(con.conkey) with ordinality as position (attnum)
+        inner join pg_attribute as attribute
+            on attribute.attrelid = con.conrelid and attribute.attnum = position.attnum
+    )::text[],
+    parent.relname,
+    (
+        select array_agg(attribute.attname order by position.ordinality)
+        from unnest(con.confkey) with ordinality as position (attnum)
+        inner join pg_attribute as attribute
+            on attribute.attrelid = con.confrelid and attribute.attnum = position.attnum
+    )::text[]
+from pg_constraint as con
+inner join pg_class as child on con.conrelid = child.oid
+left join pg_class as parent on con.confrelid = parent.oid
+where con.connamespace = to_regnamespace('mirror') and con.contype = %s
+order by 1, 2
+"""
+
+
+def check_tables(connection: Connection) -> Iterator[Result]:
+    """Every table is there; those that must have rows have some."""
+    missing = [table for table in TABLES if not exists(connection, f"mirror.{table}")]
+    yield Result.of(
+        "tables_present",
+        not missing,
+        f"missing: {', '.join(missing)}; run `make sync`" if missing else f"all {len(TABLES)}",
+    )
+
+
+def check_keys(connection: Connection) -> Iterator[Result]:
+    """Primary keys are there, filled and unique, counted row by row rather than believed."""
+    keys = {table: columns for table, columns, _, _ in rows(connection, CONSTRAINTS, ("p",))}
+    for table in TABLES:
+        if not exists(connection, f"mirror.{table}"):
+            continue
+        if table not in keys:
+            yield Result("keys." + table, "failed", "the table has no primary key; run `make sync`")
+            continue
+        columns = sql.SQL(", ").join(sql.Identifier(name) for name in keys[table])
+        [(total, empty, distinct)] = rows(
+            connection,
+            sql.SQL(
+                "select count(*), count(*) filter (where num_nulls({0}) > 0), "
+                "(select count(*) from (select distinct {0} from {1}) as keys) from {1}"
+            ).format(columns, mirror(table)),
+        )
+        yield Result.of(
+            "keys." + table,
+            empty == 0 and distinct == total,
+            f"{total:,} rows, {empty:,} without a key, {total - distinct:,} repeated",
+        )
+
+
+def check_orphans(connection: Connection) -> Iterator[Result]:
+    """No row refers to a parent that is not there, over every foreign key of the catalog."""
+    keys = rows(connection, CONSTRAINTS, ("f",))
+    yield Result.of(
+        "foreign_keys_present",
+        bool(keys),
+        f"{len(keys)} foreign keys" if keys else "there are none",
+    )
+    for child, columns, parent, parent_columns in keys:
+        match = sql.SQL(" and ").join(
+            sql.SQL("child.{} = parent.{}").format(sql.Identifier(own), sql.Identifier(other))
+            for own, other in zip(columns, parent_columns, strict=True)
+        )
+        filled = sql.SQL(" and ").join(
+            sql.SQL("child.{} is not null").format(sql.Identifier(name)) for name in columns
+        )
+        [(orphans,)] = rows(
+            connection,
+            sql.SQL(
+                "select count(*) from {} as child where {} "
+                "and not exists (select from {} as parent where {})"
+            ).format(mirror(child), filled, mirror(parent), match),
+        )
+        yield Result.of(
+            f"orphans.{child}.{','.join(columns)}",
+            orphans == 0,
+            f"{orphans:,} rows without their {parent}",
+        )
+
+
+def check_unique(connection: Connection) -> Iterator[Result]:
+    """Logins and e-mail addresses belong to one person each."""
+    for table, column in UNIQUE:
+        if not exists(connection, f"mirror.{table}"):
+            continue
+        [(repeated,)] = rows(
+            connection,
+            sql.SQL("select count({0}) - count(distinct {0}) from {1}").format(
+                sql.Identifier(column), mirror(table)
+            ),
+        )
+        yield Result.of(f"unique.{table}.{column}", repeated == 0, f"{repeated:,} repeated")
