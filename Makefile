@@ -8,9 +8,6 @@ MAKEFLAGS += --no-print-directory
 PYTHON3 ?= python3.11
 RUN := .venv/bin/python -m
 INSTALLED := .venv/.installed
-PORT ?= 4242
-SCALE ?= network
-LIMITS ?= real
 BUILD := .local/dbt
 
 # A variable counts when it is given to make or exported; whom and what to erase or restore only
@@ -36,8 +33,8 @@ sync: $(INSTALLED) ## API to mirror: extract, dbt build, publish, summary (MODE 
 extract: $(INSTALLED) ## API to schema raw (MODE MAX_CALLS CAMPUS_IDS ALLOW_DELETES)
 	@$(RUN) extract run $(passes)
 
-plan: $(INSTALLED) ## Say what an extract would cost: calls, quota left, minutes (MODE CAMPUS_IDS)
-	@$(RUN) extract plan $(passes)
+plan: $(INSTALLED) ## Say what an extract would cost: calls, quota left, minutes (CAMPUS_IDS)
+	@$(RUN) extract plan $(call option,campus-ids,CAMPUS_IDS)
 
 build: $(INSTALLED) ## dbt build: raw to marts, tests, publication to mirror
 	@.venv/bin/dbt build
@@ -102,12 +99,12 @@ lint-types:
 	@.venv/bin/mypy --no-error-summary
 
 lint-sql:
-	@.venv/bin/sqlfluff lint --disable-progress-bar --nofail-quiet dbt_project
+	@.venv/bin/sqlfluff lint --disable-progress-bar dbt_project
 
 # pip-audit is not here: it asks a vulnerability service, and lint works without a network.
 lint-dbt:
 	@.venv/bin/dbt --quiet parse --target-path $(BUILD)/lint --log-path $(BUILD)/lint
-	@.venv/bin/dbt-bouncer run
+	@.venv/bin/dbt-bouncer run >$(BUILD)/lint/bouncer.log 2>&1 || { cat $(BUILD)/lint/bouncer.log; exit 1; }
 
 format: $(INSTALLED) ## Format Python and SQL
 	@.venv/bin/ruff check --quiet --fix .
@@ -120,13 +117,14 @@ docs: $(INSTALLED) ## The data's documentation and lineage as one page: site/ind
 	@echo "site/index.html"
 
 docs-serve: docs ## Serve it on this machine (PORT)
-	@$(RUN) http.server --bind 127.0.0.1 --directory site $(PORT)
+	@$(RUN) http.server --bind 127.0.0.1 --directory site $(or $(PORT),8000)
 
 sandbox: $(INSTALLED) ## Serve an invented 42 API, credentials sandbox/sandbox (PORT SCALE LIMITS)
-	@$(RUN) sandbox --port '$(PORT)' --scale '$(SCALE)' --limits '$(LIMITS)'
+	@$(RUN) sandbox $(call option,port,PORT) $(call option,scale,SCALE) $(call option,limits,LIMITS)
 
 bench: $(INSTALLED) ## Measure speed and memory
-	@$(RUN) benchmarks
+	@for script in benchmarks/[a-z]*.py; do \
+		$(RUN) benchmarks.$$(basename $$script .py) || exit $$?; done
 
 clean: ## Remove what tools made; the database (.local), .venv and .env stay
 	@rm -rf target logs site $(BUILD) .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
@@ -154,7 +152,9 @@ $(INSTALLED): requirements.lock pyproject.toml
 #%  MAX_CALLS=100            stop cleanly after so many API calls; the next run goes on from there
 #%  CAMPUS_IDS=1,9           only the students of these campuses
 #%  ALLOW_DELETES=1          confirm a deletion that the guard stopped
-#%  PORT=4242 SCALE=small|network LIMITS=real|fast   the sandbox
+#%  PORT=4242                where the sandbox listens (docs-serve: 8000)
+#%  SCALE=small|network      the sandbox's size: 300 students, or 40,335
+#%  LIMITS=fast|real         its rate limits: none, or 2 requests a second and 1,200 an hour
 #%  FILE=path                a backup
 #%  LOGIN=jdoe or ID=12345   a person
 #%  PYTHON3=/path/python3.11 for the installation

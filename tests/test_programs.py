@@ -79,3 +79,25 @@ def test_dbt_explains_a_wrong_setting() -> None:
 
     assert told.returncode == 2
     assert told.stderr.startswith("dbt: PGPORT is 'five'")
+
+
+def test_the_embedded_server_can_be_run_by_hand(local: Path) -> None:
+    def by_hand(*arguments: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "extract.embedded", *arguments],
+            cwd=ROOT,
+            env={**os.environ, "FORTYTWO_LOCAL": str(local)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    assert by_hand("start")[1].startswith("The embedded PostgreSQL is running (process ")
+    assert f"data in {local}/postgres" in by_hand("status")[1]
+    assert by_hand("stop")[1].startswith("The embedded PostgreSQL is not running")
+    assert by_hand("restart") == (2, "usage: python -m extract.embedded start|stop|status\n")
+    (local / "file").write_text("")
+    local = local / "file" / "below"
+    status, said = by_hand("start")
+    assert (status, said.startswith("The embedded PostgreSQL cannot use")) == (1, True)
