@@ -18,6 +18,7 @@ from extract.settings import Settings
 MARGIN = 60.0
 LONG_ENOUGH = 3600.0
 ATTEMPTS = 6
+LONGEST_BACKOFF = 30.0
 
 
 @configspec(init=False)
@@ -116,7 +117,7 @@ class ClientCredentials(AuthConfigBase):
         trouble = ""
         for attempt in range(ATTEMPTS):
             if attempt:
-                self._sleep(min(2.0**attempt, 30.0))
+                self._sleep(min(2.0**attempt, LONGEST_BACKOFF))
             try:
                 response = self._session.post(
                     f"{self._settings.api_url}/oauth/token",

@@ -33,7 +33,7 @@ KINDS: dict[str, str] = {
     "page_repeated": "the previous page is served again",
     "row_moved": "one row slides to the page before: this page starts a row too late",
     "row_deleted": "the list's first row is deleted for good before this page: later rows shift",
-    "empty_list": "200 with [] though there are rows",
+    "empty_list": "200 with [] though there are rows (total: what X-Total says then)",
     "duplicate_ids": "two rows of the page have one id",
     "null_id": "a row without an id (row)",
     "string_for_number": "text in a number's place (field, value, row)",

@@ -156,6 +156,8 @@ class Fault:
         elif self.kind in fault_bodies.EDITS and answer.status == 200:
             answer.body = fault_bodies.EDITS[self.kind](answer.body, self.params)
             headers.pop("ETag", None)
+            if "total" in self.params:
+                headers["X-Total"] = str(self.params["total"])
 
     async def deliver(self, request: Request, answer: Answer, send: Send) -> str:
         """Send the answer, or what this fault leaves of it.
