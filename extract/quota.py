@@ -181,6 +181,8 @@ class Quota:
             now = self._clock()
             if hour_spent:
                 state.blocked_until = max(state.blocked_until, now + wait)
+                # the API's hour starts when it likes: at the end of the wait, its answer counts
+                state.remaining = None
             state.next_at = max(state.next_at, now + min(wait, 60.0))
         return wait
 
