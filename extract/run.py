@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -81,6 +81,9 @@ def run_lock(mode: str, run_id: str) -> Iterator[Connection]:
                 )
         yield connection
     finally:
+        # the server notices a closed connection a moment later: a next run must not be refused
+        with suppress(psycopg2.Error), connection.cursor() as cursor:
+            cursor.execute("select pg_advisory_unlock_all()")
         connection.close()
 
 
