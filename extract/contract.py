@@ -12,7 +12,7 @@ recorded answers). Three rules:
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -67,6 +67,7 @@ class Contract:
     Attributes:
         prepare: Reduces nested copies to ids, in place.
         left_out: Fields that are known and deliberately not kept.
+        derived: Optional columns that `prepare` makes; the payload has no such field.
     """
 
     table: str
@@ -74,6 +75,7 @@ class Contract:
     primary_key: tuple[str, ...] = ("id",)
     prepare: Callable[[Row], None] | None = None
     left_out: frozenset[str] = frozenset()
+    derived: frozenset[str] = frozenset()
 
     def schema(self) -> pa.Schema:
         """The fixed Arrow schema of the table, `unknown_fields` last."""
@@ -259,6 +261,7 @@ CONTRACTS: dict[str, Contract] = {
                 timestamp: retriable_at created_at updated_at!"""
             ),
             prepare=_prepare_projects_user,
+            derived=frozenset({"current_team"}),
         ),
         Contract(
             "achievements_users",
@@ -317,11 +320,14 @@ def unknown_fields(table: pa.Table) -> Iterable[str]:
     return sorted(names)
 
 
-def missing_fields(contract: Contract, rows: Sequence[Row]) -> set[str]:
-    """The optional fields of the contract that no row of a page carries any more."""
-    present: set[str] = set().union(*rows) if rows else set()
+def missing_fields(contract: Contract, present: Collection[str]) -> list[str]:
+    """The optional fields of the contract that no object carried any more.
+
+    Args:
+        present: Every field that some object of a listing had, as it was sent.
+    """
     optional = {c.field for c in contract.columns if not c.required}
-    return optional - present if rows else set()
+    return sorted(optional - contract.derived - set(present))
 
 
 def _array(contract: Contract, column: Column, rows: Sequence[Row], path: str) -> pa.Array:

@@ -70,6 +70,12 @@ class Pass:
                     f"{done.walk.path} sends fields that the mirror does not know yet: "
                     f"{', '.join(fresh)}. They are kept in raw.{done.walk.table}.{UNKNOWN_FIELDS}."
                 )
+            gone = self.record.drift(done.walk.table, "missing", done.missing)
+            if gone:
+                self.report(
+                    f"{done.walk.path} no longer sends fields that the mirror keeps: "
+                    f"{', '.join(gone)}. They are null in raw.{done.walk.table} from now on."
+                )
             yield done
 
     def drop_finished(self) -> None:
@@ -151,7 +157,10 @@ def relations(context: Pass, table: str, groups: Sequence[Sequence[int]]) -> lis
         yield CONTRACTS[table].schema().empty_table()
         try:
             for done in context.walk(walks):
-                read.extend(map(int, done.walk.params["filter[user_id]"].split(",")))
+                ids = [int(user) for user in done.walk.params["filter[user_id]"].split(",")]
+                known = context.raw.keys(table, ids)
+                context.check_gone(table, known, known - set(done.keys()))
+                read.extend(ids)
                 yield done.table
         except BudgetSpent as error:
             context.stopped = str(error)

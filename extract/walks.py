@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from extract.client import FortyTwoClient, Page, PageTooHeavy
-from extract.contract import CONTRACTS, to_arrow
+from extract.contract import CONTRACTS, missing_fields, to_arrow
 from extract.errors import ContractError, IncompleteWalk
 
 WALKS = 5
@@ -69,6 +69,7 @@ class Finished:
     Attributes:
         calls: Good answers that it took; 0 when it was kept from an interrupted run.
         walked: How many times the list had to be walked until it added up.
+        missing: Optional fields of the contract that no row carried.
     """
 
     walk: Walk
@@ -76,6 +77,7 @@ class Finished:
     calls: int
     walked: int
     finished_at: float
+    missing: Sequence[str] = ()
 
     def keys(self) -> list[int]:
         """The rows' first key column."""
@@ -292,6 +294,7 @@ class _Progress:
         self.generation += 1
         self._tables: dict[int, pa.Table] = {}
         self._totals: set[int | None] = set()
+        self._fields: set[str] = set()
         self._last: int | None = None
         self._next = 1
 
@@ -312,6 +315,7 @@ class _Progress:
         if self.walk.change_row:
             rows = [self.walk.change_row(row) for row in rows]
         for row in rows:
+            self._fields.update(row)
             row.update(self.walk.constants)
         self._tables[page.number] = to_arrow(contract, rows, f"/v2{self.walk.path}")
         self._totals.add(page.total)
@@ -347,12 +351,14 @@ class _Progress:
 
     def finished(self) -> Finished:
         tables = [self._tables[number] for number in sorted(self._tables)]
+        contract = CONTRACTS[self.walk.table]
         return Finished(
             self.walk,
             pa.concat_tables(tables).combine_chunks(),
             self.calls,
             self.walked,
             time.time(),
+            missing_fields(contract, self._fields) if self._fields else (),
         )
 
     def _keys(self) -> list[tuple[Any, ...]]:
