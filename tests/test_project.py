@@ -84,7 +84,11 @@ def test_the_lock_has_a_hash_for_each_package_and_names_no_place() -> None:
 
 
 def test_every_import_is_declared() -> None:
-    distributions = {"dateutil": "python-dateutil", "dotenv": "python-dotenv", "yaml": "pyyaml"}
+    distributions = {
+        "dotenv": "python-dotenv",
+        "vl_convert": "vl-convert-python",
+        "yaml": "pyyaml",
+    }
     names = {requirement.name.lower() for requirement in declared()} | {"psycopg2", "dbt"}
     names |= set(sys.stdlib_module_names) | {"extract", "ops", "sandbox"}
 
