@@ -32,7 +32,6 @@ PIPELINE = "fortytwo"
 DATASET = "raw"
 # measured in NOTES-dlt: compression costs 15 s a million rows, and nothing here is kept
 CONFIG = {
-    "runtime.dlthub_telemetry": False,
     # a resource builds on the one before it (students on campuses, cursus_users on students)
     "extract.next_item_mode": "fifo",
     "data_writer.disable_compression": True,
