@@ -249,7 +249,7 @@ class FortyTwoClient:
         )
 
     def _final(self, path: str, params: Mapping[str, str], response: requests.Response) -> ApiError:
-        query = "&".join(f"{key}={value[:40]}" for key, value in params.items())
+        query = "&".join(f"{key}={_public(key, value)}" for key, value in params.items())
         said = ""
         if _is_json(response):
             try:
@@ -280,7 +280,7 @@ class FortyTwoClient:
         self._on_call(
             Call(
                 path=path,
-                query="&".join(f"{k}={v[:80]}" for k, v in sorted(params.items())),
+                query="&".join(f"{k}={_public(k, v)}" for k, v in sorted(params.items())),
                 page=number,
                 status=response.status_code if response is not None else None,
                 rows=rows,
@@ -322,6 +322,13 @@ def _receive(response: requests.Response, started: float) -> None:
         response.close() if size > LARGEST_BODY else None
     response._content = b"".join(chunks)
     response._content_consumed = True  # type: ignore[attr-defined]
+
+
+def _public(parameter: str, value: str) -> str:
+    """A parameter for the record: ids of people are only counted."""
+    if parameter in ("filter[user_id]", "filter[id]"):
+        return f"{value.count(',') + 1} ids"
+    return value[:80]
 
 
 def _is_json(response: requests.Response) -> bool:

@@ -108,7 +108,7 @@ def users_by_id_walk(ids: Sequence[int], campus_of: Mapping[int, int], cursus_id
     """At most 100 students by id, with the campus that is known of them."""
     return Walk(
         "users",
-        f"ids {ids[0]} to {ids[-1]}",
+        f"{len(ids)} ids",
         USERS.path.format(cursus=cursus_id),
         {**USERS.params, **STUDENTS, "filter[id]": _join(ids)},
         change_row=lambda row: {**row, "campus_id": campus_of.get(row.get("id", 0), 0)},
@@ -133,7 +133,7 @@ def relation_walk(
     endpoint = CAMPUS_USERS if table == "campus_users" else RELATIONS[table]
     return Walk(
         table,
-        f"{len(ids)} users, {ids[0]} to {ids[-1]}",
+        f"{len(ids)} users",
         endpoint.path.format(cursus=cursus_id),
         {**endpoint.params, "filter[user_id]": _join(ids)},
         background=background,

@@ -76,3 +76,19 @@ create table if not exists ops.drift (
     primary key (resource, field, kind)
 );
 comment on table ops.drift is 'Fields that the API added (kept in unknown_fields) or no longer sends.';
+
+create table if not exists ops.erasures (
+    erased_at timestamptz not null,
+    run_id text not null,
+    reason text not null,
+    people integer not null,
+    rows jsonb not null
+);
+comment on table ops.erasures is 'Erasures: when, why and how many rows; not whose.';
+
+create table if not exists ops.kept_out (
+    person text primary key,
+    since timestamptz not null
+);
+comment on table ops.kept_out is
+'People who were erased on request and are never loaded again: a hash of the number in the API.';

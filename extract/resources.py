@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from dlt.extract import DltResource
 
 from extract import endpoints
 from extract.contract import CONTRACTS, UNKNOWN_FIELDS, Contract, unknown_fields
+from extract.erase import ANONYMISED_LOGIN, is_kept_out
 from extract.errors import BudgetSpent, DeletionGuard
 from extract.raw import Raw, delete_scope_condition
 from extract.record import Record
@@ -42,6 +43,8 @@ class Pass:
         scope: Per table, the scope values that were read completely: what the load may delete.
         finished: Walks whose rows are in the load, to be dropped from the store after it.
         report: Told a sentence that a person should read.
+        gone: Users of raw whom the API no longer lists; `anonymised` of them are to be erased.
+        kept_out: Hashes of people who were erased on request (see extract/erase.py).
         stopped: Why a backfill pass ended before its last batch (the budget).
     """
 
@@ -57,10 +60,14 @@ class Pass:
     stopped: str = ""
     campuses: pa.Table | None = None
     students: list[int] = field(default_factory=list)
+    gone: list[int] = field(default_factory=list)
+    anonymised: set[int] = field(default_factory=set)
+    kept_out: frozenset[str] = frozenset()
 
-    def walk(self, walks: Iterable[Walk]) -> Iterator[Finished]:
-        """Finish the walks; record each and report drift."""
-        for done in self.walker.finish(iter(walks)):
+    def walk(self, walks: Iterable[Walk], *, keep: bool = True) -> Iterator[Finished]:
+        """Finish the walks; record each, report drift, leave out people who were erased."""
+        for read in self.walker.finish(iter(walks), keep):
+            done = replace(read, table=self._without_erased(read))
             self.finished.append(done.walk)
             self.record.walk(done)
             self.rows[done.walk.table] += done.table.num_rows
@@ -77,6 +84,16 @@ class Pass:
                     f"{', '.join(gone)}. They are null in raw.{done.walk.table} from now on."
                 )
             yield done
+
+    def _without_erased(self, done: Finished) -> pa.Table:
+        column = {"users": "id"}.get(done.walk.table, "user_id")
+        if not self.kept_out or column not in done.table.schema.names:
+            return done.table
+        if done.walk.table == "coalitions":  # its user_id is the coalition's master
+            return done.table
+        users = done.table.column(column).to_pylist()
+        ours = [not is_kept_out(user, self.kept_out) for user in users]
+        return done.table.filter(pa.array(ours, pa.bool_()))
 
     def drop_finished(self) -> None:
         """Forget the kept walks: their rows are loaded."""
@@ -272,6 +289,7 @@ def _users(context: Pass) -> Iterator[pa.Table]:
     yield from _confirm(context, "users", known, seen)
     context.scope["users"] = scope
     context.students = sorted(seen)
+    context.gone = sorted(known - seen)
 
 
 def _confirm(context: Pass, table: str, known: set[int], seen: set[int]) -> Iterator[pa.Table]:
@@ -302,9 +320,31 @@ def _cursus_users(context: Pass) -> Iterator[pa.Table]:
     )
     for done in context.walk(walks):
         yield _unseen(done.table, seen)
+    _look_for_anonymised(context)
     # users that left take their rows along: only rows of present users need the guard's word
     context.check_gone("cursus_users", known, known - seen)
     context.scope["cursus_users"] = scope
+
+
+def _look_for_anonymised(context: Pass) -> None:
+    """Who left may have been anonymised: then only nested copies tell (42-api.md section 6)."""
+
+    def note(row: dict[str, Any]) -> dict[str, Any]:
+        user = row.get("user")
+        if isinstance(user, dict) and str(user.get("login", "")).startswith(ANONYMISED_LOGIN):
+            context.anonymised.add(user.get("id", 0))
+        return row
+
+    walks = (
+        replace(
+            endpoints.relation_walk("cursus_users", ids, context.settings.cursus_id),
+            change_row=note,
+        )
+        for ids in endpoints.batches(context.gone)
+    )
+    # not kept: reading a kept walk would tell nothing of the nested copies
+    for _ in context.walk(walks, keep=False):
+        pass
 
 
 class LiveUsers:
@@ -342,7 +382,7 @@ class LiveUsers:
             ).to_pylist()
             # somebody else's change is ours only if we have the row: then it leaves the mirror
             ours = [s or i in known for s, i in zip(student, ids, strict=True)]
-            table = table.filter(pa.array(ours))
+            table = table.filter(pa.array(ours, pa.bool_()))
             yield self._with_campus(table)
 
     def moved_users(self) -> Iterator[pa.Table]:
@@ -399,4 +439,4 @@ def _unseen(table: pa.Table, seen: set[int]) -> pa.Table:
     ids = table.column("id").to_pylist()
     fresh = [i not in seen for i in ids]
     seen.update(ids)
-    return table if all(fresh) else table.filter(pa.array(fresh))
+    return table if all(fresh) else table.filter(pa.array(fresh, pa.bool_()))

@@ -15,6 +15,7 @@ from extract import database, logs, resources
 from extract.auth import ClientCredentials
 from extract.backfill import Backfill, nightly_share, was_started
 from extract.client import FortyTwoClient
+from extract.erase import anonymised_users, erase, kept_out
 from extract.errors import BudgetSpent, BusyError, MirrorError, UsageError
 from extract.pipeline import Loader
 from extract.progress import ExtractionProgress
@@ -72,8 +73,10 @@ def run_lock(mode: str, run_id: str) -> Iterator[Connection]:
             cursor.execute("select pg_try_advisory_lock(%s, %s)", LOCK)
             (free,) = cursor.fetchone() or (False,)
             holder = "" if free else _holder(connection)
+            if not free and not holder:  # it ended between the two questions
+                free = _wait_for_lock(connection, 5)
             if "mirror backfill" in holder and mode != "backfill":
-                free = _wait_for_lock(connection)
+                free = _wait_for_lock(connection, BACKFILL_PATIENCE)
             if not free:
                 raise BusyError(
                     f"Another run holds the lock: {holder}. Nothing was started; try again when it "
@@ -81,15 +84,15 @@ def run_lock(mode: str, run_id: str) -> Iterator[Connection]:
                 )
         yield connection
     finally:
-        # the server notices a closed connection a moment later: a next run must not be refused
+        # closing releases the lock too, but only when the server notices
         with suppress(psycopg2.Error), connection.cursor() as cursor:
             cursor.execute("select pg_advisory_unlock_all()")
         connection.close()
 
 
-def _wait_for_lock(connection: Connection) -> bool:
+def _wait_for_lock(connection: Connection, seconds: int) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("select set_config('lock_timeout', %s, false)", (f"{BACKFILL_PATIENCE}s",))
+        cursor.execute("select set_config('lock_timeout', %s, false)", (f"{seconds}s",))
         try:
             cursor.execute("select pg_advisory_lock(%s, %s)", LOCK)
         except psycopg2.errors.LockNotAvailable:
@@ -110,7 +113,7 @@ def _holder(connection: Connection) -> str:
         )
         row = cursor.fetchone()
     if not row:
-        return "it ended just now"
+        return ""
     return f"{row[0]} (database process {row[1]}, since {row[2]} UTC)"
 
 
@@ -218,6 +221,7 @@ def _pass(
     )
     raw = Raw(connection)
     context = resources.Pass(settings, walker, raw, record, campus_ids, progress.say)
+    context.kept_out = kept_out(connection)
     loader = Loader(local_directory() / "dlt")
     phases.done("prepare")
     mode = done.mode
@@ -230,6 +234,13 @@ def _pass(
         context.drop_finished()
         if mode == "full" and campus_ids is None:
             raw.delete_users_relations(resources.LIVE_RELATIONS)
+        anonymised = context.anonymised | anonymised_users(connection)
+        if anonymised:
+            erase(connection, anonymised, "anonymised by 42", done.run_id)
+            progress.say(
+                f"{len(anonymised)} people were anonymised by 42: erased from raw, mirror, "
+                "snapshots and ops."
+            )
         phases.done("load")
     backfill = Backfill(context, loader, client, connection)
     if mode == "backfill":

@@ -9,8 +9,10 @@ import typer
 from rich.console import Console
 
 from extract.cli import CampusIds, MaxCalls, Mode, exit_status, parse_campus_ids
-from extract.errors import UsageError
-from extract.run import MODES
+from extract.erase import erase, find_user, keep_out
+from extract.errors import MirrorError, UsageError
+from extract.record import create_schema
+from extract.run import MODES, new_run_id, run_lock
 from extract.settings import credentials_configured
 from ops.sandbox import running_sandbox
 from ops.sync import sync as run_sync
@@ -57,6 +59,36 @@ def sync(
             )
         status = run_sync(mode, max_calls=max_calls, campus_ids=chosen, console=console)
     raise typer.Exit(status)
+
+
+@app.command("erase")
+def erase_person(
+    login: Annotated[str, typer.Option(help="The person's login.")] = "",
+    id: Annotated[int | None, typer.Option(help="The person's number in the API.")] = None,  # noqa: A002
+) -> None:
+    """Erase one person everywhere and keep them out of later runs.
+
+    Goes through raw, mirror, snapshots and ops in one transaction. The record (ops.erasures) says
+    how many rows went, not whose; backups made before still hold the person until they rotate out.
+    """
+    with exit_status():
+        if bool(login) == (id is not None):
+            raise UsageError("Say whom to erase: either LOGIN=jdoe or ID=12345.")
+        run_id = new_run_id()
+        with run_lock("erase", run_id) as connection:
+            create_schema(connection)
+            user_id = id if id is not None else find_user(connection, login)
+            if user_id is None:
+                raise MirrorError(
+                    "Nobody with that login is in raw, mirror or snapshots: there is nothing to "
+                    "erase. To keep somebody out all the same, give ID=… instead."
+                )
+            gone = erase(connection, [user_id], "on request", run_id)
+            keep_out(connection, user_id)
+        rows = sum(gone.values())
+        Console(highlight=False).print(
+            f"Erased: {rows:,} rows in {len(gone)} tables. The person stays out of later runs."
+        )
 
 
 def main() -> None:
