@@ -9,11 +9,14 @@ import typer
 from rich.console import Console
 
 from extract.cli import CampusIds, MaxCalls, Mode, exit_status, parse_campus_ids
+from extract.database import connect
 from extract.erase import erase, find_user, keep_out
 from extract.errors import MirrorError, UsageError
+from extract.lookup import rows_by_id
 from extract.record import create_schema
 from extract.run import MODES, new_run_id, run_lock
 from extract.settings import credentials_configured
+from ops.check import run_check
 from ops.sandbox import running_sandbox
 from ops.sync import sync as run_sync
 
@@ -58,6 +61,37 @@ def sync(
                 "FORTYTWO_CLIENT_ID and FORTYTWO_CLIENT_SECRET into .env (see .env.example).\n"
             )
         status = run_sync(mode, max_calls=max_calls, campus_ids=chosen, console=console)
+    raise typer.Exit(status)
+
+
+@app.command()
+def check(
+    json: Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")] = False,
+    sample: Annotated[
+        int, typer.Option(min=0, max=100, help="Rows of each table to compare with the API.")
+    ] = 5,
+    freshness_hours: Annotated[
+        float, typer.Option(min=0.1, help="How old the last sync may be.")
+    ] = 24.0,
+) -> None:
+    """Is the mirror whole, orphan-free, reconciled with raw, fresh, and what the API says?
+
+    Exit status: 0 when every check passed, 1 when one failed.
+    """
+    with exit_status():
+        fetch = rows_by_id() if sample and credentials_configured() else None
+        connection = connect("fortytwo-mirror check")
+        try:
+            status = run_check(
+                connection,
+                json=json,
+                sample=sample,
+                fetch=fetch,
+                freshness_hours=freshness_hours,
+                console=Console(highlight=False),
+            )
+        finally:
+            connection.close()
     raise typer.Exit(status)
 
 
