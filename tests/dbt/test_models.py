@@ -1,0 +1,70 @@
+"""The models over a raw schema that the extraction's contract itself describes."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.dbt.world import create_raw, dbt, execute, query
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+def test_every_raw_row_is_in_the_mirror_or_rejected_by_name(tmp_path: Path) -> None:
+    create_raw()
+
+    built = dbt("build", "--exclude-resource-type", "unit_test", made=tmp_path)
+
+    assert built.returncode == 0, built.stdout
+    assert query("select id from mirror.users") == [(7,)]
+    assert query("select campus_id, project_id from mirror.campus_projects") == [(1, 1314)]
+    assert query("select campus_id, achievement_id from mirror.campus_achievements") == [(1, 1)]
+    assert query("select id, campus_id from mirror.project_sessions") == [(1, None)]
+    assert query("select id, bloc_id, campus_id from mirror.coalitions") == [(335, 5, 1)]
+    rejected = query("select table_name, rule from intermediate.int_rejected_rows")
+    assert Counter(rejected) == Counter(
+        [
+            ("cursus", "cursus_not_anchor"),
+            ("campuses", "campus_inactive"),
+            ("campus_projects", "campus_project_campus_not_kept"),
+            ("campus_achievements", "campus_achievement_campus_not_kept"),
+            ("campus_achievements", "campus_achievement_campus_not_listed"),
+            ("project_sessions", "session_campus_not_kept"),
+            ("users", "user_alumni"),
+            ("cursus_users", "cursus_user_cursus_not_kept"),
+            ("projects_users", "projects_user_project_not_kept"),
+            ("coalitions_users", "coalitions_user_coalition_gone"),
+        ]
+    )
+
+
+def test_accidents_in_raw_fail_by_name_and_publish_nothing(tmp_path: Path) -> None:
+    create_raw()
+    execute("alter table raw.users add column wallet__v_text text")
+    execute("""update raw.projects set campus = '{"id": 1}'""")
+    execute("truncate raw.coalitions")
+
+    built = dbt("build", "--exclude-resource-type", "unit_test", made=tmp_path)
+
+    assert built.returncode == 1
+    failures = re.findall(r"Failure in test (\w+)", built.stdout)
+    assert set(failures) >= {
+        "assert_raw_has_no_variant_columns",
+        "projects_campus_is_a_list",
+        "the_list_of_coalitions_is_not_empty",
+    }
+    assert query("select * from mirror.users") == []
+
+
+def test_parsing_needs_no_database_and_meets_no_deprecation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGHOST", "/nowhere")
+
+    parsed = dbt("parse", "--no-partial-parse", "--show-all-deprecations", made=tmp_path)
+
+    assert parsed.returncode == 0, parsed.stdout
+    assert "eprecat" not in parsed.stdout

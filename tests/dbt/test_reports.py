@@ -1,0 +1,97 @@
+"""Reports are views that readers build on: they last, whatever builds and definitions do."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from tests.dbt.world import ROOT, create_raw, dbt, execute, query
+
+REPORT = "students_by_level"
+LAST_CHANGE = "select ev_class, xmin::text from pg_rewrite where ev_class = 'reports.%s'::regclass"
+
+
+@pytest.fixture
+def project(database: dict[str, str], tmp_path: Path) -> Path:
+    """A copy of the dbt project, to be edited; the run has made an empty mirror and the report."""
+    project = tmp_path / "project"
+    shutil.copytree(ROOT / "dbt_project", project / "dbt_project")
+    for name in ("dbt_project.yml", "profiles.yml"):
+        shutil.copy(ROOT / name, project)
+    create_raw()
+    complaint = run(project)
+    assert complaint == "", complaint
+    return project
+
+
+def run(project: Path, *arguments: str) -> str:
+    """What a `dbt run` of the report complains of."""
+    result = dbt(
+        "--quiet", "run", "--select", REPORT, *arguments, project=project, made=project / "target"
+    )
+    return "" if result.returncode == 0 else result.stdout
+
+
+def edit(project: Path, old: str, new: str, suffix: str = ".sql") -> None:
+    path = project / "dbt_project" / "models" / "reports" / f"{REPORT}{suffix}"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+
+
+def test_an_unchanged_report_is_not_touched_and_waits_for_nobody(project: Path) -> None:
+    before = query(LAST_CHANGE % REPORT)
+    reader = psycopg2.connect("")
+    reader.cursor().execute(f"select * from reports.{REPORT}")
+
+    complaint = run(project)
+    emptied = run(project, "--empty")
+
+    reader.close()
+    assert (complaint, emptied) == ("", "")
+    assert query(LAST_CHANGE % REPORT) == before
+
+
+def test_a_report_may_gain_a_column_under_its_readers(project: Path) -> None:
+    execute("create role dashboard")
+    execute(f"grant select on reports.{REPORT} to dashboard")
+    execute(f"create view public.mine as select * from reports.{REPORT}")
+    edit(project, "as active_students\n", "as active_students,\n        1 as novelty\n")
+
+    complaint = run(project)
+
+    assert complaint == ""
+    assert query(f"select novelty from reports.{REPORT}") == []
+    assert query("select students from public.mine") == []
+    assert query(f"select has_table_privilege('dashboard', 'reports.{REPORT}', 'select')") == [
+        (True,)
+    ]
+    execute("drop owned by dashboard")
+    execute("drop role dashboard")
+
+
+def test_a_report_loses_no_column_that_a_reader_uses(project: Path) -> None:
+    execute(f"create view public.mine as select active_students from reports.{REPORT}")
+    before = query(LAST_CHANGE % REPORT)
+    edit(
+        project,
+        "as students,\n        count(*) filter (where active) as active_students\n",
+        "as students\n",
+    )
+    edit(
+        project,
+        "      - name: active_students\n        description: Those of them who are flagged active.\n",
+        "",
+        ".yml",
+    )
+
+    refused = run(project)
+    execute("drop view public.mine")
+    done = run(project)
+
+    assert "view mine depends on view reports.students_by_level" in refused
+    assert query("select to_regclass('public.mine')") == [(None,)]
+    assert done == ""
+    assert query(LAST_CHANGE % REPORT) != before

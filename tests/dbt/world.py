@@ -1,0 +1,120 @@
+"""A raw schema by the extraction's own contract, a dozen rows in it, and dbt as a user calls it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+from psycopg2 import sql
+
+from extract.contract import CONTRACTS, UNKNOWN_FIELDS
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+TYPES = {
+    "bigint": "bigint",
+    "text": "text",
+    "bool": "boolean",
+    "double": "double precision",
+    "timestamp": "timestamptz",
+    "json": "jsonb",
+}
+NETWORK: dict[str, list[dict[str, Any]]] = {
+    "cursus": [{"id": 21, "name": "42cursus"}, {"id": 9, "name": "C Piscine"}],
+    "campus": [
+        {"id": 1, "name": "Paris", "active": True, "public": True, "users_count": 3},
+        {"id": 2, "name": "Gone", "active": None, "public": True, "users_count": 500},
+    ],
+    "projects": [
+        {
+            "id": 1314,
+            "name": "Libft",
+            "cursus": [{"id": 21}],
+            "campus": [{"id": 1}, {"id": 2}],
+            "project_sessions": [{"id": 1, "campus_id": None}, {"id": 2, "campus_id": 2}],
+        }
+    ],
+    "achievements": [{"id": 1, "name": "Welcome", "campus": ["Paris", "Gone", "Nowhere"]}],
+    "coalitions": [{"id": 335, "name": "Analysts", "score": 10}],
+    "blocs": [{"id": 5, "campus_id": 1, "cursus_id": 21, "coalitions": [{"id": 335}]}],
+    "users": [
+        {"id": 7, "login": "asample", "kind": "student", "alumni": False, "campus_id": 1},
+        {"id": 8, "login": "bsample", "kind": "student", "alumni": True, "campus_id": 1},
+    ],
+    "cursus_users": [
+        {"id": 1, "user_id": 7, "cursus_id": 21, "level": 5.43},
+        {"id": 2, "user_id": 7, "cursus_id": 9, "level": 9.0},
+    ],
+    "projects_users": [
+        {"id": 1, "user_id": 7, "project_id": 1314, "status": "finished"},
+        {"id": 2, "user_id": 7, "project_id": 99, "status": "finished"},
+    ],
+    "achievements_users": [{"id": 1, "user_id": 7, "achievement_id": 1}],
+    "coalitions_users": [
+        {"id": 1, "user_id": 7, "coalition_id": 335},
+        {"id": 2, "user_id": 7, "coalition_id": 404},
+    ],
+}
+
+
+def create_raw() -> None:
+    """Create `raw` as the extraction would, with the network above, and `ops`."""
+    execute((ROOT / "ops" / "schema.sql").read_text())
+    execute("create schema raw")
+    execute("create table raw._dlt_loads (load_id text, status bigint, inserted_at timestamptz)")
+    for contract in CONTRACTS.values():
+        columns = [(column.name, TYPES[column.data_type]) for column in contract.columns]
+        execute(
+            sql.SQL("create table raw.{} ({}, primary key ({}))").format(
+                sql.Identifier(contract.table),
+                sql.SQL(", ").join(
+                    sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(type_))
+                    for name, type_ in [*columns, (UNKNOWN_FIELDS, "jsonb")]
+                ),
+                sql.SQL(", ").join(map(sql.Identifier, contract.primary_key)),
+            )
+        )
+        execute(
+            sql.SQL("insert into raw.{0} select * from json_populate_recordset(null::raw.{0}, {1})")
+            .format(
+                sql.Identifier(contract.table),
+                sql.Literal(json.dumps(NETWORK.get(contract.table, []))),
+            )
+        )  # fmt: skip
+
+
+def execute(statement: str | sql.Composable) -> None:
+    """Run a statement in the test's database and commit it."""
+    connection = psycopg2.connect("")
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+    finally:
+        connection.close()
+
+
+def query(statement: str) -> list[tuple[Any, ...]]:
+    """The rows of a query in the test's database."""
+    connection = psycopg2.connect("")
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall()
+    finally:
+        connection.close()
+
+
+def dbt(*arguments: str, project: Path = ROOT, made: Path) -> subprocess.CompletedProcess[str]:
+    """Call dbt in a project directory; what it makes goes to a directory of the test's own."""
+    return subprocess.run(
+        [Path(sys.executable).parent / "dbt", "--no-use-colors", "--warn-error", *arguments],
+        cwd=project,
+        env=os.environ | {"DBT_TARGET_PATH": str(made), "DBT_LOG_PATH": str(made)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
