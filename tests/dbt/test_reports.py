@@ -80,12 +80,9 @@ def test_a_report_loses_no_column_that_a_reader_uses(project: Path) -> None:
         "as students,\n        count(*) filter (where active) as active_students\n",
         "as students\n",
     )
-    edit(
-        project,
-        "      - name: active_students\n        description: Those of them who are flagged active.\n",
-        "",
-        ".yml",
-    )
+    description = "Those of them who are flagged active."
+    documented = f"      - name: active_students\n        description: {description}\n"
+    edit(project, documented, "", ".yml")
 
     refused = run(project)
     execute("drop view public.mine")
