@@ -1,8 +1,8 @@
 -- The `ops` schema: the record of what the mirror did, and when.
 --
--- Idempotent; `make extract` and `make sync` apply it at their start, and extract/record.sql for their
--- own tables. dbt's hooks only read and write what is here, and stop with a clear message when it is
--- missing. People appear here by their number in the API at most, never by name or content.
+-- Idempotent; `make extract` and `make sync` apply it at their start, and extract/record.sql for
+-- their own tables. dbt's hooks only read and write what is here, and stop with a clear message
+-- when it is missing. People appear here by their number in the API, never by name or content.
 -- Views are created when missing and never replaced: that would wait for everybody who reads one.
 
 create schema if not exists ops;
@@ -59,8 +59,8 @@ comment on column ops.runs.message is 'Why the run ended as it did, in words.';
 -- Changes: one row per inserted, updated and deleted row of mirror (written by the publication)
 -- -----------------------------------------------------------------------------------------
 
--- Stored as sets: up to 10,000 keys that the same run changed in the same way. The first publication
--- of 2.6 million rows takes 12 MB this way, 308 MB as plain rows. Read it through ops.changes.
+-- Stored as sets: up to 10,000 keys that one run changed in the same way. The first publication of
+-- 2.6 million rows takes 12 MB this way, 308 MB as plain rows. Read it through ops.changes.
 create table if not exists ops.change_sets (
     changed_at timestamptz not null,
     run_id text not null,
@@ -97,7 +97,7 @@ $do$;
 
 comment on view ops.changes is
 'One row per inserted, updated and deleted row of mirror. Keys only, never contents.';
-comment on column ops.changes.changed_at is 'Time of the publication; the same for all its changes.';
+comment on column ops.changes.changed_at is 'Time of the publication: one for all its changes.';
 comment on column ops.changes.key is 'Primary key of the row, e.g. {"id": 42}.';
 comment on column ops.changes.columns is 'For an update: the columns whose values changed.';
 
@@ -154,7 +154,13 @@ create table if not exists ops.candidates (
     table_name text primary key,
     relation oid not null,
     run_id text not null,
-    built_at timestamptz not null default now()
+    built_at timestamptz not null default now(),
+    rows bigint
 );
 
+-- Older than the column.
+alter table ops.candidates add column if not exists rows bigint;
+
 comment on table ops.candidates is 'Which dbt invocation built each table of marts.';
+comment on column ops.candidates.rows is
+'Rows when it was built. A crash of the server empties the unlogged tables of marts: they differ.';

@@ -176,13 +176,21 @@ $candidates$;
 {% macro verify_publication_sql(specs) -%}
 do $verify$
 declare
+    built bigint;
     expected bigint;
     published bigint;
 begin
     {%- for spec in specs %}
     select count(*) into published from {{ spec.live }};
     select count(*) into expected from {{ spec.candidate }};
-    if published <> expected then
+    select candidates.rows into built from ops.candidates
+    where candidates.table_name = {{ sql_text(spec.name) }};
+    if expected <> built then
+        raise exception using message = format(
+            'Nothing was published: the candidate of {{ spec.name }} has %s rows, but was built and '
+            'tested with %s. A restart of the server empties it; run again.', expected, built
+        );
+    elsif published <> expected then
         raise exception using message = format(
             'Nothing was published: {{ spec.name }} would have %s rows instead of %s, because rows '
             'of it refer to a parent that is gone.', published, expected

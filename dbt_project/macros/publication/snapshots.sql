@@ -7,8 +7,27 @@
         {% call noop_statement('main', 'LEFT AS IT IS') %}{% endcall %}
         {{ return({'relations': []}) }}
     {%- endif -%}
+    {%- if not candidate_is_whole() -%}
+        {{ exceptions.raise_compiler_error(
+            'The server has restarted since the tables of marts were built and tested, which emptied '
+            ~ 'them; nothing was recorded. Run again.'
+        ) }}
+    {%- endif -%}
     {{ return(dbt.materialization_snapshot_default()) }}
 {% endmaterialization %}
+
+{#- Whether the mart of a snapshot, the first that it names, has the rows it was tested with. -#}
+{% macro candidate_is_whole() %}
+    {%- set mart = graph.nodes[model.depends_on.nodes[0]] -%}
+    {%- set query -%}
+select exists (
+    select from ops.candidates
+    where candidates.table_name = {{ sql_text(mart.alias) }}
+        and candidates.rows = (select count(*) from {{ mart.relation_name }})
+)
+    {%- endset -%}
+    {{ return(run_query(query).rows[0][0]) }}
+{% endmacro %}
 
 {#-
     Pre-hook of every snapshot, for its refs alone: they put the tests of all marts before all snapshots,

@@ -72,13 +72,15 @@ end
 $lock$;
 {%- endmacro %}
 
-{#- Post-hook of every mart: which run built it (see lock_candidates_sql). -#}
+{#- Post-hook of every mart: which run built it, and with how many rows (see lock_candidates_sql). -#}
 {% macro stamp_candidate() %}
     {%- if not execute or build_gaps() -%}
         {{ return('') }}
     {%- endif -%}
-insert into ops.candidates (table_name, relation, run_id)
-values ({{ sql_text(this.identifier) }}, {{ sql_text(this) }}::regclass, {{ sql_text(invocation_id) }})
+insert into ops.candidates (table_name, relation, run_id, rows)
+select
+    {{ sql_text(this.identifier) }}, {{ sql_text(this) }}::regclass, {{ sql_text(invocation_id) }}, count(*)
+from {{ this }}
 on conflict (table_name) do update
-set relation = excluded.relation, run_id = excluded.run_id, built_at = now()
+set relation = excluded.relation, run_id = excluded.run_id, built_at = now(), rows = excluded.rows
 {% endmacro %}
