@@ -13,20 +13,22 @@ from dlt.common.destination.client import LoadJob
 from dlt.common.storages.load_package import ParsedLoadJobFileName
 from dlt.destinations import postgres
 from dlt.destinations.impl.postgres.postgres import PostgresClient, PostgresCsvCopyJob
+from psycopg2 import sql
 
 
 class ExactCsvCopyJob(PostgresCsvCopyJob):
     """One csv file into one table by COPY, nulls and empty strings told apart."""
 
     def run(self) -> None:
-        sql_client = self._job_client.sql_client
-        table = sql_client.make_qualified_table_name(self.load_table_name)
+        client = self._job_client.sql_client
+        # quoted by dlt, which alone knows whether the staging schema is meant
+        table = sql.SQL(client.make_qualified_table_name(self.load_table_name))
         with open(self._file_path, "rb") as file:
             header = file.readline().decode("utf-8").strip().split(",")
-            columns = ",".join(sql_client.escape_column_name(name.strip('"')) for name in header)
-            statement = f"COPY {table} ({columns}) FROM STDIN WITH (FORMAT CSV, ENCODING 'utf-8')"
-            with sql_client.begin_transaction(), sql_client.native_connection.cursor() as cursor:
-                cursor.copy_expert(statement, file, size=1 << 16)
+            columns = sql.SQL(", ").join(sql.Identifier(name.strip('"')) for name in header)
+            statement = sql.SQL("copy {} ({}) from stdin with (format csv, encoding 'utf-8')")
+            with client.begin_transaction(), client.native_connection.cursor() as cursor:
+                cursor.copy_expert(statement.format(table, columns), file, size=1 << 16)
 
 
 class _ExactCsvClient(PostgresClient):

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_values
 
@@ -65,9 +66,12 @@ class Record:
 
     def update(self, **values: Any) -> None:
         """Set columns of the run's row; dicts become jsonb."""
-        columns = ", ".join(f"{name} = %s" for name in values)
+        columns = sql.SQL(", ").join(
+            sql.SQL("{} = %s").format(sql.Identifier(name)) for name in values
+        )
+        statement = sql.SQL("update ops.runs set {} where run_id = %s").format(columns)
         cells = [json.dumps(v) if isinstance(v, dict) else v for v in values.values()]
-        self._execute(f"update ops.runs set {columns} where run_id = %s", (*cells, self.run_id))
+        self._execute(statement, (*cells, self.run_id))
 
     def close(self) -> None:
         """Set the run's end."""
@@ -147,10 +151,10 @@ class Record:
         with self._lock:
             self._write_calls()
         for table, column in (("api_calls", "called_at"), ("walks", "finished_at")):
-            self._execute(
-                f"delete from ops.{table} where {column} < now() - make_interval(days => %s)",
-                (RETENTION_DAYS,),
-            )
+            statement = sql.SQL(
+                "delete from ops.{} where {} < now() - make_interval(days => %s)"
+            ).format(sql.Identifier(table), sql.Identifier(column))
+            self._execute(statement, (RETENTION_DAYS,))
 
     def _write_calls(self) -> None:
         rows, self._calls = self._calls, []
@@ -158,7 +162,9 @@ class Record:
             with self._connection.cursor() as cursor:
                 execute_values(cursor, "insert into ops.api_calls values %s", rows)
 
-    def _execute(self, statement: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    def _execute(
+        self, statement: str | sql.Composable, values: tuple[Any, ...]
+    ) -> list[tuple[Any, ...]]:
         with self._lock, self._connection.cursor() as cursor:
             cursor.execute(statement, values)
             return cursor.fetchall() if cursor.description else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from rich.console import Console
 from rich.table import Table
@@ -59,6 +60,6 @@ def _mirror_rows(cursor: Any) -> dict[str, int]:
     cursor.execute("select tablename from pg_tables where schemaname = 'mirror' order by 1")
     counts = {}
     for (name,) in cursor.fetchall():
-        cursor.execute(f'select count(*) from mirror."{name}"')
+        cursor.execute(sql.SQL("select count(*) from mirror.{}").format(sql.Identifier(name)))
         counts[name] = cursor.fetchone()[0]
     return counts
