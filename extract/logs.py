@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 KEEP_DAYS = 30
 FILE = re.compile(r"fortytwo-(\d{4}-\d\d-\d\d)\.jsonl(\.gz)?")
-SECRETS = re.compile(r"SECRET|PASSWORD|PASSPHRASE|WEBHOOK_URL")
+SECRETS = re.compile(r"SECRET|PASSWORD|PASSPHRASE|IDENTITY|WEBHOOK_URL")
 SHORTEST_SECRET = 8
 LONGEST_TEXT = 2000
 LONGEST_QUERY = 120
@@ -176,7 +176,7 @@ class DailyFile(BaseRotatingHandler):
 
 def tidy(folder: Path, today: date) -> None:
     """Compress what nobody writes to any more and remove what is older than 30 days."""
-    with (folder / ".lock").open("a") as lock:
+    with os.fdopen(os.open(folder / ".lock", os.O_WRONLY | os.O_CREAT, 0o600), "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

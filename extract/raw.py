@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
@@ -83,6 +83,25 @@ class Raw:
         value = self._rows(query)[0][0]
         assert value is None or isinstance(value, datetime)
         return value
+
+    def length_of_users_pass(self) -> timedelta:
+        """Time between the first and the last walk of the newest full pass over the users."""
+        rows = self._rows(
+            sql.SQL(
+                "with campuses as (select * from ops.walks "
+                "where resource = 'users' and starts_with(walk, 'campus')) "
+                "select max(finished_at) - min(finished_at) from campuses where run_id = ("
+                "select run_id from campuses order by finished_at desc limit 1)"
+            )
+        )
+        length = rows[0][0]
+        return length if isinstance(length, timedelta) else timedelta()
+
+    def first_relation_read(self, table: str) -> datetime | None:
+        """When the backfill first read students' rows of a relation table."""
+        query = sql.SQL("select min(read_at) from ops.relation_reads where resource = %s")
+        moment = self._rows(query, (table,))[0][0]
+        return moment if isinstance(moment, datetime) else None
 
     def rows_of_users(self, table: str, user_ids: Collection[int]) -> int:
         """How many rows these users have in a relation table."""

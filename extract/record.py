@@ -123,8 +123,9 @@ class Record:
         self.calls_of[finished.walk.table] += finished.calls
         self._execute(
             "insert into ops.walks (finished_at, run_id, resource, walk, rows, calls, walked) "
-            "values (now(), %s, %s, %s, %s, %s, %s)",
+            "values (to_timestamp(%s), %s, %s, %s, %s, %s, %s)",
             (
+                finished.finished_at,
                 self.run_id,
                 finished.walk.table,
                 finished.walk.key[:100],

@@ -24,8 +24,6 @@ from extract.walks import Finished, Walk, Walker
 
 # a live pass reads this much again: range bounds are undocumented, clocks and commits overlap
 OVERLAP = timedelta(minutes=10)
-# the first live pass starts this long before the newest row of the first full pass
-FIRST_OVERLAP = timedelta(hours=2)
 LIVE_RELATIONS = (
     "cursus_users",
     "projects_users",
@@ -136,9 +134,10 @@ def full(context: Pass) -> list[DltResource]:
 
 def live(context: Pass) -> list[DltResource]:
     """What changed since the last live pass; nothing is deleted."""
-    first = context.raw.newest_update("users")
-    assert first is not None, "a live pass needs a full pass before it"
-    initial = first - FIRST_OVERLAP
+    newest = context.raw.newest_update("users")
+    assert newest is not None, "a live pass needs a full pass before it"
+    # only the first live pass starts here: before the oldest page of the full pass under it
+    initial = newest - context.raw.length_of_users_pass() - OVERLAP
     changes = LiveUsers(context)
     moved = _cursor(initial)
     changed = _cursor(initial)
@@ -149,7 +148,8 @@ def live(context: Pass) -> list[DltResource]:
         _resource("campus_users", changes.new_campus_users, name="new_campus_users"),
     ]
     for table in LIVE_RELATIONS:
-        cursor = _cursor(initial)
+        first_read = context.raw.first_relation_read(table)
+        cursor = _cursor(min(initial, first_read - OVERLAP) if first_read else initial)
         resources.append(
             _resource(
                 table,
