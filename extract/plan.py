@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from extract import database, endpoints
+from extract.backfill import to_read
 from extract.client import FortyTwoClient
 from extract.errors import MirrorError
 from extract.quota import MARGIN, Quota
@@ -83,6 +84,12 @@ def make_plan(campus_ids: Collection[int] | None = None) -> Plan:
             rows = total(endpoints.reference_walk(table, cursus))
             plan.resources.append(PlannedResource(table, rows, _pages(rows), "full"))
     campuses = client.page("/campus", endpoints.BY_ID).rows
+    if campus_ids is None:
+        names = [campus["name"] for campus in campuses]
+        shared = [campus["id"] for campus in campuses if names.count(campus["name"]) > 1]
+        offered = [total(endpoints.campus_achievements_walk(campus)) for campus in shared]
+        pages = sum(max(1, _pages(rows)) for rows in offered)
+        plan.resources.append(PlannedResource("campus_achievements", sum(offered), pages, "full"))
     chosen = [c["id"] for c in campuses if campus_ids is None or c["id"] in campus_ids]
     counts = [total(endpoints.campus_students_walk(campus, cursus)) for campus in chosen]
     users = sum(counts)
@@ -128,8 +135,6 @@ def _backfill(
     client: FortyTwoClient, settings: Settings, users: int, campus_ids: Collection[int] | None
 ) -> list[PlannedResource]:
     """Calls of the relations that are still to be read, from a sample of the students."""
-    from extract.backfill import to_read
-
     try:
         connection = database.connect("fortytwo-mirror plan", autocommit=True)
     except MirrorError:
