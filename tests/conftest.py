@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+import psutil
 import psycopg2
 import pytest
 
@@ -38,10 +39,21 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FORTYTWO_LOCAL", str(tmp_path / "local"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def sweep() -> None:
+    """End the servers of tests that were killed and could not do it themselves."""
+    for directory in Path("/tmp").glob("ftm-*-*"):
+        process_id = directory.name.split("-")[1]
+        ours = os.geteuid() in (0, directory.stat().st_uid)
+        if ours and not psutil.pid_exists(int(process_id)):
+            embedded.stop(directory)
+            shutil.rmtree(directory, ignore_errors=True)
+
+
 @contextmanager
 def short_directory() -> Iterator[Path]:
     """A directory whose name leaves room for a socket's; pytest's own are too long."""
-    directory = Path(tempfile.mkdtemp(prefix="ftm-", dir="/tmp"))
+    directory = Path(tempfile.mkdtemp(prefix=f"ftm-{os.getpid()}-", dir="/tmp"))
     try:
         yield directory
     finally:
