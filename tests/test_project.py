@@ -86,6 +86,8 @@ def test_the_lock_has_a_hash_for_each_package_and_names_no_place() -> None:
 def test_every_import_is_declared() -> None:
     distributions = {
         "dotenv": "python-dotenv",
+        "markdown_it": "markdown-it-py",
+        "markdown_it": "markdown-it-py",
         "vl_convert": "vl-convert-python",
         "yaml": "pyyaml",
     }
