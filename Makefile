@@ -111,13 +111,11 @@ format: $(INSTALLED) ## Format Python and SQL
 	@.venv/bin/ruff format --quiet .
 	@.venv/bin/sqlfluff fix --disable-progress-bar --quiet dbt_project
 
-docs: $(INSTALLED) ## The data's documentation and lineage as one page: site/index.html
-	@.venv/bin/dbt --quiet docs generate --static --target-path $(BUILD)/docs --log-path $(BUILD)/docs
-	@mkdir -p site && cp $(BUILD)/docs/static_index.html site/index.html
-	@echo "site/index.html"
+docs: $(INSTALLED) ## The site: overview, status, data dictionary, handbook, lineage: site/index.html
+	@$(RUN) ops docs
 
-docs-serve: docs ## Serve it on this machine (PORT)
-	@$(RUN) http.server --bind 127.0.0.1 --directory site $(or $(PORT),8000)
+docs-serve: $(INSTALLED) ## Make it and serve it on this machine (PORT)
+	@$(RUN) ops docs --serve '$(or $(PORT),8000)'
 
 sandbox: $(INSTALLED) ## Serve an invented 42 API, credentials sandbox/sandbox (PORT SCALE LIMITS)
 	@$(RUN) sandbox $(call option,port,PORT) $(call option,scale,SCALE) $(call option,limits,LIMITS)

@@ -17,7 +17,11 @@ from extract.record import create_schema
 from extract.run import MODES, new_run_id, run_lock
 from extract.settings import credentials_configured
 from ops.check import run_check
+from ops.backup_commands import app as backups
+from ops.reporting import reported
 from ops.sandbox import running_sandbox
+from ops.site.commands import app as pages
+from ops.status_commands import app as statuses
 from ops.sync import sync as run_sync
 
 app = typer.Typer(
@@ -26,6 +30,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.add_typer(statuses)
+app.add_typer(backups)
+app.add_typer(pages)
 SandboxScale = Annotated[
     str, typer.Option(help="World of the bundled sandbox when no credentials are set.")
 ]

@@ -23,6 +23,7 @@ from extract.raw import Raw
 from extract.record import Record
 from extract.settings import ROOT, local_directory
 from ops.logs import log_build, log_publication
+from ops.status_page import after_run
 from ops.summary import print_summary
 
 MODELS = ROOT / "dbt_project"
@@ -45,7 +46,7 @@ def sync(
     """
     run_id = runs.new_run_id()
     logs.start(run_id, command=f"sync {mode}")
-    with runs.run_lock(mode, run_id) as connection:
+    with runs.run_lock(mode, run_id) as connection, after_run(connection):
         console.print(f"Extract ({mode}): 42 API to raw", style="bold")
         with ExtractionProgress(console) as progress:
             done = runs.extract(

@@ -1,0 +1,1 @@
+"""The pages in `site/`: overview, status, data dictionary and handbook; static, no requests."""

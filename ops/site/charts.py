@@ -1,0 +1,259 @@
+"""The status page's charts as Vega-Lite specifications, with their data inside.
+
+Colours are named ("@good"): the page fills in its theme's own, and fills them in again when the
+reader's machine turns dark or light.
+"""
+
+from __future__ import annotations
+
+from ops.site.frames import Spec, chart, iso, layers, legend, numbers
+from ops.site.history import History, Row
+
+HOURLY_LIMIT = 1200
+ACTIONS = {"inserted": "@good", "updated": "@accent", "deleted": "@bad"}
+OUTCOMES = {
+    "answered": "@accent",
+    "failed, tried again": "@warn",
+    "over the limit (429)": "@bad",
+}
+PHASES = {
+    "prepare": "@c5",
+    "read": "@accent",
+    "load": "@c2",
+    "backfill": "@c3",
+    "build and publish": "@c4",
+}
+
+
+def all_charts(history: History) -> dict[str, Spec]:
+    """Every chart by the id of the element it is drawn into; those without data are left out."""
+    charts: dict[str, Spec] = {}
+    for table in history.rows_now:
+        charts[f"rows-{table}"] = rows_over_time(history, table)
+    if history.changes:
+        charts["changes"] = changes_per_day(history.changes)
+    if history.rejected:
+        charts["rejected"] = rejected_by_rule(history.rejected)
+    if history.calls:
+        charts["calls"] = calls_per_hour(history.calls)
+    for mode in sorted({str(row["mode"]) for row in history.phases}):
+        charts[f"phases-{mode}"] = phase_durations(
+            [row for row in history.phases if row["mode"] == mode]
+        )
+    return charts
+
+
+def rows_over_time(history: History, table: str) -> Spec:
+    """The rows of one table, small, on a scale of its own: change is what it shows."""
+    values = [
+        {"at": iso(row["at"]), "rows": row["rows"][table]}
+        for row in history.rows
+        if table in row["rows"]
+    ]
+    counts = [int(value["rows"]) for value in values]
+    margin = max((max(counts) - min(counts)) * 0.15, 1)
+    return chart(
+        f"Rows of {table} over time",
+        values,
+        height=54,
+        mark={
+            "type": "area",
+            "clip": True,
+            "interpolate": "step-after",
+            "line": {"color": "@accent", "strokeWidth": 1.6},
+            "color": "@accent",
+            "fillOpacity": 0.12,
+            "point": {"filled": True, "size": 14, "color": "@accent"} if len(values) < 3 else False,
+        },
+        encoding={
+            "x": {"field": "at", "type": "temporal", "axis": None},
+            "y": {
+                "field": "rows",
+                "type": "quantitative",
+                "stack": None,
+                "axis": None,
+                "scale": {"domain": [min(counts) - margin, max(counts) + margin], "nice": False},
+            },
+            "tooltip": [
+                {"field": "at", "type": "temporal", "format": "%Y-%m-%d %H:%M", "title": "at"},
+                {"field": "rows", "type": "quantitative", "format": ",d"},
+            ],
+        },
+    )
+
+
+def changes_per_day(changes: list[Row]) -> Spec:
+    """Rows inserted, updated and deleted each day, all tables together."""
+    totals: dict[tuple[str, str], int] = {}
+    for row in changes:
+        for action in ACTIONS:
+            key = (str(row["day"]), action)
+            totals[key] = totals.get(key, 0) + int(row[action] or 0)
+    values = [
+        {"day": day, "action": action, "rows": rows} for (day, action), rows in totals.items()
+    ]
+    return chart(
+        "Changes per day",
+        values,
+        mark={"type": "bar", "cornerRadiusEnd": 2},
+        encoding={
+            "x": {
+                "field": "day",
+                "type": "temporal",
+                "timeUnit": "utcyearmonthdate",
+                "axis": {"title": None, "format": "%d %b", "labelOverlap": True, "grid": False},
+            },
+            "y": {"field": "rows", "type": "quantitative", "axis": numbers("rows")},
+            "color": legend("action", ACTIONS),
+            "order": {"field": "action", "sort": "descending"},
+            "tooltip": [
+                {
+                    "field": "day",
+                    "type": "temporal",
+                    "timeUnit": "utcyearmonthdate",
+                    "title": "day",
+                },
+                {"field": "action"},
+                {"field": "rows", "type": "quantitative", "format": ",d"},
+            ],
+        },
+    )
+
+
+def rejected_by_rule(rejected: dict[str, int]) -> Spec:
+    """Rows that each rule leaves out now, most first; names above, for narrow pages."""
+    values = [
+        {"rule": rule, "rows": rows}
+        for rule, rows in sorted(rejected.items(), key=lambda item: (-item[1], item[0]))
+        if rows
+    ]
+    y = {"field": "rule", "type": "nominal", "sort": None, "axis": None}
+    count = {"field": "rows", "type": "quantitative", "format": ",d"}
+    text = {"type": "text", "baseline": "bottom", "dy": 2, "color": "@text"}
+    return layers(
+        "Rejected rows by rule",
+        values,
+        height=34 * len(values),
+        layers=[
+            {
+                "mark": {
+                    "type": "bar",
+                    "cornerRadius": 2,
+                    "height": 7,
+                    "yOffset": 9,
+                    "color": "@warn",
+                },
+                "encoding": {
+                    "x": {"field": "rows", "type": "quantitative", "axis": None},
+                    "y": y,
+                    "tooltip": [{"field": "rule", "type": "nominal"}, count],
+                },
+            },
+            {
+                "mark": {**text, "align": "left"},
+                "encoding": {"x": {"value": 0}, "y": y, "text": {"field": "rule"}},
+            },
+            {
+                "mark": {**text, "align": "right"},
+                "encoding": {"x": {"value": "width"}, "y": y, "text": count},
+            },
+        ],
+    )
+
+
+def calls_per_hour(calls: list[Row]) -> Spec:
+    """API calls of each hour, by how they ended, and the API's limit as a line."""
+    values = [
+        {"hour": iso(row["hour"]), "outcome": row["outcome"], "calls": row["calls"]}
+        for row in calls
+    ]
+    return layers(
+        "API calls per hour",
+        values,
+        layers=[
+            {
+                "mark": {"type": "bar"},
+                "encoding": {
+                    "x": {
+                        "field": "hour",
+                        "type": "temporal",
+                        "timeUnit": "utcyearmonthdatehours",
+                        "axis": {
+                            "title": None,
+                            "format": "%a %H:00",
+                            "grid": False,
+                            "labelOverlap": True,
+                        },
+                    },
+                    "y": {"field": "calls", "type": "quantitative", "axis": numbers("calls")},
+                    "color": legend("outcome", OUTCOMES),
+                    "tooltip": [
+                        {
+                            "field": "hour",
+                            "type": "temporal",
+                            "format": "%a %d %b %H:%M",
+                            "title": "hour",
+                        },
+                        {"field": "outcome"},
+                        {"field": "calls", "type": "quantitative", "format": ",d"},
+                    ],
+                },
+            },
+            {
+                "data": {"values": [{"limit": HOURLY_LIMIT}]},
+                "mark": {"type": "rule", "color": "@bad", "strokeDash": [5, 4], "size": 1.5},
+                "encoding": {"y": {"field": "limit", "type": "quantitative"}},
+            },
+            {
+                "data": {"values": [{"limit": HOURLY_LIMIT}]},
+                "mark": {
+                    "type": "text",
+                    "align": "left",
+                    "baseline": "bottom",
+                    "dy": -4,
+                    "x": 4,
+                    "text": f"the API's limit: {HOURLY_LIMIT:,} an hour",
+                    "color": "@bad",
+                },
+                "encoding": {"y": {"field": "limit", "type": "quantitative"}},
+            },
+        ],
+    )
+
+
+def phase_durations(phases: list[Row]) -> Spec:
+    """How long the phases of the last runs of one mode took, the newest at the right."""
+    values = [
+        {
+            "started": iso(row["started_at"]),
+            "phase": row["phase"],
+            "seconds": round(row["seconds"], 2),
+        }
+        for row in phases
+    ]
+    known = {**PHASES, **{row["phase"]: "@c6" for row in phases if row["phase"] not in PHASES}}
+    used = {
+        phase: colour
+        for phase, colour in known.items()
+        if any(row["phase"] == phase for row in phases)
+    }
+    return chart(
+        f"Seconds of each phase, {phases[0]['mode']} runs",
+        values,
+        height=170,
+        mark={"type": "bar"},
+        encoding={
+            "x": {
+                "field": "started",
+                "type": "ordinal",
+                "axis": {"title": None, "labels": False, "ticks": False},
+            },
+            "y": {"field": "seconds", "type": "quantitative", "axis": numbers("seconds")},
+            "color": legend("phase", used),
+            "tooltip": [
+                {"field": "started", "type": "nominal", "title": "run of"},
+                {"field": "phase"},
+                {"field": "seconds", "type": "quantitative", "format": ",.1f"},
+            ],
+        },
+    )

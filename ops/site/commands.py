@@ -1,0 +1,52 @@
+"""The commands of `python -m ops` that make pages."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from extract import database
+from extract.cli import exit_status
+
+app = typer.Typer()
+
+
+@app.command()
+def docs(
+    serve: Annotated[
+        int | None, typer.Option(metavar="PORT", help="Then serve them on this machine.")
+    ] = None,
+) -> None:
+    """Make the site: overview, status, data dictionary, handbook, lineage."""
+    from ops import docs as site  # dbt and Markdown are no other command's business
+
+    with exit_status():
+        first = site.build()
+        typer.echo(f"{first}: open it in a browser, or copy the directory to any static host.")
+        if serve:
+            typer.echo(f"http://127.0.0.1:{serve}/ until Ctrl-C")
+            site.serve(serve)
+
+
+@app.command()
+def status_page() -> None:
+    """Make site/status.html anew; every sync does it by itself."""
+    from ops.status_page import write
+
+    with exit_status():
+        database.ensure_server()
+        connection = database.connect("fortytwo-mirror status-page", autocommit=True)
+        try:
+            typer.echo(write(connection))
+        finally:
+            connection.close()
+
+
+@app.command()
+def data_dictionary() -> None:
+    """Write docs/data-dictionary.md from the contracts; needs no database."""
+    from ops.docs import write_dictionary
+
+    with exit_status():
+        typer.echo(write_dictionary())

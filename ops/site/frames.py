@@ -1,0 +1,51 @@
+"""The frame that the charts share: size, data, legend, axes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from ops.site.history import Row
+
+Spec = dict[str, Any]
+
+
+def chart(title: str, values: list[Row], *, mark: Spec, encoding: Spec, height: int = 230) -> Spec:
+    """One kind of mark."""
+    return _base(title, values, height) | {"mark": mark, "encoding": encoding}
+
+
+def layers(title: str, values: list[Row], *, layers: list[Spec], height: int = 230) -> Spec:
+    """Several kinds of marks on the same data."""
+    return _base(title, values, height) | {"layer": layers}
+
+
+def _base(title: str, values: list[Row], height: int) -> Spec:
+    return {
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "description": title,
+        "width": "container",
+        "height": height,
+        "autosize": {"type": "fit-x", "contains": "padding"},
+        "data": {"values": values},
+    }
+
+
+def legend(field: str, colours: dict[str, str]) -> Spec:
+    """Colours by a field, named above the chart."""
+    return {
+        "field": field,
+        "type": "nominal",
+        "scale": {"domain": list(colours), "range": list(colours.values())},
+        "legend": {"title": None, "orient": "top", "columns": 2},
+    }
+
+
+def numbers(title: str) -> Spec:
+    """A vertical axis of counts or seconds."""
+    return {"title": title, "format": ",~s", "tickCount": 5}
+
+
+def iso(moment: datetime) -> str:
+    """A moment as Vega reads it."""
+    return moment.isoformat(timespec="seconds")

@@ -1,0 +1,121 @@
+"""The Markdown of docs/ as pages of the site."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from markupsafe import Markup
+
+from extract.settings import ROOT
+
+DOCS = ROOT / "docs"
+FIRST = (
+    "index",
+    "install",
+    "operate",
+    "troubleshoot",
+    "restore",
+    "upgrade",
+    "privacy",
+    "how-it-works",
+    "decisions",
+)
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A page of the handbook."""
+
+    name: str
+    title: str
+    text: str
+
+    @property
+    def file(self) -> str:
+        """Its name in the site."""
+        return page_name(self.name)
+
+    @property
+    def html(self) -> Markup:
+        """Its text; raw HTML in the Markdown is shown, not obeyed."""
+        return Markup(_markdown().render(self.text))
+
+
+def chapters(directory: Path = DOCS) -> list[Chapter]:
+    """Every page of docs/, the usual order of reading first."""
+    found = []
+    for file in directory.glob("*.md"):
+        text = file.read_text(encoding="utf-8")
+        title = re.search(r"^# (.+)$", text, re.MULTILINE)
+        found.append(Chapter(file.stem, title[1] if title else file.stem, text))
+    order = {name: position for position, name in enumerate(FIRST)}
+    return sorted(found, key=lambda chapter: (order.get(chapter.name, 99), chapter.name))
+
+
+def copy_images(site: Path, directory: Path = DOCS) -> None:
+    """Put the pictures that the pages show beside them."""
+    if (directory / "images").is_dir():
+        shutil.copytree(directory / "images", site / "images", dirs_exist_ok=True)
+
+
+def page_name(name: str) -> str:
+    """The page of a file in docs/: the handbook begins with its index."""
+    return "handbook.html" if name == "index" else f"{name}.html"
+
+
+def anchor(heading: str) -> str:
+    """What a heading is linked by, as GitHub makes it."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+def _markdown() -> MarkdownIt:
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    rules: dict[str, Any] = {
+        "heading_open": _heading,
+        "link_open": _link,
+        "table_open": _table_open,
+        "table_close": lambda *_: "</table></div>\n",
+        "fence": _fence,
+    }
+    for name, rule in rules.items():
+        markdown.add_render_rule(name, rule)
+    return markdown
+
+
+def _heading(
+    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any
+) -> str:
+    tokens[index].attrSet("id", anchor(re.sub(r"[`*]", "", tokens[index + 1].content)))
+    return renderer.renderToken(tokens, index, options, env)
+
+
+def _link(
+    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any
+) -> str:
+    target = str(tokens[index].attrGet("href") or "")
+    file, hash_, fragment = target.partition("#")
+    if file.endswith(".md") and "/" not in file:
+        tokens[index].attrSet("href", page_name(file.removesuffix(".md")) + hash_ + fragment)
+    elif file.startswith("../"):  # a file of the repository, which the site does not have
+        tokens[index].attrs.pop("href")
+        tokens[index].attrSet("title", f"in the repository: {file.removeprefix('../')}")
+    return renderer.renderToken(tokens, index, options, env)
+
+
+def _table_open(*_: Any) -> str:
+    return '<div class="scroll" tabindex="0" role="region" aria-label="Table"><table>\n'
+
+
+def _fence(
+    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any
+) -> str:
+    text = renderer.fence(tokens, index, options, env)
+    return text.replace("<pre>", '<pre tabindex="0">', 1)

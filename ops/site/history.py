@@ -1,0 +1,188 @@
+"""What `ops` knows about the past, as the status page needs it. Counts and times, no people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from psycopg2.extensions import connection as Connection
+from psycopg2.extras import RealDictCursor
+
+Row = dict[str, Any]
+
+TABLES = (
+    "users",
+    "cursus_users",
+    "projects_users",
+    "achievements_users",
+    "coalitions_users",
+    "campuses",
+    "projects",
+    "achievements",
+    "coalitions",
+    "campus_projects",
+    "campus_achievements",
+    "project_sessions",
+    "cursus",
+)  # in the order of interest; any other follows
+
+RUNS = """
+select run_id, mode, status, started_at, finished_at, published_at, calls, seconds, changes,
+    rejected, message,
+    extract(epoch from finished_at - started_at) as duration
+from ops.runs order by started_at desc limit 30
+"""
+LAST_GOOD = """
+select mode, max(finished_at) as finished_at
+from ops.runs
+where status in ('published', 'unchanged') or (mode in ('backfill', 'live') and status = 'stopped')
+group by mode order by mode
+"""
+# The last publication of each day, or each publication while there are only a few.
+ROWS = """
+with publications as (
+    select published_at, rows,
+        count(*) over () <= 40 as few,
+        row_number() over (
+            partition by date_trunc('day', published_at) order by published_at desc
+        ) as nth
+    from ops.runs
+    where published_at > now() - interval '90 days' and rows is not null
+)
+select published_at as at, rows from publications where few or nth = 1 order by published_at
+"""
+# The first fill of a table is left out: beside it every other day would look empty.
+CHANGES = """
+select
+    to_char(date_trunc('day', runs.published_at), 'YYYY-MM-DD') as day,
+    changed.key as table_name,
+    sum((changed.value ->> 'inserted')::bigint)::bigint as inserted,
+    sum((changed.value ->> 'updated')::bigint)::bigint as updated,
+    sum((changed.value ->> 'deleted')::bigint)::bigint as deleted
+from ops.runs
+cross join lateral jsonb_each(runs.changes) as changed
+where
+    runs.published_at > date_trunc('day', now()) - interval '29 days'
+    and (changed.value ->> 'inserted')::bigint
+    is distinct from nullif((runs.rows ->> changed.key)::bigint, 0)
+group by 1, 2
+having sum((changed.value ->> 'inserted')::bigint + (changed.value ->> 'updated')::bigint
+    + (changed.value ->> 'deleted')::bigint) > 0
+order by 1, 2
+"""
+REJECTED = """
+select rejected, published_at from ops.runs
+where rejected is not null and published_at is not null
+order by published_at desc limit 1
+"""
+CALLS = """
+select
+    date_trunc('hour', called_at) as hour,
+    case
+        when error = '' then 'answered'
+        when status = 429 then 'over the limit (429)'
+        else 'failed, tried again'
+    end as outcome,
+    count(*) as calls
+from ops.api_calls
+where called_at > date_trunc('hour', now()) - interval '47 hours'
+group by 1, 2 order by 1, 2
+"""
+QUOTA = """
+select called_at, quota_left from ops.api_calls
+where quota_left is not null order by called_at desc limit 1
+"""
+PHASES = """
+with recent as (
+    select run_id, mode, started_at, seconds,
+        row_number() over (partition by mode order by started_at desc) as nth
+    from ops.runs
+    where seconds is not null and seconds <> '{}' and status in ('published', 'unchanged', 'loaded',
+        'stopped')
+)
+select recent.run_id, recent.mode, recent.started_at, phase.key as phase,
+    phase.value::text::double precision as seconds
+from recent cross join lateral jsonb_each(recent.seconds) as phase
+where recent.nth <= 30
+order by recent.started_at, phase.key
+"""
+BACKFILL = """
+select resource, count(*) as students, count(*) filter (where stale) as stale,
+    min(checked_at) as oldest, max(checked_at) as newest
+from ops.relation_reads group by resource order by resource
+"""
+APPLICATION = "select * from ops.application order by seen_at desc limit 1"
+DRIFT = "select resource, field, kind, first_seen_at from ops.drift order by first_seen_at desc"
+
+
+@dataclass(frozen=True)
+class History:
+    """One reading of `ops`. Lists of rows as the queries above name their columns."""
+
+    read_at: datetime
+    runs: list[Row]
+    last_good: dict[str, datetime]
+    published_at: datetime | None
+    rows: list[Row]
+    changes: list[Row]
+    rejected: dict[str, int]
+    calls: list[Row]
+    quota: Row | None
+    phases: list[Row]
+    backfill: list[Row]
+    application: Row | None
+    drift: list[Row]
+
+    @property
+    def rows_now(self) -> dict[str, int]:
+        """Rows of each mirror table after the last publication."""
+        rows = self.rows[-1]["rows"] if self.rows else {}
+        known = [table for table in TABLES if table in rows]
+        return {table: rows[table] for table in [*known, *sorted(set(rows) - set(known))]}
+
+
+def read_history(connection: Connection) -> History:
+    """Read `ops`; what a younger schema has and this database lacks counts as empty."""
+    found = {
+        name: _rows(connection, relation, query)
+        for name, relation, query in (
+            ("runs", "ops.runs", RUNS),
+            ("last_good", "ops.runs", LAST_GOOD),
+            ("rows", "ops.runs", ROWS),
+            ("changes", "ops.runs", CHANGES),
+            ("rejected", "ops.runs", REJECTED),
+            ("calls", "ops.api_calls", CALLS),
+            ("quota", "ops.api_calls", QUOTA),
+            ("phases", "ops.runs", PHASES),
+            ("backfill", "ops.relation_reads", BACKFILL),
+            ("application", "ops.application", APPLICATION),
+            ("drift", "ops.drift", DRIFT),
+        )
+    }
+    rejected = found["rejected"]
+    return History(
+        read_at=datetime.now(UTC),
+        runs=found["runs"],
+        last_good={row["mode"]: row["finished_at"] for row in found["last_good"]},
+        published_at=rejected[0]["published_at"] if rejected else None,
+        rows=found["rows"],
+        changes=found["changes"],
+        rejected=dict(rejected[0]["rejected"]) if rejected else {},
+        calls=found["calls"],
+        quota=found["quota"][0] if found["quota"] else None,
+        phases=found["phases"],
+        backfill=found["backfill"],
+        application=found["application"][0] if found["application"] else None,
+        drift=found["drift"],
+    )
+
+
+def _rows(connection: Connection, relation: str, query: str) -> list[Row]:
+    with connection.cursor(cursor_factory=RealDictCursor) as cursor:
+        cursor.execute("select to_regclass(%s) is not null as there", (relation,))
+        there = cursor.fetchone()
+        if not there or not there["there"]:
+            return []
+        cursor.execute(query)
+        return [dict(row) for row in cursor.fetchall()]

@@ -1,0 +1,53 @@
+"""The overview, `site/index.html`: what the mirror is, its data, its rules, how fresh it is."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+from markupsafe import Markup
+
+from ops.site.contracts import Contracts
+from ops.site.diagram import entity_relationship_svg
+from ops.site.handbook import Chapter
+from ops.site.history import History
+from ops.site.pages import render
+
+
+def overview_html(
+    contracts: Contracts, history: History, chapters: list[Chapter], pages: list[str]
+) -> str:
+    """The page."""
+    rows = history.rows_now
+    order = {name: position for position, name in enumerate(rows)}
+    return render(
+        "index.html.j2",
+        page="index.html",
+        pages=pages,
+        version=version("fortytwo-mirror"),
+        contracts=contracts,
+        history=history,
+        chapters=[chapter for chapter in chapters if chapter.name != "index"],
+        tables=sorted(contracts.tables, key=lambda table: order.get(table.name, 99)),
+        rows=rows,
+        changed=_last_changes(history),
+        rules=_rules(contracts, history),
+        diagram=Markup(entity_relationship_svg(contracts, rows)),
+    )
+
+
+def _last_changes(history: History) -> dict[str, Any]:
+    """When each table last changed, as far as the last month's runs tell."""
+    changed: dict[str, Any] = {}
+    for row in history.changes:  # oldest first
+        changed[row["table_name"]] = row["day"]
+    return changed
+
+
+def _rules(contracts: Contracts, history: History) -> list[dict[str, Any]]:
+    """The rules by number, each with the rows that its parts leave out now."""
+    grouped: dict[int, list[dict[str, Any]]] = {}
+    for rule in contracts.rules:
+        names = [(name, history.rejected.get(name, 0)) for name in rule.names]
+        grouped.setdefault(rule.number, []).append({"text": rule.text, "names": names})
+    return [{"number": number, "parts": parts} for number, parts in grouped.items()]

@@ -1,0 +1,92 @@
+"""Templates to finished pages: one file each, with style, script and data inside."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from extract.settings import ROOT, environment
+from ops.site.vega import write_whole
+
+TEMPLATES = Path(__file__).with_name("templates")
+
+
+def site_directory() -> Path:
+    """Where the pages go: FORTYTWO_SITE; else `site`, in FORTYTWO_LOCAL where that is set."""
+    env = environment()
+    if env.get("FORTYTWO_SITE"):
+        return Path(env["FORTYTWO_SITE"]).absolute()
+    return Path(env.get("FORTYTWO_LOCAL") or ROOT).absolute() / "site"
+
+
+def render(template: str, **values: Any) -> str:
+    """The finished text of a page. Everything from `values` is escaped."""
+    return _environment().get_template(template).render(now=datetime.now(UTC), **values)
+
+
+def write_page(directory: Path, name: str, text: str) -> Path:
+    """Put a page into the site; a reader sees the old one or the new one, whole."""
+    directory.mkdir(parents=True, exist_ok=True)
+    write_whole(directory / name, text)
+    return directory / name
+
+
+@cache
+def _environment() -> Environment:
+    env = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    env.filters.update(
+        number=lambda value: f"{value:,}",
+        time=_time,
+        duration=_duration,
+        script_json=_script_json,
+        sentence=_sentence,
+    )
+    env.globals["source"] = _source
+    return env
+
+
+def _source(name: str) -> Markup:
+    """A stylesheet or script of ours, to stand in the page as it is."""
+    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
+
+
+def _time(moment: datetime | None) -> Markup:
+    """A moment that the page's script turns into "12 minutes ago"."""
+    if moment is None:
+        return Markup("never")
+    utc = moment.astimezone(UTC)
+    return Markup('<time datetime="{}">{}</time>').format(
+        utc.isoformat(timespec="seconds"), f"{utc:%Y-%m-%d %H:%M} UTC"
+    )
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "–"
+    whole = round(seconds)
+    if whole < 120:
+        return f"{float(seconds):.0f} s"
+    return f"{whole // 60} min" if whole < 7200 else f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _script_json(value: Any) -> Markup:
+    """JSON that may stand in a script element."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    return Markup(text.replace("<", r"\u003c"))
+
+
+def _sentence(text: str | None) -> str:
+    """The first sentence; messages say the cause first."""
+    return (text or "").split(". ")[0].rstrip(".")[:200]

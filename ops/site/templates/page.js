@@ -1,0 +1,28 @@
+// "12 minutes ago", told anew every minute, so that an old page admits its age.
+(() => {
+  const words = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+  const units = [["day", 86400], ["hour", 3600], ["minute", 60]];
+  const relative = (seconds) => {
+    for (const [unit, size] of units) {
+      if (Math.abs(seconds) >= size * (unit === "day" ? 2 : 1)) {
+        return words.format(Math.round(seconds / size), unit);
+      }
+    }
+    return "just now";
+  };
+  const tell = () => {
+    for (const element of document.querySelectorAll("time[datetime]")) {
+      const moment = new Date(element.dateTime);
+      element.title ||= element.textContent;
+      element.textContent = relative((moment - Date.now()) / 1000);
+    }
+    for (const banner of document.querySelectorAll("[data-good-until]")) {
+      if (new Date(banner.dataset.goodUntil) < Date.now()) {
+        banner.className = "banner bad";
+        banner.querySelector("[data-headline]").textContent = banner.dataset.overdue;
+      }
+    }
+  };
+  tell();
+  setInterval(tell, 60000);
+})();
