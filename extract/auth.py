@@ -53,6 +53,7 @@ class ClientCredentials(AuthConfigBase):
         self.refreshes = 0
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Put the token on a request."""
         request.headers["Authorization"] = f"Bearer {self.token()}"
         return request
 
@@ -93,9 +94,9 @@ class ClientCredentials(AuthConfigBase):
             if len(self._secrets) == 1:
                 raise CredentialsError(
                     f"The API at {self._settings.api_url} refuses the application's credentials "
-                    "(invalid_client). Check FORTYTWO_CLIENT_ID and FORTYTWO_CLIENT_SECRET; secrets "
-                    "expire about monthly: make a new one on the intra (Settings > API) and put it "
-                    "into .env. Nothing was read or changed."
+                    "(invalid_client). Check FORTYTWO_CLIENT_ID and FORTYTWO_CLIENT_SECRET; "
+                    "secrets expire about monthly: make a new one on the intra (Settings > API) "
+                    "and put it into .env. Nothing was read or changed."
                 )
             self._secrets.pop(0)
             self.using_next_secret = True
@@ -146,6 +147,6 @@ class ClientCredentials(AuthConfigBase):
             if response.status_code in (400, 404):
                 break
         raise ApiError(
-            f"No token from {self._settings.api_url}/oauth/token: {trouble}. Check FORTYTWO_API_URL "
-            "and the network, or try later. Nothing was read or changed."
+            f"No token from {self._settings.api_url}/oauth/token: {trouble}. Check "
+            "FORTYTWO_API_URL and the network, or try later. Nothing was read or changed."
         )

@@ -11,20 +11,24 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
+import pyarrow as pa
+from dlt.extract import DltResource
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_values
 
 from extract import endpoints
 from extract.client import FortyTwoClient
+from extract.context import Pass
+from extract.contract import CONTRACTS
 from extract.errors import BudgetSpent
 from extract.pipeline import Loader
 from extract.raw import Raw
-from extract.resources import Pass, relations
+from extract.resources import resource
 
 # a load costs about half a second: few batches a load when they are slow, more when fast
 SECONDS_A_LOAD = 30.0
@@ -208,3 +212,28 @@ class Backfill:
             )
             (waits,) = cursor.fetchone() or (False,)
             return bool(waits)
+
+
+def relations(context: Pass, table: str, groups: Sequence[Sequence[int]]) -> list[DltResource]:
+    """The complete rows of some users in one big relation table."""
+
+    def rows() -> Iterator[pa.Table]:
+        walks = (
+            endpoints.relation_walk(table, ids, context.settings.cursus_id, background=True)
+            for ids in groups
+        )
+        read: list[int] = []
+        context.scope[table] = read
+        # an empty page first: students without a row left are deleted too
+        yield CONTRACTS[table].schema().empty_table()
+        try:
+            for done in context.walk(walks):
+                ids = [int(user) for user in done.walk.params["filter[user_id]"].split(",")]
+                known = context.raw.keys(table, ids)
+                context.check_gone(table, known, known - set(done.keys()))
+                read.extend(ids)
+                yield done.table
+        except BudgetSpent as error:
+            context.stopped = str(error)
+
+    return [resource(table, rows)]

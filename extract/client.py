@@ -230,7 +230,7 @@ class FortyTwoClient:
         return data
 
     def _parse(self, body: bytes) -> Any:
-        """JSON; NUL and lone surrogates, which PostgreSQL cannot store, are replaced and counted."""
+        """JSON; NUL and lone surrogates, which PostgreSQL cannot store, are cleaned and counted."""
         lower = body.lower() if b"\\u" in body else b""
         if b"\\u0000" not in lower and b"\\ud" not in lower:
             try:
@@ -320,8 +320,9 @@ def _receive(response: requests.Response, started: float) -> None:
             chunks.append(chunk)
     finally:
         response.close() if size > LARGEST_BODY else None
-    response._content = b"".join(chunks)
-    response._content_consumed = True  # type: ignore[attr-defined]
+    # requests offers no other way to hand it a body that was read under a deadline
+    response._content = b"".join(chunks)  # noqa: SLF001
+    response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _public(parameter: str, value: str) -> str:

@@ -7,6 +7,7 @@ PostgreSQL can tell them apart without it; the other formats are several times s
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from dlt.common.destination.client import LoadJob
@@ -20,10 +21,11 @@ class ExactCsvCopyJob(PostgresCsvCopyJob):
     """One csv file into one table by COPY, nulls and empty strings told apart."""
 
     def run(self) -> None:
+        """Copy the file; the first line names the columns."""
         client = self._job_client.sql_client
         # quoted by dlt, which alone knows whether the staging schema is meant
         table = sql.SQL(client.make_qualified_table_name(self.load_table_name))
-        with open(self._file_path, "rb") as file:
+        with Path(self._file_path).open("rb") as file:
             header = file.readline().decode("utf-8").strip().split(",")
             columns = sql.SQL(", ").join(sql.Identifier(name.strip('"')) for name in header)
             statement = sql.SQL("copy {} ({}) from stdin with (format csv, encoding 'utf-8')")
@@ -45,4 +47,5 @@ class exact_postgres(postgres):  # noqa: N801  (a destination's name, as dlt wri
 
     @property
     def client_class(self) -> type[PostgresClient]:
+        """The client that loads exactly."""
         return _ExactCsvClient

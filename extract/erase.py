@@ -175,7 +175,8 @@ def _leave_teams(cursor: Any, schema: str, ids: list[int]) -> None:
 def _forget_keys(cursor: Any, ids: list[int]) -> None:
     """Take the people's numbers out of the record of changes and rejections."""
     cursor.execute(
-        "delete from ops.rejections where table_name = 'users' and (key ->> 'id')::bigint = any(%s)",
+        "delete from ops.rejections "
+        "where table_name = 'users' and (key ->> 'id')::bigint = any(%s)",
         (ids,),
     )
     cursor.execute(

@@ -57,17 +57,12 @@ def start(run_id: str = "", *, command: str = "") -> None:
         command: What the process does, e.g. `sync live`.
     """
     stop()
-    secrets = [
-        value
-        for name, value in environment().items()
-        if SECRETS.search(name) and len(value) >= SHORTEST_SECRET
-    ]
     try:
         handler = DailyFile(directory())
     except OSError as error:
         _complain(error)
         return
-    handler.setFormatter(JsonLines(run_id, command, secrets))
+    handler.setFormatter(JsonLines(run_id, command))
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
 
@@ -109,10 +104,10 @@ def api_call(call: Call) -> None:
 class JsonLines(logging.Formatter):
     """One line a record; anything that equals a secret of the settings is blotted out."""
 
-    def __init__(self, run_id: str, command: str, secrets: list[str]) -> None:
+    def __init__(self, run_id: str, command: str) -> None:
         super().__init__()
         self._constants = {"run": run_id or None, "command": command or None}
-        self._secrets = [orjson.dumps(secret).decode()[1:-1] for secret in secrets]
+        self._secrets = [orjson.dumps(secret).decode()[1:-1] for secret in _secrets()]
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as JSON."""
@@ -201,6 +196,21 @@ def _compress(path: Path) -> None:
         shutil.copyfileobj(plain, target)
     unfinished.replace(packed)
     path.unlink()
+
+
+def without_secrets(text: str) -> str:
+    """A text in which anything that equals a secret of the settings is blotted out."""
+    for secret in _secrets():
+        text = text.replace(secret, "***")
+    return text
+
+
+def _secrets() -> list[str]:
+    return [
+        value
+        for name, value in environment().items()
+        if SECRETS.search(name) and len(value) >= SHORTEST_SECRET
+    ]
 
 
 def _complain(error: BaseException | None) -> None:

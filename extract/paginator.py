@@ -30,10 +30,12 @@ class PagePaginator(BasePaginator):
         self.per_page = size
 
     def init_request(self, request: Request) -> None:
+        """Ask for the first page."""
         request.params = dict(request.params or {})
         self.update_request(request)
 
     def update_state(self, response: Response, data: list[Any] | None = None) -> None:
+        """Learn from an answer whether there is another page."""
         self.total = header_number(response, "X-Total")
         self.per_page = header_number(response, "X-Per-Page") or self.size
         rows = len(data or [])
@@ -47,6 +49,7 @@ class PagePaginator(BasePaginator):
         self.number += 1
 
     def update_request(self, request: Request) -> None:
+        """Ask for the next page."""
         request.params["page[number]"] = self.number
         request.params["page[size]"] = self.size
 

@@ -23,10 +23,10 @@ from dlt.extract import DltResource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from extract import logs
+from extract.context import Pass
 from extract.database import libpq_environment
 from extract.destination import exact_postgres
 from extract.errors import MirrorError
-from extract.resources import Pass
 
 PIPELINE = "fortytwo"
 DATASET = "raw"

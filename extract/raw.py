@@ -22,9 +22,10 @@ class Raw:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self.tables = self._existing_tables()
 
-    def _existing_tables(self) -> set[str]:
+    @property
+    def tables(self) -> set[str]:
+        """The tables that are there now."""
         with self._connection.cursor() as cursor:
             cursor.execute("select tablename from pg_tables where schemaname = 'raw'")
             return {name for (name,) in cursor.fetchall()} & CONTRACTS.keys()
@@ -134,7 +135,7 @@ class Raw:
         """Indexes for the loads' deletes and for questions by user."""
         with self._connection.cursor() as cursor:
             for table, column in SCOPE_COLUMN.items():
-                if column == "user_id" and table in self._existing_tables():
+                if column == "user_id" and table in self.tables:
                     cursor.execute(
                         sql.SQL("create index if not exists {} on raw.{} (user_id)").format(
                             sql.Identifier(f"{table}_user_id_idx"),
@@ -146,7 +147,7 @@ class Raw:
         """Delete relation rows whose user is not in raw any more; returns how many."""
         deleted = 0
         with self._connection.cursor() as cursor:
-            for table in set(tables) & self._existing_tables():
+            for table in set(tables) & self.tables:
                 cursor.execute(
                     sql.SQL(
                         "delete from raw.{table} as relation where not exists "
@@ -163,7 +164,7 @@ class Raw:
     def signature(self) -> dict[str, list[object]]:
         """What moves whenever a row of raw does: per table its row count and newest load."""
         found: dict[str, list[object]] = {}
-        for table in sorted(self._existing_tables()):
+        for table in sorted(self.tables):
             query = sql.SQL("select count(*), max(_dlt_load_id) from raw.{}").format(
                 sql.Identifier(table)
             )

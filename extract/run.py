@@ -6,17 +6,20 @@ import uuid
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
 
-from extract import database, logs, resources
+from extract import database, endpoints, logs
 from extract.auth import ClientCredentials
 from extract.backfill import Backfill, nightly_share, was_started
 from extract.client import FortyTwoClient
+from extract.context import Pass
 from extract.erase import anonymised_users, erase, kept_out
 from extract.errors import BudgetSpent, BusyError, MirrorError, UsageError
+from extract.full import full
+from extract.live import live
 from extract.pipeline import Loader
 from extract.progress import ExtractionProgress
 from extract.quota import Quota
@@ -176,8 +179,8 @@ def new_quota(
     """The limiter shared with every process that uses this application."""
 
     def tell(seconds: float) -> None:
-        until = datetime.fromtimestamp(datetime.now().timestamp() + seconds)
-        progress.say(f"The API's calls of this hour are used up: waiting until {until:%H:%M}.")
+        until = datetime.now(UTC) + timedelta(seconds=seconds)
+        progress.say(f"The API's calls of this hour are used up: waiting until {until:%H:%M} UTC.")
 
     return Quota(
         f"{settings.api_url} {settings.client_id}",
@@ -220,7 +223,7 @@ def _pass(
         ),
     )
     raw = Raw(connection)
-    context = resources.Pass(settings, walker, raw, record, campus_ids, progress.say)
+    context = Pass(settings, walker, raw, record, campus_ids, progress.say)
     context.kept_out = kept_out(connection)
     loader = Loader(local_directory() / "dlt")
     phases.done("prepare")
@@ -229,26 +232,15 @@ def _pass(
         progress.say("There is no full pass to build on yet: doing one.")
         mode = "full"
     if mode != "backfill":
-        make = resources.live if mode == "live" else resources.full
+        make = live if mode == "live" else full
         loader.load(context, make, on_extracted=lambda: phases.done("read"))
         context.drop_finished()
         if mode == "full" and campus_ids is None:
-            raw.delete_users_relations(resources.LIVE_RELATIONS)
-        anonymised = context.anonymised | anonymised_users(connection)
-        if anonymised:
-            erase(connection, anonymised, "anonymised by 42", done.run_id)
-            progress.say(
-                f"{len(anonymised)} people were anonymised by 42: erased from raw, mirror, "
-                "snapshots and ops."
-            )
+            raw.delete_users_relations(endpoints.RELATIONS)
+        _erase_anonymised(context, connection, done.run_id)
         phases.done("load")
     backfill = Backfill(context, loader, client, connection)
-    if mode == "backfill":
-        backfill.run()
-    elif settings.backfill_calls is not None:
-        backfill.run(settings.backfill_calls, refresh=mode == "full")
-    elif mode == "full" and campus_ids is None and was_started(connection):
-        backfill.run(nightly_share(raw, settings.reconcile_days), refresh=True)
+    _backfill(backfill, mode, context, connection)
     if backfill.batches_read:
         phases.done("backfill")
     if mode == "backfill":
@@ -258,6 +250,27 @@ def _pass(
         progress.say(
             f"{client.cleaned} texts had NUL or broken Unicode characters, which PostgreSQL cannot "
             "store: they were replaced."
+        )
+
+
+def _backfill(backfill: Backfill, mode: str, context: Pass, connection: Connection) -> None:
+    """The part of the backfill that this mode does (see `Settings.backfill_calls`)."""
+    calls = context.settings.backfill_calls
+    if mode == "backfill":
+        backfill.run()
+    elif calls is not None:
+        backfill.run(calls, refresh=mode == "full")
+    elif mode == "full" and context.campus_ids is None and was_started(connection):
+        backfill.run(nightly_share(context.raw, context.settings.reconcile_days), refresh=True)
+
+
+def _erase_anonymised(context: Pass, connection: Connection, run_id: str) -> None:
+    anonymised = context.anonymised | anonymised_users(connection)
+    if anonymised:
+        erase(connection, anonymised, "anonymised by 42", run_id)
+        context.report(
+            f"{len(anonymised)} people were anonymised by 42: erased from raw, mirror, snapshots "
+            "and ops."
         )
 
 

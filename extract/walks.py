@@ -14,7 +14,6 @@ import math
 import os
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -118,7 +117,7 @@ class WalkStore:
         try:
             with os.fdopen(handle, "wb") as file:
                 pq.write_table(finished.table, file, compression="zstd")
-            os.replace(unfinished, path)
+            unfinished.replace(path)
         except BaseException:
             unfinished.unlink(missing_ok=True)
             raise
@@ -184,56 +183,54 @@ class Walker:
             IncompleteWalk: A listing did not add up, several times.
             ApiError, BudgetSpent: See `FortyTwoClient.page`.
         """
-        active: list[_Progress] = []
-        futures: dict[Future[Page], tuple[_Progress, int]] = {}
-        more = True
-        with ThreadPoolExecutor(self._in_flight, thread_name_prefix="page") as pool:
-            try:
-                while True:
-                    while len(futures) < self._in_flight:
-                        flying = Counter(id(task) for task, _ in futures.values())
-                        task = next(
-                            (
-                                task
-                                for task in active
-                                if task.has_page() and flying[id(task)] < task.walk.in_flight
-                            ),
-                            None,
-                        )
-                        if task is None and more:
-                            walk = next(walks, None)
-                            if walk is None:
-                                more = False
-                                continue
-                            kept = self._store.get(walk, self._api_url) if keep else None
-                            if kept:
-                                self._on_kept(kept)
-                                yield kept
-                                continue
-                            task = _Progress(walk)
-                            active.append(task)
-                        if task is None:
-                            break
-                        number = task.take_page()
-                        future = pool.submit(self._page, task, number)
-                        futures[future] = task, task.generation
-                    if not futures:
-                        return
-                    done, _ = wait(futures, timeout=1.0, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        task, generation = futures.pop(future)
-                        self._take(task, generation, future)
-                        if task.is_read() and not any(t is task for t, _ in futures.values()):
-                            finished = self._judge(task)
-                            if finished:
-                                active.remove(task)
-                                if keep:
-                                    self._store.put(finished, self._api_url)
-                                yield finished
-            except BaseException:
-                self._client.stop()
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        schedule = _Schedule(walks)
+        pool = ThreadPoolExecutor(self._in_flight, thread_name_prefix="page")
+        try:
+            while True:
+                yield from self._submit(pool, schedule, keep)
+                if not schedule.flying:
+                    return
+                for task in self._arrived(schedule):
+                    finished = self._judge(task)
+                    if finished:
+                        schedule.active.remove(task)
+                        if keep:
+                            self._store.put(finished, self._api_url)
+                        yield finished
+        except BaseException:
+            self._client.stop()
+            raise
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _submit(
+        self, pool: ThreadPoolExecutor, schedule: _Schedule, keep: bool
+    ) -> Iterator[Finished]:
+        """Have `in_flight` pages asked for; yields walks that need none, being kept."""
+        while len(schedule.flying) < self._in_flight:
+            task = schedule.task_with_page()
+            if task is None:
+                walk = next(schedule.walks, None)
+                if walk is None:
+                    return
+                kept = self._store.get(walk, self._api_url) if keep else None
+                if kept:
+                    self._on_kept(kept)
+                    yield kept
+                    continue
+                task = _Progress(walk)
+                schedule.active.append(task)
+            future = pool.submit(self._page, task, task.take_page())
+            schedule.flying[future] = task, task.generation
+
+    def _arrived(self, schedule: _Schedule) -> Iterator[_Progress]:
+        """Take the pages that have arrived; yields walks that are read to their end."""
+        done, _ = wait(schedule.flying, timeout=1.0, return_when=FIRST_COMPLETED)
+        for future in done:
+            task, generation = schedule.flying.pop(future)
+            self._take(task, generation, future)
+            if task.is_read() and not schedule.pages_flying(task):
+                yield task
 
     def forget(self, walks: Sequence[Walk]) -> None:
         """Drop kept walks whose rows are loaded."""
@@ -278,6 +275,25 @@ class Walker:
             )
         self._on_rewalk(task.walk, reason)
         task.restart()
+        return None
+
+
+class _Schedule:
+    """The walks under way, the earliest first, and their pages in flight."""
+
+    def __init__(self, walks: Iterator[Walk]) -> None:
+        self.walks = walks
+        self.active: list[_Progress] = []
+        self.flying: dict[Future[Page], tuple[_Progress, int]] = {}
+
+    def pages_flying(self, task: _Progress) -> int:
+        return sum(flying is task for flying, _ in self.flying.values())
+
+    def task_with_page(self) -> _Progress | None:
+        """The earliest walk that may ask for another page now."""
+        for task in self.active:
+            if task.has_page() and self.pages_flying(task) < task.walk.in_flight:
+                return task
         return None
 
 

@@ -15,12 +15,10 @@ import psycopg2.extras
 import requests
 from psycopg2.extensions import connection as Connection
 
+from ops.summary import TABLES
+
 Row = dict[str, Any]
 Tables = dict[str, dict[Any, Row]]
-TABLES = (
-    "cursus campuses projects achievements coalitions campus_projects campus_achievements "
-    "project_sessions users cursus_users projects_users achievements_users coalitions_users"
-).split()
 LINKS = {
     "campus_projects": ("campus_id", "project_id"),
     "campus_achievements": ("campus_id", "achievement_id"),

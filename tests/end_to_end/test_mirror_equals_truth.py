@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -34,13 +35,13 @@ def world(
     database: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
-) -> Iterator[str]:
+) -> str:
     address = start_sandbox()
     monkeypatch.setenv("FORTYTWO_API_URL", address)
     monkeypatch.setenv("FORTYTWO_CLIENT_ID", "sandbox")
     monkeypatch.setenv("FORTYTWO_CLIENT_SECRET", "sandbox")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    yield address
+    return address
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def connection(world: str) -> Iterator[Connection]:
 
 def extract(mode: str) -> runs.Extracted:
     """One extraction in this process."""
-    console = Console(file=open(os.devnull, "w"))
+    console = Console(file=io.StringIO())
     run_id = runs.new_run_id()
     with runs.run_lock(mode, run_id) as held, ExtractionProgress(console) as progress:
         return runs.extract(mode, progress=progress, connection=held, run_id=run_id)
@@ -75,7 +76,7 @@ def test_after_a_day_of_changes_the_mirror_equals_the_truth(
         requests.post(f"{world}/_sandbox/clock", json={"advance_seconds": 900}, timeout=10)
         extract("live")
     advance(world, projects_leave=1, anonymise=1, alumnise=2, seed=1000)
-    assert sync("full", console=Console(file=open(os.devnull, "w"))) == 0
+    assert sync("full", console=Console(file=io.StringIO())) == 0
     assert differences(connection, expected(world)) == []
     calls = requests.get(f"{world}/_sandbox/calls", timeout=10).json()
     assert not [status for status in calls["statuses"] if status != "200"]

@@ -1,4 +1,4 @@
-"""A real HTTP server with one list that a test scripts: pages, totals, changes between two pages."""
+"""A real HTTP server with one list that a test scripts: pages, totals, changes in mid-walk."""
 
 from __future__ import annotations
 
