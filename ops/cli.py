@@ -16,8 +16,8 @@ from extract.lookup import rows_by_id
 from extract.record import create_schema
 from extract.run import MODES, new_run_id, run_lock
 from extract.settings import credentials_configured
-from ops.check import run_check
 from ops.backup_commands import app as backups
+from ops.check import run_check
 from ops.reporting import reported
 from ops.sandbox import running_sandbox
 from ops.site.commands import app as pages
@@ -67,7 +67,8 @@ def sync(
                 f"stand-in for the 42 API with invented people ({address}). For the real API put "
                 "FORTYTWO_CLIENT_ID and FORTYTWO_CLIENT_SECRET into .env (see .env.example).\n"
             )
-        status = run_sync(mode, max_calls=max_calls, campus_ids=chosen, console=console)
+        with reported(f"sync {mode}"):
+            status = run_sync(mode, max_calls=max_calls, campus_ids=chosen, console=console)
     raise typer.Exit(status)
 
 
