@@ -1,0 +1,250 @@
+"""Whole extractions through the command line, against the sandbox and a real database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import requests
+from psycopg2.extensions import connection as Connection
+from typer.testing import CliRunner, Result
+
+from extract import cli
+from extract import database as databases
+from extract.run import run_lock
+
+RAW = [
+    "cursus",
+    "campus",
+    "projects",
+    "achievements",
+    "campus_achievements",
+    "coalitions",
+    "blocs",
+    "users",
+    "cursus_users",
+    "projects_users",
+    "achievements_users",
+    "coalitions_users",
+    "campus_users",
+]
+
+
+@pytest.fixture
+def world(
+    start_sandbox: Callable[..., str], database: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> str:
+    address = start_sandbox()
+    monkeypatch.setenv("FORTYTWO_API_URL", address)
+    monkeypatch.setenv("FORTYTWO_CLIENT_ID", "sandbox")
+    monkeypatch.setenv("FORTYTWO_CLIENT_SECRET", "sandbox")
+
+    def fail(message: str, status: int) -> None:
+        print(message)
+        raise SystemExit(status)
+
+    # os._exit would end pytest as well
+    monkeypatch.setattr(cli, "fail", fail)
+    return address
+
+
+@pytest.fixture
+def connection(world: str) -> Iterator[Connection]:
+    made = databases.connect("test", autocommit=True)
+    yield made
+    made.close()
+
+
+def run(*arguments: str) -> Result:
+    """`python -m extract …`."""
+    return CliRunner().invoke(cli.app, list(arguments))
+
+
+def count(connection: Connection, table: str) -> int:
+    """Rows of a raw table."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"select count(*) from raw.{table}")
+        return int((cursor.fetchone() or (0,))[0])
+
+
+def runs(connection: Connection) -> list[tuple[str, str]]:
+    """Mode and status of each run."""
+    with connection.cursor() as cursor:
+        cursor.execute("select mode, status from ops.runs order by started_at")
+        return cursor.fetchall()
+
+
+def test_a_first_extraction_makes_every_raw_table_and_says_what_it_did(
+    world: str, connection: Connection
+) -> None:
+    result = run("run")
+    assert result.exit_code == 0, result.output
+    assert "raw is loaded" in result.output
+    assert "Next: dbt build" in result.output
+    assert {table for table in RAW if count(connection, table) >= 0} == set(RAW)
+    assert count(connection, "users") == 306
+    assert runs(connection) == [("full", "loaded")]
+    with connection.cursor() as cursor:
+        cursor.execute("select count(*), min(error), max(status) from ops.api_calls")
+        assert cursor.fetchone() == (23, "", 200)
+        cursor.execute("select count(*) from ops.delete_scope")
+        assert cursor.fetchone() == (0,)
+
+
+def test_an_extraction_with_nothing_new_writes_nothing(world: str, connection: Connection) -> None:
+    run("run")
+    with connection.cursor() as cursor:
+        query = "select string_agg(distinct _dlt_load_id, ',') from raw.users"
+        cursor.execute(query)
+        before = cursor.fetchone()
+        run("run")
+        run("run", "--mode", "live")
+        cursor.execute(query)
+        assert cursor.fetchone() == before
+
+
+def test_the_plan_predicts_the_calls(world: str, connection: Connection) -> None:
+    result = run("plan")
+    assert result.exit_code == 0, result.output
+    assert "full: 23 calls" in result.output
+    run("run")
+    result = run("plan")
+    predicted = int(result.output.split("backfill: ")[1].split(" calls")[0].replace(",", ""))
+    done = run("run", "--mode", "backfill")
+    calls = int(done.output.split(" rows read in ")[1].split(" calls")[0].replace(",", ""))
+    assert abs(predicted - calls) <= 0.05 * calls
+
+
+def test_a_spent_budget_keeps_what_was_read_and_the_next_run_goes_on(
+    world: str, connection: Connection
+) -> None:
+    result = run("run", "--max-calls", "12")
+    assert result.exit_code == 75
+    assert "budget of 12 calls is spent" in result.output
+    assert runs(connection) == [("full", "stopped")]
+    requests.delete(f"{world}/_sandbox/calls", timeout=10)
+    assert run("run").exit_code == 0
+    calls = requests.get(f"{world}/_sandbox/calls", timeout=10).json()["limited"]
+    # only walks that were cut off in the middle are read again
+    assert calls <= 23 - 8
+    assert count(connection, "users") == 306
+
+
+def test_the_backfill_stops_at_its_budget_with_what_it_has(
+    world: str, connection: Connection
+) -> None:
+    run("run")
+    result = run("run", "--mode", "backfill", "--max-calls", "20")
+    assert result.exit_code == 0, result.output
+    assert "budget" in result.output
+    with connection.cursor() as cursor:
+        cursor.execute("select count(*) from ops.relation_reads")
+        (read,) = cursor.fetchone() or (0,)
+        assert read >= 100
+    assert run("run", "--mode", "backfill").exit_code == 0
+    with connection.cursor() as cursor:
+        cursor.execute("select resource, count(*) from ops.relation_reads group by resource")
+        assert [number for _, number in cursor.fetchall()] == [306] * 3
+
+
+def test_a_count_that_disagrees_has_the_batch_read_again(
+    world: str, connection: Connection
+) -> None:
+    run("run")
+    run("run", "--mode", "backfill")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "delete from raw.achievements_users where id in "
+            "(select id from raw.achievements_users order by id limit 3)"
+        )
+        cursor.execute("update ops.relation_reads set checked_at = now() - interval '2 days'")
+    before = count(connection, "achievements_users")
+    run("run", "--mode", "backfill")
+    assert count(connection, "achievements_users") == before + 3
+
+
+def test_only_the_chosen_campuses_are_read_and_may_lose_rows(
+    world: str, connection: Connection
+) -> None:
+    run("run")
+    with connection.cursor() as cursor:
+        cursor.execute("select campus_id, count(*) from raw.users group by 1 order by 2 limit 2")
+        (first, _), (second, _) = cursor.fetchall()
+        # a stray row in each: only the chosen campus' goes
+        cursor.execute("update raw.users set login = 'stray' where false")
+    requests.delete(f"{world}/_sandbox/calls", timeout=10)
+    result = run("run", "--campus-ids", f"{first},{second}")
+    assert result.exit_code == 0, result.output
+    paths = requests.get(f"{world}/_sandbox/calls", timeout=10).json()["paths"]
+    assert paths["/v2/cursus/:cursus_id/users"] == 2
+    assert count(connection, "users") == 306
+
+
+def test_too_many_deletions_stop_the_run_until_they_are_confirmed(
+    world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("run")
+    requests.post(f"{world}/_sandbox/advance", json={"delete_users": 60}, timeout=30)
+    result = run("run")
+    assert result.exit_code == 1
+    assert "no longer lists 60 of the 306 rows that raw.users has" in result.output
+    assert count(connection, "users") == 306
+    monkeypatch.setenv("ALLOW_DELETES", "1")
+    assert run("run").exit_code == 0
+    assert count(connection, "users") == 246
+
+
+def test_a_second_run_ends_at_once_and_says_who_holds_the_lock(
+    world: str, connection: Connection
+) -> None:
+    with run_lock("full", "the-first-run"):
+        result = run("run")
+    assert result.exit_code == 75
+    assert "Another run holds the lock: fortytwo-mirror full the-first-run" in result.output
+
+
+def test_a_live_pass_without_a_full_one_becomes_one(world: str, connection: Connection) -> None:
+    result = run("run", "--mode", "live")
+    assert result.exit_code == 0
+    assert "There is no full pass to build on yet" in result.output
+    assert count(connection, "users") == 306
+
+
+@pytest.mark.parametrize(
+    ("variables", "arguments", "status", "said"),
+    [
+        ({"FORTYTWO_CLIENT_SECRET": "wrong"}, [], 2, "refuses the application's credentials"),
+        ({"FORTYTWO_CLIENT_SECRET": ""}, [], 2, "FORTYTWO_CLIENT_SECRET not set"),
+        ({"FORTYTWO_API_URL": "nonsense"}, [], 2, "not an http(s) address"),
+        ({"FORTYTWO_CURSUS_ID": "x"}, [], 2, "FORTYTWO_CURSUS_ID is 'x'"),
+        ({"MAX_DELETE_FRACTION": "2"}, [], 2, "must be a share between 0 and 1"),
+        ({}, ["--mode", "all"], 2, "MODE is 'all'; it must be one of full, live, backfill"),
+        ({}, ["--campus-ids", "1,x"], 2, "CAMPUS_IDS is '1,x'"),
+        ({"PGHOST": "127.0.0.1", "PGPORT": "9"}, [], 1, "Cannot connect to PostgreSQL"),
+    ],
+)
+def test_wrong_settings_end_with_the_cause_and_the_fix(
+    variables: dict[str, str],
+    arguments: list[str],
+    status: int,
+    said: str,
+    world: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    result = run("run", *arguments)
+    assert result.exit_code == status, result.output
+    assert said in result.output
+    assert "wrong" not in result.output
+
+
+def test_an_api_out_of_reach_is_named(
+    world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("extract.auth.ATTEMPTS", 1)
+    monkeypatch.setenv("FORTYTWO_API_URL", "http://127.0.0.1:9")
+    result = run("run")
+    assert result.exit_code == 1
+    assert "No token from http://127.0.0.1:9/oauth/token: ConnectionError" in result.output
+    assert runs(connection) == [("full", "failed")]
