@@ -48,7 +48,7 @@ def entity_relationship_svg(contracts: Contracts, rows: Mapping[str, int]) -> st
     ]
     return (
         f'<svg class="erd" viewBox="-2 0 {width + 2:.0f} {height:.0f}" width="{width:.0f}" '
-        'role="img" aria-labelledby="erd-title">'
+        'role="group" aria-labelledby="erd-title">'
         f'<title id="erd-title">The {len(boxes)} tables of mirror and their {len(lines)} '
         "foreign keys</title>"
         f"{''.join(lines)}{''.join(_box(box, rows.get(box.table.name)) for box in boxes)}</svg>"

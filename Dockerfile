@@ -1,0 +1,29 @@
+# The mirror as a container: the same image runs the schedule and single commands, as a normal user.
+#   docker build -t fortytwo-mirror .
+#   docker run --rm --env-file .env -e PGHOST=… fortytwo-mirror sync --mode live
+# A container has a database elsewhere (docker-compose.yml brings one); what it keeps is in
+# /app/.local (state, logs, backups) and /app/site (the pages): make both volumes.
+
+FROM python:3.11-slim-bookworm AS build
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+WORKDIR /app
+# The lock alone first: a change of the code does not install everything again.
+COPY requirements.lock pyproject.toml ./
+RUN python -m venv .venv && .venv/bin/pip install --quiet --require-hashes -r requirements.lock
+COPY . .
+RUN .venv/bin/pip install --quiet --no-deps --no-build-isolation -e . && touch .venv/.installed
+
+FROM python:3.11-slim-bookworm
+RUN useradd --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin fortytwo \
+    && mkdir -p /app/.local /app/site && chown fortytwo: /app/.local /app/site
+COPY --from=build /app /app
+WORKDIR /app
+ENV HOME=/tmp \
+    LANG=C.UTF-8 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    XDG_STATE_HOME=/app/.local/state
+USER 10001
+VOLUME ["/app/.local", "/app/site"]
+ENTRYPOINT ["/app/ops/container.sh"]
+CMD ["scheduler"]

@@ -1,0 +1,130 @@
+"""Fixtures: the whole site, made once from an invented month of runs; a browser to look at it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg2
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = next(
+    (
+        found
+        for name in ("chromium", "chromium-browser", "google-chrome")
+        if (found := shutil.which(name))
+    ),
+    None,
+)
+SCHEMA = (ROOT / "ops" / "schema.sql", ROOT / "extract" / "record.sql")
+
+
+def fill(server: dict[str, str], *files: Path) -> None:
+    """Run SQL files in a database."""
+    connection = psycopg2.connect(
+        host=server["PGHOST"],
+        port=server["PGPORT"],
+        user=server["PGUSER"],
+        dbname=server["PGDATABASE"],
+    )
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("set timezone to 'UTC'")
+            for file in files:
+                cursor.execute(file.read_text())
+    finally:
+        connection.close()
+
+
+@pytest.fixture(scope="session")
+def site(
+    postgres_server: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
+    """The site as `make docs` makes it."""
+    directory = tmp_path_factory.mktemp("site")
+    server = {**postgres_server, "PGDATABASE": "site"}
+    administer(postgres_server, "drop database if exists site", "create database site")
+    fill(server, *SCHEMA, Path(__file__).with_name("history.sql"))
+    subprocess.run(
+        [sys.executable, "-m", "ops", "docs"],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            **server,
+            "FORTYTWO_ENV_FILE": os.devnull,
+            "FORTYTWO_LOCAL": str(tmp_path_factory.mktemp("local")),
+            "FORTYTWO_SITE": str(directory),
+        },
+        check=True,
+    )
+    yield directory
+    administer(postgres_server, "drop database site with (force)")
+
+
+def administer(server: dict[str, str], *statements: str) -> None:
+    connection = psycopg2.connect(
+        host=server["PGHOST"], port=server["PGPORT"], user=server["PGUSER"], dbname="postgres"
+    )
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+    finally:
+        connection.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def look(browser: Browser, site: Path) -> Iterator[Callable[..., Page]]:
+    """Open a page of the site from disk: `look("status.html", width=390, scheme="dark")`.
+
+    At the end of the test no page may have said anything to the console, failed, or asked for
+    anything but files and data of its own.
+    """
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def open_page(name: str, *, width: int = 1280, scheme: str = "light") -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme=scheme,  # type: ignore[arg-type]
+            reduced_motion="reduce",
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+        page.on(
+            "request",
+            lambda request: (
+                None
+                if request.url.startswith(("file:", "data:", "blob:"))
+                else complaints.append(f"request: {request.url}")
+            ),
+        )
+        page.goto((site / name.partition("#")[0]).as_uri() + "".join(name.partition("#")[1:]))
+        if name.startswith("status"):
+            page.wait_for_selector("html[data-drawn]", state="attached")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []

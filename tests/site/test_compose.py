@@ -1,0 +1,167 @@
+"""docker-compose.yml, Dockerfile and what they run; no container engine is needed."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from extract.errors import MirrorError
+from ops import scheduler
+from ops.schedule import Schedule
+from tests.site.conftest import ROOT
+
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES = COMPOSE["services"]
+
+
+def test_there_is_a_database_a_scheduler_and_a_site() -> None:
+    assert SERVICES.keys() == {"postgres", "scheduler", "site"}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_restarts_has_a_health_check_and_is_not_on_the_network(name: str) -> None:
+    service = SERVICES[name]
+
+    assert service["restart"] == "unless-stopped"
+    assert service["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
+    assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+    assert "privileged" not in service
+
+
+@pytest.mark.parametrize("name", ["scheduler", "site"])
+def test_our_containers_may_write_only_to_their_volumes(name: str) -> None:
+    service = SERVICES[name]
+
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_no_secret_is_in_a_container_definition() -> None:
+    for service in SERVICES.values():
+        for name, value in service.get("environment", {}).items():
+            assert not re.search("PASSWORD|SECRET", name) or name.endswith("_FILE"), value
+    assert COMPOSE["secrets"] == {"database_password": {"environment": "PGPASSWORD"}}
+
+
+def test_every_volume_is_declared_and_every_mounted_file_exists() -> None:
+    for service in SERVICES.values():
+        for volume in service["volumes"]:
+            source = volume.split(":")[0]
+            assert source in COMPOSE["volumes"] or (ROOT / source).is_file(), volume
+
+
+def test_the_image_runs_as_a_normal_user_and_its_files_exist() -> None:
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    instructions = [line.split(maxsplit=1) for line in lines if re.match(r"[A-Z]+ ", line)]
+
+    users = [rest for word, rest in instructions if word == "USER"]
+    images = [rest for word, rest in instructions if word == "FROM"]
+    assert users == ["10001"]
+    assert all(image.startswith("python:3.11-slim") for image in images)
+    assert os.access(ROOT / "ops" / "container.sh", os.X_OK)
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert {".env", ".git", ".local", ".venv", "secrets"} <= set(ignored)
+
+
+def test_the_entry_point_takes_secrets_from_files(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("from the file\n")
+    show = tmp_path / "python"
+    show.write_text('#!/bin/sh\nprintf "%s|" "$PGPASSWORD" "${PGPASSWORD_FILE-unset}" "$@"\n')
+    show.chmod(0o755)
+
+    def enter(file: Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [ROOT / "ops" / "container.sh", "sync", "--mode", "live"],
+            env={
+                "PATH": os.environ["PATH"],
+                "PYTHON": str(show),
+                "PGPASSWORD": "from .env",
+                "PGPASSWORD_FILE": str(file),
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert enter(secret).stdout == "from the file|unset|-m|ops|sync|--mode|live|"
+    missing = enter(tmp_path / "missing")
+    assert missing.returncode == 2 and "cannot be read" in missing.stderr
+
+
+def test_a_scheduler_that_gives_no_sign_is_unhealthy() -> None:
+    with pytest.raises(MirrorError, match="no sign of life"):
+        scheduler.healthy()
+
+    scheduler.heartbeat().parent.mkdir(parents=True)
+    scheduler.heartbeat().touch()
+    scheduler.healthy()
+    old = datetime.now(UTC).timestamp() - 600
+    os.utime(scheduler.heartbeat(), (old, old))
+
+    with pytest.raises(MirrorError, match="no sign of life"):
+        scheduler.healthy()
+
+
+def test_the_scheduler_runs_every_job_once_a_day_and_live_passes_between(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [datetime(2025, 12, 1, 0, 5, tzinfo=UTC)]
+    end = clock[0] + timedelta(days=1)
+    done: list[tuple[str, datetime]] = []
+
+    def sleep(seconds: float) -> None:
+        clock[0] += timedelta(seconds=max(seconds, 1))
+        if clock[0] >= end:
+            raise scheduler.Stop
+
+    def job(name: str) -> None:
+        done.append((name, clock[0]))
+        clock[0] += timedelta(minutes=20 if name == "full" else 1)
+
+    monkeypatch.setattr(scheduler.time, "sleep", sleep)
+    monkeypatch.setattr(scheduler, "_job", job)
+    monkeypatch.setattr(scheduler.signal, "signal", lambda *_: None)
+
+    scheduler.run(Schedule(), now=lambda: clock[0])
+
+    times = {name: [at for job, at in done if job == name] for name, _ in done}
+    assert done[0] == ("live", datetime(2025, 12, 1, 0, 5, tzinfo=UTC))
+    assert {name: len(at) for name, at in times.items()} == {
+        "live": 96,
+        "full": 1,
+        "backup": 1,
+        "check": 1,
+    }  # those of 01:00 and 01:15 are one, at 01:20, when the full pass is done
+    assert (
+        timedelta()
+        <= times["full"][0] - datetime(2025, 12, 1, 1, 0, tzinfo=UTC)
+        < timedelta(minutes=2)
+    )
+
+
+def test_the_scheduler_ends_when_it_is_asked_to(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ops", "scheduler"],
+        cwd=ROOT,
+        env={**os.environ, "SCHEDULE_LIVE": "off", "SCHEDULE_FULL": "23:59"},
+    )
+    try:
+        heartbeat = Path(os.environ["FORTYTWO_LOCAL"]) / "scheduler.alive"
+        for _ in range(200):
+            if heartbeat.exists():
+                break
+            scheduler.time.sleep(0.1)
+        process.terminate()
+        assert process.wait(20) == 0
+    finally:
+        process.kill()

@@ -1,0 +1,150 @@
+"""The site in a real browser: complete, silent, readable, usable by keyboard."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from tests.site.conftest import ROOT
+
+OURS = ("index.html", "status.html", "data-dictionary.html", "handbook.html")
+WIDTHS = {"desktop": 1280, "phone": 390}
+Look = Callable[..., Page]
+
+
+@pytest.mark.parametrize(("name", "width"), list(product(OURS, WIDTHS)))
+def test_a_page_fits_its_window(look: Look, name: str, width: str) -> None:
+    page = look(name, width=WIDTHS[width])
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= WIDTHS[width]
+    assert page.locator("h1").count() == 1
+
+
+@pytest.mark.parametrize(("name", "scheme"), list(product(OURS, ("light", "dark"))))
+def test_a_page_is_accessible_in_both_themes(look: Look, name: str, scheme: str) -> None:
+    page = look(name, scheme=scheme)
+
+    found = (
+        Axe()
+        .run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]})
+        .response["violations"]
+    )
+
+    assert [(v["id"], [node["html"][:120] for node in v["nodes"][:3]]) for v in found] == []
+
+
+def test_a_dark_page_is_dark(look: Look) -> None:
+    def brightness(scheme: str) -> int:
+        page = look("status.html", scheme=scheme)
+        color = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        return sum(int(part) for part in re.findall(r"\d+", color))
+
+    assert brightness("dark") < 150 < 600 < brightness("light")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_chart_has_marks(look: Look, width: str) -> None:
+    page = look("status.html", width=WIDTHS[width])
+    charts = page.evaluate("Object.keys(JSON.parse(document.getElementById('charts').textContent))")
+
+    marks = {
+        chart: page.locator(f"#{chart} svg .mark-{kind} path").count()
+        for chart in charts
+        for kind in ["area" if chart.startswith("rows-") else "rect"]
+    }
+
+    assert {"changes", "calls", "rejected", "phases-full", "phases-live"} < set(charts)
+    assert len([chart for chart in charts if chart.startswith("rows-")]) == 13
+    assert {chart: count for chart, count in marks.items() if not count} == {}
+    assert marks["rejected"] == 14
+    assert marks["changes"] >= 60
+
+
+def test_charts_follow_the_theme_when_it_changes(look: Look) -> None:
+    page = look("status.html")
+    fill = "document.querySelector('#rejected .mark-rect path').getAttribute('fill')"
+    light = page.evaluate(fill)
+
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_selector("html[data-drawn=dark]", state="attached")
+
+    assert page.evaluate(fill) != light
+
+
+def test_an_old_page_admits_its_age(look: Look, site: Path) -> None:
+    page = look("status.html")
+    assert page.locator(".banner.good").count() == 1
+
+    page.clock.install(time=0)
+    page.clock.set_fixed_time("2099-01-01T00:00:00Z")
+    page.reload()
+
+    assert page.locator(".banner.bad").inner_text().startswith("Overdue")
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_everything_can_be_reached_by_keyboard(look: Look, name: str) -> None:
+    page = look(name)
+    stops = page.evaluate(
+        "[...document.querySelectorAll('a[href], summary, [tabindex=\"0\"]')]"
+        ".filter(element => element.checkVisibility())"
+        ".map((element, index) => element.dataset.stop = index).length"
+    )
+    expected = min(stops, 60)
+
+    reached = []
+    for _ in range(expected):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("Number(document.activeElement.dataset.stop)"))
+
+    assert reached == list(range(expected))
+    assert page.locator("[data-stop='0']").inner_text() == "Skip to the content"
+
+
+def test_the_diagram_shows_every_table_and_every_foreign_key(look: Look) -> None:
+    page = look("index.html")
+
+    boxes = page.locator(".erd .entity .name").all_inner_texts()
+    edges = page.locator(".erd .edge").count()
+
+    declared = sum(
+        text.count("- relationships:")
+        for text in (file.read_text() for file in (ROOT / "dbt_project/models/marts").glob("*.yml"))
+    )
+    assert len(boxes) == 13
+    assert edges == declared
+
+
+def test_links_between_the_pages_lead_somewhere(look: Look, site: Path) -> None:
+    broken = []
+    for file in site.glob("*.html"):
+        if file.name == "lineage.html":
+            continue
+        text = re.sub(r"<script.*?</script>", "", file.read_text(), flags=re.DOTALL)
+        for target, fragment in re.findall(r'(?:href|src)="([^":#]*)(?:#([^"]*))?"', text):
+            other = site / target if target else file
+            if not other.is_file():
+                broken.append(f"{file.name}: {target}")
+            elif fragment and f'id="{fragment}"' not in other.read_text():
+                broken.append(f"{file.name}: {target}#{fragment}")
+    assert broken == []
+
+
+def test_the_lineage_graph_renders(look: Look) -> None:
+    page = look("lineage.html#!/model/model.fortytwo_mirror.users?g_v=1")
+    page.wait_for_selector("canvas[data-id='layer2-node']")
+    page.wait_for_timeout(1500)
+
+    painted = page.evaluate(
+        "(() => { const c = document.querySelector(\"canvas[data-id='layer2-node']\");"
+        " const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
+        " let n = 0; for (let i = 3; i < d.length; i += 4) n += d[i] > 0; return n; })()"
+    )
+
+    assert painted > 5000
