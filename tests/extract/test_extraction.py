@@ -11,23 +11,10 @@ from typer.testing import CliRunner, Result
 
 from extract import cli
 from extract import database as databases
+from extract.contract import CONTRACTS
 from extract.run import run_lock
 
-RAW = [
-    "cursus",
-    "campus",
-    "projects",
-    "achievements",
-    "campus_achievements",
-    "coalitions",
-    "blocs",
-    "users",
-    "cursus_users",
-    "projects_users",
-    "achievements_users",
-    "coalitions_users",
-    "campus_users",
-]
+RAW = list(CONTRACTS)
 
 
 @pytest.fixture
