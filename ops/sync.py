@@ -22,6 +22,7 @@ from extract.progress import ExtractionProgress
 from extract.raw import Raw
 from extract.record import Record
 from extract.settings import ROOT, local_directory
+from ops import housekeeping
 from ops.logs import log_build, log_publication
 from ops.status_page import after_run
 from ops.summary import print_summary
@@ -65,8 +66,11 @@ def sync(
             console.print("Build: raw did not change since the last publication; skipped.")
             record.close()
             log_publication(connection, run_id)
+            if mode == "full":
+                housekeeping.after_full(connection)
             print_summary(connection, run_id, done, console)
             return 0
+        housekeeping.before_build(connection)
         console.print("Build, test and publish (dbt build)", style="bold")
         status = dbt_build(run_id)
         done.seconds["build and publish"] = round(time.monotonic() - started, 2)
@@ -82,6 +86,8 @@ def sync(
                 "dbt build failed, nothing was published and `mirror` is as it was. The failing "
                 "model or test is named above; the whole log is in .local/dbt/logs/dbt.log."
             )
+        if mode == "full":
+            housekeeping.after_full(connection)
         print_summary(connection, run_id, done, console)
     return 0
 
