@@ -20,6 +20,7 @@ from ops.backup_commands import app as backups
 from ops.check import run_check
 from ops.reporting import reported
 from ops.sandbox import running_sandbox
+from ops.schedule_commands import app as schedules
 from ops.scheduler import app as scheduler
 from ops.site.commands import app as pages
 from ops.status_commands import app as statuses
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 app.add_typer(statuses)
 app.add_typer(backups)
+app.add_typer(schedules)
 app.add_typer(pages)
 app.add_typer(scheduler)
 SandboxScale = Annotated[

@@ -20,10 +20,11 @@ from extract import database
 from extract.errors import MirrorError
 from extract.quota import Quota
 from extract.run import LOCK
-from extract.settings import Settings, local_directory
-from ops import archive, crontab, status_queries, units
+from extract.settings import Settings, environment, local_directory
+from ops import archive, crontab, scheduler, status_queries, units
 from ops.attention import attention
 from ops.outcomes import Outcome, last_outcomes
+from ops.schedule import Schedule
 
 Row = dict[str, Any]
 
@@ -181,11 +182,22 @@ def _read_schedule(status: Status) -> None:
         schedule = crontab.installed_schedule(crontab.read()) if crontab.available() else None
     except MirrorError:
         schedule = None
-    if schedule:
+    alive = age(_modified(scheduler.heartbeat()), status.at)
+    if alive is not None and alive < timedelta(seconds=scheduler.SILENT_FOR):
+        status.scheduled_by = "scheduler"
+        status.schedule = Schedule.load(environment()).next_runs(status.at)
+    elif schedule:
         status.scheduled_by, status.schedule = "cron", schedule.next_runs(status.at)
     else:
         status.schedule = units.next_runs()
         status.scheduled_by = "systemd" if status.schedule else ""
+
+
+def _modified(path: Path) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except OSError:
+        return None
 
 
 def age(moment: datetime | str | None, now: datetime) -> timedelta | None:
