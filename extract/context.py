@@ -91,6 +91,8 @@ class Pass:
         settings = self.settings
         limit = max(settings.min_guarded_rows, settings.max_delete_fraction * len(known))
         if len(gone) > limit and not settings.allow_deletes:
+            # the next run must ask again: a kept answer would be refused, or confirmed, unseen
+            self.walker.forget([walk for walk in self.finished if walk.table == table])
             raise DeletionGuard(
                 f"The API no longer lists {len(gone)} of the {len(known)} rows that raw.{table} "
                 f"has, more than MAX_DELETE_FRACTION={settings.max_delete_fraction:g} allows. "
