@@ -31,6 +31,14 @@ def local_directory() -> Path:
     return Path(environment().get("FORTYTWO_LOCAL") or ROOT / ".local").absolute()
 
 
+def make_local_private() -> None:
+    """Close `.local/` to other users, whoever made it first; one's own directory stays as it is."""
+    directory = local_directory()
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if directory == ROOT / ".local":
+        directory.chmod(0o700)
+
+
 @dataclass(frozen=True)
 class Settings:
     """What a run needs to know. Secrets are left out of the repr.
