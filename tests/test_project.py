@@ -87,7 +87,6 @@ def test_every_import_is_declared() -> None:
     distributions = {
         "dotenv": "python-dotenv",
         "markdown_it": "markdown-it-py",
-        "markdown_it": "markdown-it-py",
         "vl_convert": "vl-convert-python",
         "yaml": "pyyaml",
     }
