@@ -61,7 +61,8 @@ class Loader:
             dataset_name=DATASET,
         )
         # dlt warns on every run that json columns come as text, which is how they are meant to come
-        logging.getLogger("dlt").setLevel(logging.ERROR)
+        # and shows, of what fails, tracebacks and the database's own words with people's data in them
+        logging.getLogger("dlt").setLevel(logging.CRITICAL)
         self._pipeline.sync_destination()
 
     def load(
@@ -95,7 +96,7 @@ class Loader:
         except BaseException as error:
             with suppress(Exception):
                 self._pipeline.abort_packages()
-            raise _named(error) from error
+            raise named(error) from error
         finally:
             with suppress(psycopg2.Error):
                 context.raw.set_scope({})
@@ -130,7 +131,7 @@ def _credentials() -> PostgresCredentials:
     return credentials
 
 
-def _named(error: BaseException) -> BaseException:
+def named(error: BaseException) -> BaseException:
     """The error that a person can use, out of dlt's wrappers."""
     chain: list[BaseException] = []
     current: BaseException | None = error
@@ -156,9 +157,9 @@ def _named(error: BaseException) -> BaseException:
                 "The database's disk is full. `raw` and `mirror` are as before. Free some space "
                 "there and run the same command again; what was read completely is kept."
             )
-        if isinstance(link, psycopg2.OperationalError):
+        if isinstance(link, (psycopg2.OperationalError, psycopg2.InterfaceError)):
             return MirrorError(
-                "The database went away during the load. `raw` keeps what was committed and "
+                "The database went away during the run. `raw` keeps what was committed and "
                 "`mirror` is as before. See that it runs, then run the same command again."
             )
     if isinstance(error, PipelineStepFailed):
@@ -174,4 +175,4 @@ def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [""])[0][:300]
 
 
-__all__ = ["Loader"]
+__all__ = ["Loader", "named"]

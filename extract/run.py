@@ -20,7 +20,7 @@ from extract.erase import anonymised_users, erase, kept_out
 from extract.errors import BudgetSpent, BusyError, MirrorError, UsageError
 from extract.full import full
 from extract.live import live
-from extract.pipeline import Loader
+from extract.pipeline import Loader, named
 from extract.progress import ExtractionProgress
 from extract.quota import Quota
 from extract.raw import Raw
@@ -154,15 +154,21 @@ def extract(
         record.update(status="stopped", message=str(error))
         raise
     except BaseException as error:
-        text = str(error) if isinstance(error, MirrorError) else type(error).__name__
-        record.update(status="failed", message=text)
-        raise
+        cause = named(error)
+        text = str(cause) if isinstance(cause, MirrorError) else type(cause).__name__
+        # a database that is gone takes no note of it: what is raised must say so
+        with suppress(psycopg2.Error):
+            record.update(status="failed", message=text)
+        if cause is error:
+            raise
+        raise cause from error
     finally:
         done.calls, done.seconds = quota.calls, phases.seconds
         done.calls_of = dict(record.calls_of)
-        record.update(calls=quota.calls, seconds=phases.seconds)
-        record.flush()
-        record.close()
+        with suppress(psycopg2.Error):
+            record.update(calls=quota.calls, seconds=phases.seconds)
+            record.flush()
+            record.close()
         logs.event(
             "extract",
             mode=mode,

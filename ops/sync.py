@@ -9,9 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 from psycopg2.extensions import connection as Connection
 from rich.console import Console
 
@@ -74,18 +76,22 @@ def sync(
         console.print("Build, test and publish (dbt build)", style="bold")
         status = dbt_build(run_id)
         done.seconds["build and publish"] = round(time.monotonic() - started, 2)
-        record.update(seconds=done.seconds)
-        if status == 0:
-            record.update(raw_signature=signature)
-        else:
-            record.update(status="failed", message="dbt build failed: nothing was published.")
-        record.close()
-        log_publication(connection, run_id)
         if status:
+            with suppress(psycopg2.Error):  # the database may be what failed
+                record.update(
+                    seconds=done.seconds,
+                    status="failed",
+                    message="dbt build failed: nothing was published.",
+                )
+                record.close()
+                log_publication(connection, run_id)
             raise MirrorError(
                 "dbt build failed, nothing was published and `mirror` is as it was. The failing "
                 "model or test is named above; the whole log is in .local/dbt/logs/dbt.log."
             )
+        record.update(seconds=done.seconds, raw_signature=signature)
+        record.close()
+        log_publication(connection, run_id)
         if mode == "full":
             housekeeping.after_full(connection)
         print_summary(connection, run_id, done, console)
