@@ -20,6 +20,10 @@ from extract.settings import Settings
 from extract.walks import Walk
 
 
+# batches of a relation that are asked for their length; the rest is estimated from them
+SAMPLE = 16
+
+
 @dataclass(frozen=True)
 class PlannedResource:
     """Calls that one resource needs.
@@ -118,8 +122,9 @@ def print_plan(plan: Plan, console: Console | None = None) -> None:
         )
     console.print(table)
     for mode in ("full", "backfill"):
+        minutes = max(1, round(plan.minutes(mode)))
         console.print(
-            f"{mode}: {plan.calls(mode):,} calls, about {max(1, round(plan.minutes(mode)))} minutes"
+            f"{mode}: {plan.calls(mode):,} calls, about {minutes:,} minute{'s'[: minutes != 1]}"
         )
     console.print(
         f"The API has {plan.quota_left:,} of {plan.hourly_limit:,} calls left in this hour, "
@@ -147,7 +152,9 @@ def _backfill(
             if not raw.students():
                 continue
             groups = list(endpoints.batches(unread))
-            sample = groups[:: max(1, len(groups) // 8)][:8]
+            # evenly spread and centred: old students have many rows, new ones few
+            step = max(1, len(groups) / SAMPLE)
+            sample = [groups[int((n + 0.5) * step)] for n in range(min(SAMPLE, len(groups)))]
             totals = [
                 client.page(walk.path, walk.params, size=1).total or 0
                 for walk in (
