@@ -26,6 +26,11 @@ LIVE_MINUTES = (5, 10, 15, 20, 30, 60)
 # places, no secrets: what a job must know and cron does not pass on
 PLACES = ("FORTYTWO_ENV_FILE", "FORTYTWO_LOCAL", "FORTYTWO_SITE", "XDG_STATE_HOME")
 
+OURS = re.compile(
+    r"(FORTYTWO_|BACKUP_|WEBHOOK_|METRICS_FILE$|PG(HOST|PORT|USER|PASSWORD|DATABASE)$"
+    r"|(MAX_DELETE_FRACTION|RECONCILE_DAYS|BACKFILL_CALLS|CHANGES_RETENTION_DAYS)$)"
+)
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -99,21 +104,26 @@ class Schedule:
 
 
 def own_variables(schedule: Schedule) -> dict[str, str]:
-    """What the jobs' environment needs beside `.env`: exported places, times given by options.
+    """What the jobs' environment needs beside `.env`: exported places, times given by options."""
+    places = {name: os.environ[name] for name in PLACES if os.environ.get(name)}
+    default = Schedule.load(file_values()).variables()
+    times = {k: v for k, v in schedule.variables().items() if default[k] != v}
+    python = ROOT / ".venv" / "bin" / "python"
+    other = {} if Path(sys.executable) == python else {"PYTHON": sys.executable}
+    return places | times | other
+
+
+def need_settings_in_file() -> None:
+    """Make sure that a job finds in `.env` what a shell has exported.
 
     Raises:
-        UsageError: A setting is exported here and missing in `.env`, where a job looks for it.
+        UsageError: It does not.
     """
     file = file_values()
-    places = {name: os.environ[name] for name in PLACES if os.environ.get(name)}
     stray = [
         name
         for name, value in sorted(os.environ.items())
-        if value
-        and name not in PLACES
-        and not name.startswith("FORTYTWO_TEST_")
-        and re.match(r"(FORTYTWO_|PG(HOST|PORT|USER|PASSWORD|DATABASE)$|BACKUP_)", name)
-        and file.get(name) != value
+        if value and name not in PLACES and OURS.match(name) and file.get(name) != value
     ]
     if stray:
         raise UsageError(
@@ -127,11 +137,6 @@ def own_variables(schedule: Schedule) -> dict[str, str]:
             "never mirrors the sandbox. Put them there (see .env.example), then run the command "
             "again."
         )
-    default = Schedule.load(file).variables()
-    times = {k: v for k, v in schedule.variables().items() if default[k] != v}
-    python = ROOT / ".venv" / "bin" / "python"
-    other = {} if Path(sys.executable) == python else {"PYTHON": sys.executable}
-    return places | times | other
 
 
 def file_values() -> dict[str, str]:

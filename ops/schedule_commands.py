@@ -14,7 +14,7 @@ from extract.cli import exit_status
 from extract.errors import BudgetSpent, BusyError, UsageError
 from extract.settings import environment
 from ops import crontab, units
-from ops.schedule import JOBS, Schedule, own_variables
+from ops.schedule import JOBS, Schedule, need_settings_in_file, own_variables
 
 app = typer.Typer()
 Full = Annotated[str, typer.Option(help="Nightly full pass, UTC [SCHEDULE_FULL, 01:00].")]
@@ -41,6 +41,7 @@ def cron_install(
     """
     with exit_status():
         schedule = _schedule(full, live, backup, check, backfill_calls)
+        need_settings_in_file()
         text = crontab.block(schedule, own_variables(schedule))
         changed = crontab.install(text)
         console = Console(highlight=False)
@@ -80,6 +81,8 @@ def cron_show(
         console = Console(highlight=False)
         console.print(states.get(there, "Installed, but otherwise: `make cron-install` renews it."))
         _print_next(console, schedule)
+        if there is None:
+            need_settings_in_file()
 
 
 @app.command("systemd-install")
@@ -96,6 +99,7 @@ def systemd_install(
     """Write the schedule as systemd units and timers, and say how to start them."""
     with exit_status():
         schedule = _schedule(full, live, backup, check, backfill_calls)
+        need_settings_in_file()
         place = directory or units.default_directory()
         written = units.install(units.units(schedule, own_variables(schedule)), place)
         console = Console(highlight=False)

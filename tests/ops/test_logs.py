@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from io import TextIOWrapper
 from pathlib import Path
@@ -22,12 +21,6 @@ from extract.client import Call, FortyTwoClient
 from extract.quota import Quota
 from extract.settings import Settings
 from ops.logs import log_build
-
-
-@pytest.fixture(autouse=True)
-def closed_log() -> Iterator[None]:
-    yield
-    logs.stop()
 
 
 def lines() -> list[dict[str, Any]]:
@@ -161,7 +154,11 @@ def test_many_processes_and_threads_write_whole_lines() -> None:
     )
     other = subprocess.Popen([sys.executable, "-c", script])
     logs.start("ours")
-    work: Callable[[], None] = lambda: [logs.event("line") for _ in range(100)] and None  # noqa: E731
+
+    def work() -> None:
+        for _ in range(100):
+            logs.event("line")
+
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
         thread.start()

@@ -1,0 +1,216 @@
+"""`make status`: what it knows, how it looks, and the metrics made of it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from psycopg2.extensions import connection as Connection
+from rich.console import Console
+from typer.testing import CliRunner
+
+from extract.errors import MirrorError
+from ops import crontab, metrics
+from ops.cli import app
+from ops.outcomes import outcome
+from ops.schedule import Schedule
+from ops.status import Status, read_status
+from ops.status_view import print_status
+
+PAST = """
+insert into ops.runs (run_id, mode, status, started_at, finished_at, published_at, calls, rows,
+    rejected, changes, message)
+values
+    ('a', 'full', 'published', now() - interval '30 hours', now() - interval '29 hours',
+        now() - interval '29 hours', 1000, '{"users": 300, "campuses": 8}',
+        '{"campus_private": 2, "user_campus_not_kept": 7}',
+        '{"users": {"inserted": 5, "updated": 2, "deleted": 1}}', null),
+    ('b', 'full', 'failed', now() - interval '3 hours', now() - interval '2 hours', null, 17, null,
+        null, null, 'The API no longer lists 203 of the 306 rows.'),
+    ('c', 'live', 'unchanged', now() - interval '10 minutes', now() - interval '9 minutes', null,
+        12, null, null, null, null);
+insert into ops.walks (finished_at, run_id, resource, walk, rows, calls, walked)
+values (now() - interval '29 hours', 'a', 'campus', 'all', 11, 1, 1);
+insert into ops.api_calls (called_at, run_id, path, query, page, status, rows, error, attempt,
+    milliseconds, quota_left)
+select now() - interval '1 minute' * n, 'c', '/users', '', 1, 200, 100, '', 0, 500, 1000 - n
+from generate_series(1, 90) as n;
+create schema raw;
+create table raw.users (id bigint, kind text, alumni boolean);
+insert into raw.users select n, 'student', false from generate_series(1, 400) as n;
+insert into ops.relation_reads (resource, user_id, read_at, checked_at)
+select 'projects_users', n, now() - interval '2 hours', now() from generate_series(1, 100) as n;
+insert into ops.application
+values ('https://api', now() + interval '3 days', now() + interval '1 hour', true, now());
+"""
+
+
+@pytest.fixture
+def past(ops: Connection) -> Connection:
+    """A mirror with two days behind it."""
+    with ops.cursor() as cursor:
+        cursor.execute(PAST)
+    return ops
+
+
+def shown(status: Status, *, terminal: bool = False) -> str:
+    file = io.StringIO()
+    print_status(status, Console(file=file, width=120, force_terminal=terminal, highlight=False))
+    return file.getvalue()
+
+
+def test_it_knows_runs_tables_calls_backfill_and_credentials(past: Connection) -> None:
+    status = read_status(past)
+
+    assert {run["mode"]: run["status"] for run in status.runs} == {
+        "full": "failed",
+        "live": "unchanged",
+    }
+    campuses, users = status.tables
+    assert (users["rows"], users["inserted"], users["updated"], users["deleted"]) == (300, 5, 2, 1)
+    assert timedelta(hours=28) < status.at - campuses["read_at"] < timedelta(hours=30)
+    assert status.rejected == {"campus_private": 2, "user_campus_not_kept": 7}
+    assert status.calls["hour"] == 59
+    assert status.calls["quota_left"] == 999
+    backfill = {row["resource"]: row for row in status.backfill}["projects_users"]
+    assert (backfill["students"], backfill["read"], backfill["left_to_read"]) == (400, 100, 300)
+    assert backfill["hours_left"] == pytest.approx(6, abs=0.1)  # 100 in two hours
+    assert status.running is None
+
+
+def test_it_says_what_needs_attention_and_what_to_do(past: Connection) -> None:
+    with pytest.raises(MirrorError), outcome("backup"):
+        raise MirrorError("The disk is full.")
+
+    text = " ".join(read_status(past).attention)
+
+    assert "secret expires in 3.0 days" in text
+    assert "FORTYTWO_CLIENT_SECRET_NEXT took over" in text
+    assert "backup fails since" in text and "The disk is full." in text
+    assert "last good full pass ended 29 hours ago: `make sync`" in text
+    assert "make cron-install" in text
+
+
+def test_it_fits_on_a_screen_and_has_no_colours_without_a_terminal(past: Connection) -> None:
+    text = shown(read_status(past))
+
+    assert "\x1b" not in text
+    assert len(text.splitlines()) <= 50
+    for fact in ("failed", "unchanged", "users", "100 of 400 students", "done in about 6 h"):
+        assert fact in text
+
+
+def test_colours_are_for_terminals_that_want_them(
+    past: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status = read_status(past)
+
+    assert "\x1b[" in shown(status, terminal=True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", shown(status, terminal=True))
+
+
+def test_json_is_whole_and_has_no_secret(
+    past: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("FORTYTWO_CLIENT_ID", "uid")
+    monkeypatch.setenv("FORTYTWO_CLIENT_SECRET", "s-s4t2ud-very-secret")
+
+    result = CliRunner().invoke(app, ["status", "--json"])
+
+    document = json.loads(result.output)
+    assert document["last_good"].keys() == {"full", "live"}
+    assert document["calls"]["hourly_limit"] == 1200
+    assert "very-secret" not in result.output
+
+
+def test_a_fresh_database_says_what_comes_first(database: dict[str, str]) -> None:
+    status = read_status()
+
+    assert "Nothing has run yet. Next: `make sync`." in shown(status)
+    assert json.dumps(status.document(), default=str)
+
+
+def test_the_schedule_is_read_from_the_crontab(
+    past: Connection, crontab_program: Callable[..., str]
+) -> None:
+    crontab.install(crontab.block(Schedule(), {}))
+
+    status = read_status(past)
+
+    assert status.scheduled_by == "cron"
+    assert status.schedule.keys() == {"live", "full", "backup", "check"}
+    assert status.schedule["full"].strftime("%H:%M") == "01:00"
+
+
+def test_who_is_at_work_is_shown(past: Connection) -> None:
+    from extract.run import run_lock
+
+    with run_lock("full", "20251121T010000Z-1"):
+        assert read_status(past).running == "fortytwo-mirror full 20251121T010000Z-1"
+
+
+def test_metrics_are_what_prometheus_reads(past: Connection) -> None:
+    text = metrics.text(read_status(past))
+
+    for line in text.splitlines():
+        assert re.fullmatch(
+            r"# (HELP|TYPE) fortytwo_mirror_\w+ .+"
+            r"|fortytwo_mirror_\w+(\{(\w+=\"[^\"]*\",?)+\})? -?[0-9.e+]+",
+            line,
+        ), line
+    assert 'fortytwo_mirror_rows{table="users"} 300\n' in text
+    assert 'fortytwo_mirror_run_state{mode="full",state="failed"} 1\n' in text
+    assert 'fortytwo_mirror_changes{table="users",action="deleted"} 1\n' in text
+    expiry = re.search(r"secret_expiry_time_seconds (\d+)", text)
+    soon = datetime.now(UTC) + timedelta(days=3)
+    assert expiry and abs(int(expiry[1]) - soon.timestamp()) < 60
+
+
+def test_the_metrics_file_is_replaced_whole_and_readable_for_the_exporter(
+    past: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "mirror.prom"
+    file.write_text("old")
+    monkeypatch.setenv("METRICS_FILE", str(file))
+
+    metrics.write()
+
+    assert file.read_text().endswith("\n")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o644
+    assert [path.name for path in tmp_path.iterdir() if "prom" in path.name] == ["mirror.prom"]
+
+
+def test_metrics_that_cannot_be_written_end_nothing(
+    past: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("METRICS_FILE", "/nowhere/mirror.prom")
+    metrics.write()
+
+    monkeypatch.setenv("PGDATABASE", "no_such_database")
+    metrics.write()
+
+
+def test_a_database_out_of_reach_is_one_sentence_and_status_one(
+    database: dict[str, str],
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ops", "status"],
+        env={**os.environ, "PGDATABASE": "no_such_database"},
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 1
+    assert "Cannot connect to PostgreSQL" in done.stderr
+    assert "Traceback" not in done.stderr
