@@ -74,7 +74,9 @@ def sync(
             return 0
         housekeeping.before_build(connection)
         console.print("Build, test and publish (dbt build)", style="bold")
-        status = dbt_build(run_id)
+        # dbt keeps quiet until something fails; on a terminal something moves meanwhile
+        with console.status("building", spinner="line"):
+            status = dbt_build(run_id)
         done.seconds["build and publish"] = round(time.monotonic() - started, 2)
         if status:
             with suppress(psycopg2.Error):  # the database may be what failed
