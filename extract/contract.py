@@ -355,9 +355,9 @@ def _array(contract: Contract, column: Column, rows: Sequence[Row], path: str) -
         if column.data_type == "bigint" and any(isinstance(v, float) for v in values):
             raise pa.ArrowTypeError("a fraction is no whole number")
         return pa.array(values, ARROW_TYPES[column.data_type])
-    except (pa.ArrowException, OverflowError, TypeError) as error:
-        got = _kinds(values)
-        raise _broken(contract, column, path, f"the API sent {got}") from error
+    except (pa.ArrowException, OverflowError, TypeError):
+        # not chained: Arrow's message shows the value
+        raise _broken(contract, column, path, f"the API sent {_kinds(values)}") from None
 
 
 def _json(value: Any) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -163,6 +164,8 @@ def extract(
             raise
         raise cause from error
     finally:
+        # dlt's trace of a failure repeats what the API or the database said, people's data included
+        shutil.rmtree(local_directory() / "dlt", ignore_errors=True)
         done.calls, done.seconds = quota.calls, phases.seconds
         done.calls_of = dict(record.calls_of)
         with suppress(psycopg2.Error):
