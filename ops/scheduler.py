@@ -1,8 +1,8 @@
 """`python -m ops scheduler`: the schedule without cron or systemd, for containers.
 
 One job at a time, each a process of its own (`python -m ops scheduled JOB`), so that what one
-leaves in memory or breaks is none of the next one's business. A time that passes while another job runs
-is made up for right after it.
+leaves in memory or breaks is none of the next one's business. A time that passes while another job
+runs is made up for right after it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from ops.schedule import Schedule
 
 BEAT = 5.0
 SILENT_FOR = 120.0
+ENDS = {0: "done", 75: "put off, another run or the quota is in the way"}
 FIRST = "live"  # without a full pass to build on, it does one
 
 
@@ -98,6 +99,7 @@ def heartbeat() -> Path:
 
 def _job(name: str) -> None:
     """Run a job to its end; on a stop, ask it to end as well."""
+    started = time.monotonic()
     process = subprocess.Popen([sys.executable, "-m", "ops", "scheduled", name], cwd=ROOT)
     try:
         while True:
@@ -106,11 +108,16 @@ def _job(name: str) -> None:
                 process.wait(BEAT)
             except subprocess.TimeoutExpired:
                 continue
-            return
+            break
     except Stop:
         process.send_signal(signal.SIGINT)  # ends as with Ctrl-C: nothing half-written
         process.wait()
         raise
+    print(  # for docker compose logs; the run's own story is in ops.runs and the log
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC {name}: {ENDS.get(process.returncode, 'failed')} "
+        f"after {time.monotonic() - started:.0f} s",
+        flush=True,
+    )
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
