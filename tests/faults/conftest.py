@@ -1,0 +1,129 @@
+"""The laboratory: built once for each pytest process, copied for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from extract import endpoints
+from extract.settings import Settings
+from ops.sync import dbt_build
+from tests.faults import lab
+from tests.faults.lab import Case, Postgres, Sandbox
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """A small sandbox that every test of this process breaks and mends."""
+    with lab.started_sandbox() as address:
+        yield Sandbox(address)
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_server: dict[str, str]) -> Postgres:
+    """The server of this pytest process."""
+    return Postgres(postgres_server)
+
+
+@pytest.fixture(scope="session")
+def before(
+    sandbox: Sandbox, postgres: Postgres, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """A template database: everything was read, then the network lived on."""
+    with postgres.copy() as name, pytest.MonkeyPatch.context() as environment:
+        local = tmp_path_factory.mktemp("before")
+        for variable, value in lab.settings_of(sandbox.address, local).items():
+            environment.setenv(variable, value)
+        for variable, value in {**postgres.variables, "PGDATABASE": name}.items():
+            environment.setenv(variable, value)
+        for mode in ("full", "backfill"):
+            ran = lab.run_here(mode)
+            assert ran.error is None, ran.said
+        connection = postgres.connect(name)
+        lab.stale(connection)
+        connection.close()
+        sandbox.control("advance", lab.LIFE)
+        yield name
+
+
+@pytest.fixture(scope="session")
+def published(
+    before: str, postgres: Postgres, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """`before`, and published too: twenty seconds that few tests need."""
+    with postgres.copy(before) as name, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("FORTYTWO_LOCAL", str(tmp_path_factory.mktemp("published")))
+        for variable, value in {**postgres.variables, "PGDATABASE": name}.items():
+            environment.setenv(variable, value)
+        assert dbt_build("") == 0
+        yield name
+
+
+@pytest.fixture
+def case(
+    before: str,
+    sandbox: Sandbox,
+    postgres: Postgres,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Case]:
+    """A copy of `before`, in the environment of this process and of those it starts."""
+    with _case(before, sandbox, postgres, tmp_path / "local", monkeypatch) as made:
+        yield made
+
+
+@pytest.fixture
+def published_case(
+    published: str,
+    sandbox: Sandbox,
+    postgres: Postgres,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Case]:
+    """A copy of `published`."""
+    with _case(published, sandbox, postgres, tmp_path / "local", monkeypatch) as made:
+        yield made
+
+
+@contextmanager
+def _case(
+    template: str,
+    sandbox: Sandbox,
+    postgres: Postgres,
+    local: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Case]:
+    with postgres.copy(template) as name:
+        settings = lab.settings_of(sandbox.address, local)
+        for variable, value in {**settings, **postgres.variables, "PGDATABASE": name}.items():
+            monkeypatch.setenv(variable, value)
+        connection = postgres.connect(name)
+        try:
+            yield Case(sandbox, name, connection, local)
+        finally:
+            connection.close()
+            sandbox.mend()
+            sandbox.control("settings", {"latency": 0})
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short waits, and small pages so that short lists have several."""
+    monkeypatch.setattr("extract.client.LONGEST_BACKOFF", 0.01)
+    monkeypatch.setattr("extract.auth.LONGEST_BACKOFF", 0.01)
+    load = Settings.load.__func__  # type: ignore[attr-defined]
+    monkeypatch.setattr(
+        Settings, "load", classmethod(lambda cls: replace(load(cls), request_timeout=1.0))
+    )
+    for name, size in (("reference_walk", 4), ("campus_students_walk", 25)):
+        make = getattr(endpoints, name)
+
+        def small(*arguments: Any, make: Any = make, size: int = size) -> Any:
+            return replace(make(*arguments), page_size=size)
+
+        monkeypatch.setattr(endpoints, name, small)

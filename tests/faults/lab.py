@@ -1,0 +1,259 @@
+"""A sandbox whose API breaks on request, a database from before the break, and runs in between."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg2
+import requests
+from psycopg2.extensions import connection as Connection
+from rich.console import Console
+
+from extract import run as runs
+from extract.client import Page
+from extract.progress import ExtractionProgress
+from extract.run import Extracted
+from extract.walks import Walk
+from tests.faults.truth import RELATIONS, Truth
+
+ROOT = Path(__file__).resolve().parents[2]
+SECRET, NEXT_SECRET = "sandbox", "sandbox-next"
+# what happens in the network between the last good run and the one that meets the fault
+LIFE = {
+    "edit_with_updated_at": 18,
+    "edit_silently": 10,
+    "delete_users": 2,
+    "delete_relations": 6,
+    "recreate_relations": 6,
+    "new_users": 4,
+    "new_relations": 9,
+    "seed": 7,
+}
+
+
+@contextmanager
+def started_sandbox(*options: str) -> Iterator[str]:
+    """A small sandbox of one's own; yields its address."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sandbox", "--port", "0", "--next-secret", NEXT_SECRET, *options],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert select.select([process.stdout], [], [], 60)[0], "the sandbox did not start"
+        line = process.stdout.readline()
+        found = re.match(r"sandbox ready on (http://\S+)", line)
+        assert found, line + process.stdout.read()
+        threading.Thread(target=process.stdout.read, daemon=True).start()
+        yield found[1]
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+class Sandbox:
+    """The control side of a sandbox."""
+
+    def __init__(self, address: str, secret: str = NEXT_SECRET) -> None:
+        self.address = address
+        self.truth = Truth(address, secret)
+
+    def control(self, what: str, body: Mapping[str, Any] | None = None) -> Any:
+        """POST to a control endpoint; the answer."""
+        answer = requests.post(f"{self.address}/_sandbox/{what}", json=body or {}, timeout=60)
+        answer.raise_for_status()
+        return answer.json()
+
+    def break_(self, **fault: Any) -> None:
+        """Set a fault."""
+        self.control("faults", fault)
+
+    def fired(self) -> list[int]:
+        """How often each fault struck so far."""
+        answer = requests.get(f"{self.address}/_sandbox/faults", timeout=30).json()
+        return [fault["fired"] for fault in answer["faults"]]
+
+    def mend(self) -> None:
+        """Take every fault away."""
+        requests.delete(f"{self.address}/_sandbox/faults", timeout=30).raise_for_status()
+
+    def calls(self) -> int:
+        """Calls on resources so far."""
+        answer = requests.get(f"{self.address}/_sandbox/calls", timeout=30).json()
+        return int(answer["limited"])
+
+
+class Progress(ExtractionProgress):
+    """Keeps what a person would see, and lets a test act when a page arrives."""
+
+    def __init__(self, on_page: Callable[[Walk, Page], None] = lambda walk, page: None) -> None:
+        self.said = StringIO()
+        super().__init__(Console(file=self.said, width=2000))
+        self._act = on_page
+
+    def page(self, walk: Walk, page: Page) -> None:
+        """Show the page, then act."""
+        super().page(walk, page)
+        self._act(walk, page)
+
+
+@dataclass
+class Ran:
+    """One extraction, in this process.
+
+    Attributes:
+        error: What ended it; None when it succeeded.
+        said: What a person saw, the error's message included.
+    """
+
+    done: Extracted | None
+    error: BaseException | None
+    said: str
+
+
+def run_here(
+    mode: str,
+    *,
+    campus_ids: Sequence[int] | None = None,
+    on_page: Callable[[Walk, Page], None] = lambda walk, page: None,
+) -> Ran:
+    """Extract as `make extract` does, without the second that a new process costs."""
+    run_id = runs.new_run_id()
+    progress = Progress(on_page)
+    try:
+        with runs.run_lock(mode, run_id) as connection, progress:
+            done = runs.extract(
+                mode,
+                campus_ids=campus_ids,
+                progress=progress,
+                connection=connection,
+                run_id=run_id,
+            )
+        return Ran(done, None, progress.said.getvalue() + done.stopped)
+    except Exception as error:  # noqa: BLE001 (the tests judge which)
+        return Ran(None, error, progress.said.getvalue() + str(error))
+
+
+@dataclass
+class Postgres:
+    """A server for tests, as libpq variables of its maintenance database."""
+
+    variables: dict[str, str]
+
+    def administer(self, statement: str) -> None:
+        """Run one statement outside of a transaction."""
+        connection = self.connect("postgres")
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+        finally:
+            connection.close()
+
+    def connect(self, database: str) -> Connection:
+        """Connect to a database, in autocommit mode."""
+        connection = psycopg2.connect(
+            host=self.variables["PGHOST"],
+            port=self.variables["PGPORT"],
+            user=self.variables["PGUSER"],
+            dbname=database,
+            application_name="test",
+        )
+        connection.autocommit = True
+        return connection
+
+    @contextmanager
+    def copy(self, template: str = "template0") -> Iterator[str]:
+        """A database of its own, dropped at the end; yields its name."""
+        name = f"faults_{uuid4().hex[:12]}"
+        self.administer(f"create database {name} template {template}")
+        try:
+            yield name
+        finally:
+            self.administer(f"drop database if exists {name} with (force)")
+
+
+@dataclass
+class Case:
+    """A database with the state of before the fault, and the sandbox it mirrors.
+
+    Attributes:
+        environment: What a process of this case gets on top of the test's environment.
+    """
+
+    sandbox: Sandbox
+    database: str
+    connection: Connection
+    local: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def program(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+        """Start a Python module of the project as a process of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-m", *arguments],
+            cwd=ROOT,
+            env={**os.environ, **self.environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            **options,
+        )
+
+    def run(self, *arguments: str, timeout: float = 120) -> tuple[int, str]:
+        """Run a module to its end: exit status and what it said."""
+        process = self.program(*arguments)
+        try:
+            said, _ = process.communicate(timeout=timeout)
+        finally:
+            process.kill()
+        return process.returncode, said
+
+    def ask(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Rows of a query."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(query, values)
+            return cursor.fetchall()
+
+    def lock_is_free(self, seconds: float = 10) -> None:
+        """Wait until PostgreSQL noticed that a killed run's connection is gone."""
+        deadline = time.monotonic() + seconds
+        held = "select 1 from pg_locks where locktype = 'advisory' and classid = 42 and objid = 21"
+        while self.ask(held):
+            assert time.monotonic() < deadline, "a dead run's lock is still held"
+            time.sleep(0.02)
+
+
+def stale(connection: Connection) -> None:
+    """Have the backfill read every student again."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update ops.relation_reads set stale = true where resource = any(%s)",
+            (list(RELATIONS),),
+        )
+
+
+def settings_of(address: str, local: Path) -> dict[str, str]:
+    """The environment of a run against a sandbox."""
+    return {
+        "FORTYTWO_API_URL": address,
+        "FORTYTWO_CLIENT_ID": "sandbox",
+        "FORTYTWO_CLIENT_SECRET": SECRET,
+        "FORTYTWO_LOCAL": str(local),
+        "XDG_STATE_HOME": str(local / "state"),
+        "FORTYTWO_ENV_FILE": os.devnull,
+    }

@@ -1,0 +1,275 @@
+"""PostgreSQL killed in mid-load and mid-publication, disks full: the next plain run is right."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psycopg2
+import pytest
+from psycopg2.extensions import connection as Connection
+
+from extract import embedded
+from extract.errors import MirrorError
+from tests.conftest import short_directory
+from tests.end_to_end import oracle
+from tests.faults import lab
+from tests.faults.lab import Case, Postgres, Ran, Sandbox, run_here
+from tests.faults.test_killed import wait_for
+from tests.faults.truth import FULL, RELATIONS, contents, differences
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.fixture(scope="module")
+def home(published: str, postgres: Postgres, sandbox: Sandbox) -> Iterator[Path]:
+    """A mirror on an embedded server of its own, which may be killed; `published` is in it."""
+    with short_directory() as directory:
+        embedded.start(directory)
+        own = _embedded(directory)
+        dump = subprocess.Popen(
+            [embedded.binary("pg_dump"), "--format=custom", "--no-privileges", published],
+            env={**os.environ, **postgres.variables},
+            stdout=subprocess.PIPE,
+        )
+        subprocess.run(
+            [embedded.binary("pg_restore"), "--no-owner", f"--dbname={embedded.NAME}"],
+            env={**os.environ, **own},
+            stdin=dump.stdout,
+            check=True,
+        )
+        assert dump.wait() == 0
+        yield directory
+
+
+def _embedded(directory: Path) -> dict[str, str]:
+    return {
+        "PGHOST": str(embedded.socket_directory(directory)),
+        "PGPORT": str(embedded.PORT),
+        "PGUSER": embedded.NAME,
+        "PGDATABASE": embedded.NAME,
+    }
+
+
+@pytest.fixture
+def own(home: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Case]:
+    """The mirror of `home`; no PG variable is set, so that runs start the server they need."""
+    for variable, value in lab.settings_of(sandbox.address, home).items():
+        monkeypatch.setenv(variable, value)
+    embedded.start(home)
+    connection = Postgres(_embedded(home)).connect(embedded.NAME)
+    try:
+        yield Case(sandbox, embedded.NAME, connection, home)
+    finally:
+        connection.close()
+        sandbox.mend()
+
+
+@contextmanager
+def held(case: Case, table: str) -> Iterator[None]:
+    """Let nobody write to a table; the server's death releases it."""
+    blocker = Postgres(_embedded(case.local)).connect(embedded.NAME)
+    try:
+        with blocker.cursor() as cursor:
+            cursor.execute("begin")
+            cursor.execute(f"lock table {table} in share mode")
+        yield
+    finally:
+        blocker.close()
+
+
+def writer(case: Case) -> int:
+    """The server process that waits to write."""
+    waiting = "select pid from pg_locks where not granted and locktype = 'relation'"
+    wait_for(lambda: case.ask(waiting), "a writer")
+    return int(case.ask(waiting)[0][0])
+
+
+def kill_server(case: Case) -> None:
+    process = embedded.status(case.local).process_id
+    assert process
+    os.kill(process, signal.SIGKILL)
+
+
+def in_background(run: Callable[[], Ran]) -> tuple[threading.Thread, list[Ran]]:
+    results: list[Ran] = []
+    thread = threading.Thread(target=lambda: results.append(run()))
+    thread.start()
+    return thread, results
+
+
+@pytest.mark.parametrize("victim", ["backend", "server"])
+def test_postgres_is_killed_in_mid_load(victim: str, own: Case) -> None:
+    own.sandbox.control("advance", {**lab.LIFE, "seed": victim})
+    raw, mirror = contents(own.connection, "raw"), contents(own.connection, "mirror")
+    with held(own, "raw.users"):
+        thread, results = in_background(lambda: run_here("full"))
+        backend = writer(own)
+        if victim == "server":
+            kill_server(own)
+        else:
+            os.kill(backend, signal.SIGKILL)
+        thread.join(60)
+    (ran,) = results
+    assert isinstance(ran.error, MirrorError), ran
+    assert ran.error.exit_status == 1
+    assert "database went away" in str(ran.error)
+    assert "\n" not in str(ran.error)
+
+    # no command in between: the next run starts the server if it is down
+    again = run_here("full")
+
+    assert again.error is None, again.said
+    own.connection = Postgres(_embedded(own.local)).connect(embedded.NAME)
+    assert contents(own.connection, "mirror") == mirror
+    assert contents(own.connection, "raw") != raw
+    assert not differences(own.connection, own.sandbox.truth, FULL)
+
+
+def test_postgres_is_killed_in_mid_publication(own: Case) -> None:
+    own.sandbox.control("advance", {**lab.LIFE, "seed": 99})
+    mirror = contents(own.connection, "mirror")
+    with held(own, "mirror.achievements_users"):
+        process = own.program("ops", "sync")
+        writer(own)
+        kill_server(own)
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == 1, said
+    assert "nothing was published" in said
+
+    status, said = own.run("ops", "sync")
+
+    own.connection = Postgres(_embedded(own.local)).connect(embedded.NAME)
+    assert status == 0, said
+    assert contents(own.connection, "mirror") != mirror
+    # the relations' turn comes with the nightly share, which is more than the small world has
+    assert not differences(own.connection, own.sandbox.truth, (*FULL, *RELATIONS))
+    assert not oracle.differences(own.connection, oracle.expected(own.sandbox.address))
+    status, said = own.run("ops", "check")
+    assert status == 0, said
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Callable[[int, int], Path]]:
+    """Mounts a tmpfs of so many MiB for a user; skips where mounting is not permitted."""
+    mounted: list[Path] = []
+
+    def mount(mebibytes: int, owner: int) -> Path:
+        place = Path(tempfile.mkdtemp(prefix="ftm-", dir="/tmp"))
+        options = f"size={mebibytes}m,uid={owner},gid={owner},mode=0700"
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", place],
+            capture_output=True,
+            check=False,
+        )
+        if done.returncode:
+            place.rmdir()
+            pytest.skip(f"a small disk cannot be mounted here: {done.stderr.decode().strip()}")
+        mounted.append(place)
+        return place
+
+    yield mount
+    for place in mounted:
+        subprocess.run(["umount", "--lazy", place], check=True)
+        place.rmdir()
+
+
+def fill(place: Path, leave: int) -> Path:
+    """Fill a disk up to so many bytes."""
+    ballast = place / "ballast"
+    with ballast.open("wb") as file, suppress(OSError):
+        while True:
+            file.write(b"x" * (1 << 16))
+            file.flush()
+    free = shutil.disk_usage(place).free
+    os.truncate(ballast, max(0, ballast.stat().st_size - leave + free))
+    return ballast
+
+
+@pytest.mark.parametrize("left", [0, 24 << 10, 96 << 10], ids=lambda left: f"{left >> 10} KiB left")
+def test_the_disk_of_the_working_files_is_full(
+    left: int,
+    case: Case,
+    small_disk: Callable[[int, int], Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place = small_disk(4, os.geteuid())
+    monkeypatch.setenv("FORTYTWO_LOCAL", str(place / "local"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(case.local / "state"))
+    (place / "local").mkdir()
+    raw = contents(case.connection, "raw")
+    ballast = fill(place, left)
+
+    status, said = case.run("extract", "run")
+
+    assert status == 1, said
+    assert "disk is full" in said
+    assert "Traceback" not in said
+    assert contents(case.connection, "raw") == raw
+
+    ballast.unlink()
+    again = run_here("full")
+    assert again.error is None, again.said
+    assert not differences(case.connection, case.sandbox.truth, FULL)
+
+
+def test_the_disk_of_the_database_is_full(
+    before: str,
+    sandbox: Sandbox,
+    postgres: Postgres,
+    tmp_path: Path,
+    small_disk: Callable[[int, int], Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    owner = Path(postgres.variables["PGHOST"]).stat()
+    place = small_disk(64, owner.st_uid)
+    (place / "data").mkdir()
+    os.chown(place / "data", owner.st_uid, owner.st_gid)
+    postgres.administer(f"create tablespace small location '{place / 'data'}'")
+    try:
+        with postgres.copy(f"{before} tablespace small") as name:
+            variables = {**lab.settings_of(sandbox.address, tmp_path), **postgres.variables}
+            for variable, value in {**variables, "PGDATABASE": name}.items():
+                monkeypatch.setenv(variable, value)
+            connection = postgres.connect(name)
+            _survives_a_full_database(connection, sandbox, place)
+            connection.close()
+    finally:
+        postgres.administer("drop tablespace small")
+
+
+def _survives_a_full_database(connection: Connection, sandbox: Sandbox, place: Path) -> None:
+    raw = contents(connection, "raw")
+    ballast = fill(place, 128 << 10)
+
+    ran = run_here("full")
+
+    assert isinstance(ran.error, MirrorError), ran
+    assert "database's disk is full" in str(ran.error)
+    assert "\n" not in str(ran.error)
+    assert contents(connection, "raw") == raw
+
+    ballast.unlink()
+    again = run_here("full")
+    assert again.error is None, again.said
+    assert not differences(connection, sandbox.truth, FULL)
+
+
+def test_a_database_that_cannot_be_reached_is_said_in_a_sentence(case: Case) -> None:
+    case.environment["PGPORT"] = "1"
+    started = time.monotonic()
+    status, said = case.run("extract", "run")
+    assert status == 1
+    assert said.startswith("Error: Cannot connect to PostgreSQL at ")
+    assert "Check PGHOST" in said
+    assert time.monotonic() - started < 60
+    with pytest.raises(psycopg2.OperationalError):
+        Postgres({**dict(os.environ), "PGPORT": "1"}).connect("postgres")

@@ -1,0 +1,204 @@
+"""kill -9, sleep, a second run, a jumping clock: the next plain run ends equal to the truth."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from extract.auth import ClientCredentials
+from extract.contract import CONTRACTS, to_arrow
+from extract.quota import machine_clock
+from extract.walks import Finished, Walk, WalkStore
+from tests.end_to_end import oracle
+from tests.extract.test_walks import WALK, row
+from tests.faults import children
+from tests.faults.lab import Case, run_here
+from tests.faults.truth import FULL, RELATIONS, contents, differences
+
+pytestmark = pytest.mark.faults
+ROOT = Path(__file__).resolve().parents[2]
+DBT = str(Path(sys.executable).with_name("dbt"))
+
+
+def wait_for(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
+    """Poll until the condition holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.01)
+
+
+def wrong(case: Case, *tables: str) -> list[str]:
+    return differences(case.connection, case.sandbox.truth, tables or FULL)
+
+
+def build(case: Case) -> subprocess.Popen[str]:
+    """Start `dbt build`."""
+    return subprocess.Popen(
+        [DBT, "--quiet", "build"],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "DBT_TARGET_PATH": str(case.local / "target"),
+            "DBT_LOG_PATH": str(case.local / "logs"),
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def kill_group(process: subprocess.Popen[str]) -> None:
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_extract_killed_at_ten_random_points(case: Case) -> None:
+    chance = random.Random(42)
+    case.sandbox.control("settings", {"latency": 0.01})
+    killed = 0
+    for number in range(10):
+        target = case.sandbox.calls() + chance.randint(1, 16)
+        child = children.start("backfill" if number % 3 == 2 else "full")
+        while case.sandbox.calls() < target and child.is_alive():
+            time.sleep(0.01)
+        time.sleep(chance.uniform(0, 0.5))
+        child.kill()
+        child.join()
+        killed += child.exitcode == -signal.SIGKILL
+        case.lock_is_free()
+    assert killed >= 8
+    case.sandbox.control("settings", {"latency": 0})
+
+    ran = run_here("full")
+    assert ran.error is None, ran.said
+    ran = run_here("backfill")
+    assert ran.error is None, ran.said
+
+    assert not wrong(case, *FULL, *RELATIONS)
+    (unsaid,) = case.ask("select count(*) from ops.runs where status = 'running'")
+    assert unsaid == (0,), "a killed run is still called running"
+
+
+def test_dbt_killed_while_it_builds_and_while_it_publishes(published_case: Case) -> None:
+    case = published_case
+    assert run_here("full").error is None
+    assert run_here("backfill").error is None
+    mirror = contents(case.connection, "mirror")
+    (before,) = case.ask("select max(built_at) from ops.candidates")
+
+    process = build(case)  # some candidates are new, others old
+    built = "select 1 from ops.candidates where built_at > %s"
+    wait_for(lambda: len(case.ask(built, before)) >= 3, "three new candidates")
+    kill_group(process)
+    assert contents(case.connection, "mirror") == mirror
+
+    blocker = case.connection.cursor()
+    blocker.execute("begin")  # the publication comes to a stop with half of its changes made
+    blocker.execute("lock table mirror.achievements_users in share mode")
+    process = build(case)
+    waiting = "select pid from pg_locks where not granted and mode = 'RowExclusiveLock'"
+    wait_for(lambda: case.ask(waiting), "the publication")
+    ((publisher,),) = case.ask(waiting)
+    kill_group(process)
+    blocker.execute("select pg_terminate_backend(%s)", (publisher,))
+    blocker.execute("rollback")
+    wait_for(
+        lambda: not case.ask("select 1 from pg_stat_activity where pid = %s", publisher),
+        "the end of the publication",
+    )
+    assert contents(case.connection, "mirror") == mirror
+
+    process = build(case)
+    said, _ = process.communicate(timeout=110)
+    assert process.returncode == 0, said
+    assert not oracle.differences(case.connection, oracle.expected(case.sandbox.address))
+    status, said = case.run("ops", "check")
+    assert status == 0, said
+
+
+@pytest.mark.usefixtures("impatient")
+def test_the_second_of_two_runs_ends_at_once_and_says_who_is_at_work(case: Case) -> None:
+    case.sandbox.control("settings", {"latency": 0.3})
+    result = children.queue()
+    calls = case.sandbox.calls()
+    first = children.start("full", result)
+    wait_for(lambda: case.sandbox.calls() > calls, "the first call")
+
+    status, said = case.run("extract", "run", "--mode", "full")
+
+    assert status == 75
+    assert said.startswith("Error: Another run holds the lock: fortytwo-mirror full ")
+    assert said.count("\n") == 1
+    assert first.is_alive(), "it waited for the first one"
+    case.sandbox.control("settings", {"latency": 0})
+    error, told = result.get(timeout=60)
+    first.join()
+    assert error is None, told
+    assert not wrong(case)
+
+
+def test_a_laptop_that_sleeps_past_the_tokens_life(case: Case) -> None:
+    case.sandbox.control("settings", {"latency": 0.05})
+    result = children.queue()
+    calls = case.sandbox.calls()
+    child = children.start("full", result)
+    wait_for(lambda: case.sandbox.calls() >= calls + 5, "some calls")
+    assert child.pid
+    os.kill(child.pid, signal.SIGSTOP)
+    # eight hours pass outside: every connection that is open has been given up, the token died
+    case.sandbox.control("clock", {"advance_seconds": 8 * 3600})
+    time.sleep(1)
+    os.kill(child.pid, signal.SIGCONT)
+    error, told = result.get(timeout=60)
+    child.join()
+    assert error is None, told
+    assert not wrong(case)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("days", [-400, 400], ids=["back", "forth"])
+def test_the_clock_jumps_in_mid_run(days: int, case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = time.time
+    jumped: list[Walk] = []
+
+    def clock() -> float:
+        return real() + (days * 86400.0 if jumped else 0.0)
+
+    # the quota's pace does not look at it at all
+    assert machine_clock() == pytest.approx(time.clock_gettime(time.CLOCK_BOOTTIME), abs=1)
+    monkeypatch.setattr(time, "time", clock)
+    defaults = ClientCredentials.__init__.__kwdefaults__
+    assert defaults
+    monkeypatch.setitem(defaults, "clock", clock)
+
+    ran = run_here("full", on_page=lambda walk, page: jumped.append(walk))
+
+    assert ran.error is None, ran.said
+    assert not wrong(case)
+    jumped.clear()  # the clock is set right again
+    ran = run_here("full")
+    assert ran.error is None, ran.said
+    assert not wrong(case)
+
+
+def test_a_walk_kept_while_the_clock_was_wrong_is_no_answer(tmp_path: Path) -> None:
+    store = WalkStore(tmp_path)
+    rows = to_arrow(CONTRACTS[WALK.table], [row(1)], "/x")
+    store.put(Finished(WALK, rows, 1, 1, time.time()), "url")
+    (kept,) = tmp_path.iterdir()
+    assert store.get(WALK, "url")
+    os.utime(kept, (time.time() + 86400, time.time() + 86400))
+    assert store.get(WALK, "url") is None
+    store.clear_old()
+    assert not list(tmp_path.iterdir())

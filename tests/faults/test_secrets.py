@@ -1,0 +1,307 @@
+"""Nothing secret and nobody's data where it does not belong, in good runs and in failing ones."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import re
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+from dlt.common.runtime import anon_tracker
+
+from extract.client import USER_AGENT, FortyTwoClient
+from extract.quota import Quota
+from extract.settings import Settings
+from tests.faults import lab
+from tests.faults.lab import Case, Postgres, Sandbox, run_here
+from tests.faults.truth import FULL, differences
+
+pytestmark = pytest.mark.faults
+CANARY = "s-s42s2ud-canary5e0c1d2b3a4f"
+NEXT_CANARY = "s-s42s2ud-canary9f8e7d6c5b4a"
+PASSWORD = "canary-password-77"
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[Sandbox]:
+    """A sandbox with secrets that can be searched for."""
+    with lab.started_sandbox("--client-secret", CANARY, "--next-secret", NEXT_CANARY) as address:
+        yield Sandbox(address, NEXT_CANARY)
+
+
+@pytest.fixture
+def empty(
+    guarded: Sandbox, postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Case]:
+    """A mirror that never ran, with those secrets."""
+    with postgres.copy() as name:
+        local = tmp_path / "local"
+        variables = {
+            **lab.settings_of(guarded.address, local),
+            **postgres.variables,
+            "PGDATABASE": name,
+            "PGPASSWORD": PASSWORD,
+            "FORTYTWO_CLIENT_SECRET": CANARY,
+            "DBT_TARGET_PATH": str(local / "dbt" / "target"),
+            "DBT_LOG_PATH": str(local / "dbt" / "logs"),
+        }
+        for variable, value in variables.items():
+            monkeypatch.setenv(variable, value)
+        connection = postgres.connect(name)
+        yield Case(guarded, name, connection, local)
+        connection.close()
+        guarded.control("reset")
+
+
+def token_of(sandbox: Sandbox, secret: str) -> str:
+    """The token of the application: a living one is handed out again."""
+    form = {"grant_type": "client_credentials", "client_id": "sandbox", "client_secret": secret}
+    answer = requests.post(f"{sandbox.address}/oauth/token", data=form, timeout=30)
+    return str(answer.json()["access_token"])
+
+
+def secrets_of(sandbox: Sandbox) -> dict[str, bytes]:
+    """What must be nowhere, by its name."""
+    people = {
+        str(row[field])
+        for row in sandbox.truth.rows("users").values()
+        for field in ("email", "login", "displayname")
+    }
+    found = {
+        "secret": CANARY,
+        "next secret": NEXT_CANARY,
+        "token": token_of(sandbox, NEXT_CANARY),
+        "password": PASSWORD,
+        **{f"person {text}": text for text in people if len(text) > 6},
+    }
+    return {name: text.encode() for name, text in found.items()}
+
+
+def leaks(secrets: dict[str, bytes], places: dict[str, bytes]) -> list[str]:
+    """Which secret is where."""
+    found = []
+    for place, content in places.items():
+        found += [f"{name} in {place}" for name, text in secrets.items() if text in content]
+    return found
+
+
+def files_below(directory: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+def tables_of(case: Case, *schemas: str) -> dict[str, bytes]:
+    """Every table of the schemas, as text; comments and settings of the database too."""
+    places = {}
+    tables = case.ask(
+        "select schemaname || '.' || tablename from pg_tables where schemaname = any(%s) "
+        "and tablename not like '%%users' and tablename not like 'coalitions%%'",
+        list(schemas),
+    )
+    for (table,) in tables:
+        rows = case.ask(f"select t::text from {table} as t")
+        places[table] = "\n".join(text for (text,) in rows).encode()
+    return places
+
+
+def test_a_whole_sync_leaves_no_secret_and_nobodys_data(empty: Case) -> None:
+    seen_by_ps: set[str] = set()
+    process = empty.program("ops", "sync")
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.1):
+            for other in psutil.process_iter(["cmdline"]):
+                seen_by_ps.add(" ".join(other.info["cmdline"] or ()))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    said, _ = process.communicate(timeout=110)
+    done.set()
+    watcher.join()
+    assert process.returncode == 0, said
+
+    places = {
+        "the output": said.encode(),
+        "ps": "\n".join(line for line in seen_by_ps if "-m sandbox" not in line).encode(),
+        **files_below(empty.local),
+        **tables_of(empty, "ops"),
+        **{
+            f"{name} (dlt)": text
+            for name, text in tables_of(empty, "raw").items()
+            if "_dlt" in name
+        },
+    }
+    # `raw` and `mirror` are where people belong; everything else knows numbers only
+    assert any("dbt" in place for place in places) and "ops.runs" in places
+    assert not leaks(secrets_of(empty.sandbox), places)
+    assert not list((empty.local / "walks").iterdir()), "kept walks are people's data"
+    assert anon_tracker._ANON_TRACKER_ENDPOINT is None, "dlt reports to its makers"
+
+
+def test_what_an_interrupted_run_keeps_is_private(empty: Case) -> None:
+    status, _ = empty.run("extract", "run", "--max-calls", "12")
+    assert status == 75
+    kept = list((empty.local / "walks").iterdir())
+    assert kept
+    for path in filter(Path.is_file, empty.local.rglob("*")):
+        shared = path.stat().st_mode & 0o077
+        inside_private = any(
+            parent.stat().st_mode & 0o077 == 0
+            for parent in path.parents
+            if parent.is_relative_to(empty.local)
+        )
+        assert not shared or inside_private, f"others can read {path}"
+
+
+@pytest.mark.parametrize(
+    ("fault", "shown"),
+    [
+        ({"kind": "string_for_number", "field": "wallet"}, "raw.users.wallet"),
+        ({"kind": "set_field", "field": "id"}, "raw.users.id"),
+        ({"kind": "denied_403"}, "403"),
+        ({"kind": "duplicate_ids", "call": "every"}, "came twice"),
+    ],
+    ids=lambda value: value["kind"] if isinstance(value, dict) else "",
+)
+def test_a_failing_run_names_the_field_and_nobody(
+    fault: dict[str, str], shown: str, empty: Case
+) -> None:
+    canary = "jane.canary@student.example"
+    empty.sandbox.break_(path="/v2/cursus/:id/users", value=canary, **fault)
+    status, said = empty.run("extract", "run")
+    assert status == 1
+    assert shown in said
+    secrets = {**secrets_of(empty.sandbox), "canary": canary.encode()}
+    kept = {name for name in files_below(empty.local) if "/walks/" in name}
+    places = {name: text for name, text in files_below(empty.local).items() if name not in kept}
+    assert not leaks(secrets, {"output": said.encode(), **places, **tables_of(empty, "ops")})
+
+
+def test_a_refused_secret_is_not_repeated(empty: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = "s-s42s2ud-wrong00112233"
+    monkeypatch.setenv("FORTYTWO_CLIENT_SECRET", wrong)
+    status, said = empty.run("extract", "run")
+    assert status == 2
+    assert said.startswith("Error: The API at ") and "FORTYTWO_CLIENT_SECRET" in said
+    assert said.count("\n") == 1
+    assert not leaks(
+        {"secret": wrong.encode()}, {"output": said.encode(), **files_below(empty.local)}
+    )
+
+
+def test_the_next_secret_takes_over(empty: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORTYTWO_CLIENT_SECRET_NEXT", NEXT_CANARY)
+    empty.sandbox.break_(kind="secret_expired")
+    ran = run_here("full")
+    assert ran.error is None, ran.said
+    assert "FORTYTWO_CLIENT_SECRET_NEXT took over" in ran.said
+    assert not differences(empty.connection, empty.sandbox.truth, FULL)
+    assert empty.ask("select using_next_secret from ops.application") == [(True,)]
+
+
+def test_the_next_secret_takes_over_in_mid_walk(
+    empty: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORTYTWO_CLIENT_SECRET_NEXT", NEXT_CANARY)
+    broken: list[object] = []
+
+    def break_once(walk: object, page: object) -> None:
+        if not broken:
+            empty.sandbox.break_(kind="secret_expired")
+        broken.append(walk)
+
+    ran = run_here("full", on_page=break_once)
+    assert ran.error is None, ran.said
+    assert not differences(empty.connection, empty.sandbox.truth, FULL)
+
+
+def test_without_a_next_secret_an_expired_one_says_what_to_do(empty: Case) -> None:
+    empty.sandbox.break_(kind="secret_expired")
+    ran = run_here("full")
+    assert re.search(r"refuses the application's credentials .* put it into \.env", ran.said)
+    empty.sandbox.mend()
+    ran = run_here("full")
+    assert ran.error is None, ran.said
+    assert not differences(empty.connection, empty.sandbox.truth, FULL)
+
+
+def test_requests_name_the_program_and_nobody(tmp_path: Path) -> None:
+    headers: list[dict[str, str]] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self._answer(b'{"access_token": "t", "expires_in": 7200}')
+
+        def do_GET(self) -> None:
+            self._answer(b"[]")
+
+        def _answer(self, body: bytes) -> None:
+            headers.append(dict(self.headers))
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments: object) -> None:
+            return
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    client = FortyTwoClient(Settings(url, "id", CANARY), Quota(url, directory=tmp_path))
+    client.page("/cursus")
+    server.shutdown()
+    server.server_close()
+    assert len(headers) == 2
+    for sent in headers:
+        assert sent["User-Agent"] == USER_AGENT
+        told = " ".join(sent.values())
+        assert CANARY not in told
+        assert os.uname().nodename not in told
+
+
+def test_every_server_of_ours_listens_on_this_machine_only(
+    sandbox: Sandbox, postgres: Postgres, tmp_path: Path
+) -> None:
+    ours = [
+        process
+        for process in psutil.Process().children(recursive=True)
+        if "sandbox" in " ".join(process.cmdline())
+    ]
+    assert ours
+    ((data,),) = _ask(postgres, "show data_directory")
+    pid = int((Path(data) / "postmaster.pid").read_text().splitlines()[0])
+    for process in [*ours, psutil.Process(pid)]:
+        for connection in process.net_connections("inet"):
+            if connection.status == psutil.CONN_LISTEN:
+                assert connection.laddr.ip in ("127.0.0.1", "::1"), process.cmdline()
+    assert _ask(postgres, "show listen_addresses") in ([("",)], [("localhost",)])
+    docs = subprocess.run(
+        ["make", "--dry-run", "docs-serve"],
+        cwd=lab.ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "--bind 127.0.0.1" in docs.stdout
+    for published in re.findall(
+        r"ports:\s*\n\s*- (.*)", (lab.ROOT / "docker-compose.yml").read_text()
+    ):
+        assert published.strip("\"'").startswith("127.0.0.1:")
+
+
+def _ask(postgres: Postgres, query: str) -> list[tuple[str, ...]]:
+    connection = postgres.connect("postgres")
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        rows: list[tuple[str, ...]] = cursor.fetchall()
+    connection.close()
+    return rows
