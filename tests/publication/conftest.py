@@ -13,7 +13,11 @@ import psycopg2
 import pytest
 
 from tests.publication import world
-from tests.publication.lab import ROOT, TABLES, Lab, Outcome
+from tests.publication.lab import ROOT, Lab, Outcome
+
+# dbt reads the whole project again for a database of another name: so they all have this one while
+# dbt works in them.
+NAME = "publication_lab"
 
 
 @dataclass(frozen=True)
@@ -47,36 +51,55 @@ def administer(server: dict[str, str], statement: str) -> None:
     connection.close()
 
 
+def copy_database(server: dict[str, str], original: str, name: str = NAME) -> None:
+    drop_database(server, name)
+    administer(server, f"create database {name} template {original}")
+
+
+def drop_database(server: dict[str, str], name: str = NAME) -> None:
+    administer(server, f"drop database if exists {name} with (force)")
+
+
+def keep_database(server: dict[str, str]) -> str:
+    """Make room for the next database in which dbt works; returns the name this one has now."""
+    name = f"{NAME}_{uuid4().hex[:8]}"
+    administer(server, f"alter database {NAME} rename to {name}")
+    return name
+
+
 @pytest.fixture(scope="session")
 def published(
     server: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Published]:
-    name = f"published_{uuid4().hex[:8]}"
-    administer(server, f"create database {name} template template0")
-    lab = Lab({**server, "PGDATABASE": name}, tmp_path_factory.mktemp("target"))
+    copy_database(server, "template0")
+    lab = Lab({**server, "PGDATABASE": NAME}, tmp_path_factory.mktemp("target"))
     connection = lab.connect()
     world.create_raw(connection)
     connection.cursor().execute((ROOT / "ops" / "schema.sql").read_text())
     connection.close()
     first = lab.dbt("build", "--exclude-resource-type", "unit_test")
+    assert first.success, first.output
     before = lab.writes()
     second = lab.dbt("build", "--exclude-resource-type", "unit_test")
     after = lab.writes()
     lab = replace(lab, script=lab.rendered())
     # Tests that kill the server would find unlogged tables empty; a build makes them anew anyway.
-    lab.run(" ".join(f"alter table marts.{table} set logged;" for table in TABLES))
+    unlogged = lab.rows(
+        "select oid::regclass::text from pg_class where relpersistence = 'u' and relkind = 'r'"
+    )
+    lab.run(" ".join(f"alter table {table} set logged;" for (table,) in unlogged))
+    kept = keep_database(server)
+    lab = replace(lab, variables={**server, "PGDATABASE": kept})
     yield Published(lab, first, second, before, after)
-    administer(server, f"drop database {name} with (force)")
+    drop_database(server, kept)
 
 
 @pytest.fixture
 def lab(published: Published, server: dict[str, str]) -> Iterator[Lab]:
     """A copy of the published world of this test's own."""
-    name = f"lab_{uuid4().hex[:8]}"
-    original = published.lab.variables["PGDATABASE"]
-    administer(server, f"create database {name} template {original}")
-    yield replace(published.lab, variables={**server, "PGDATABASE": name})
-    administer(server, f"drop database {name} with (force)")
+    copy_database(server, published.lab.variables["PGDATABASE"])
+    yield replace(published.lab, variables={**server, "PGDATABASE": NAME})
+    drop_database(server)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
@@ -151,11 +152,18 @@ class Lab:
         }
         output = StringIO()
         folders = ["--project-dir", str(project), "--profiles-dir", str(project)]
+        if project != ROOT:
+            # What dbt has read of the project helps it to read a copy, but not the reverse.
+            own = project / "target"
+            own.mkdir(exist_ok=True)
+            shutil.copy(self.target / "partial_parse.msgpack", own)
+            clean["DBT_TARGET_PATH"] = str(own)
         with patch.dict(os.environ, clean, clear=True), redirect_stdout(output):
             result = dbtRunner().invoke([*arguments, *folders])
         statuses = {}
         for entry in getattr(result.result, "results", None) or ():
-            statuses[entry.node.name] = str(entry.status.value)
+            if node := getattr(entry, "node", None):
+                statuses[node.name] = str(entry.status.value)
         return Outcome(result.success, output.getvalue(), statuses)
 
     def rendered(self, hook: str = "on-run-end-0") -> str:

@@ -80,12 +80,9 @@ alter table {{ spec.live }} alter column {{ adapter.quote(name) }} drop not null
 {% for column in change.added %}
 alter table {{ spec.live }} add column {{ adapter.quote(column.name) }} {{ column.type }};
 {% endfor -%}
-{% if change.retyped -%}
-{{ retype_sql(spec, change.retyped) }}
+{% if change.retyped or change.dropped -%}
+{{ change_columns_sql(spec, change.retyped, change.dropped) }}
 {% endif -%}
-{% for name in change.dropped %}
-{{ drop_column_sql(spec, name) }}
-{% endfor -%}
 {%- endmacro %}
 
 {% macro migrate_after_sql(spec, live, change) -%}

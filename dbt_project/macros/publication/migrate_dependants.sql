@@ -1,7 +1,9 @@
 {#-
-    Changing columns that somebody's view uses. PostgreSQL allows a new column beside it; a dropped or
-    retyped one it refuses. So: a retyped column's plain views are put aside and made anew with owner,
-    grants, comments and options; anything else that depends is named in the message that stops the run.
+    Changing columns that views use. PostgreSQL allows a new column beside them; a dropped or retyped one
+    it refuses. So the views are put aside and made anew with owner, grants, comments and options: those
+    of this project from their models (a report's `select *` names every column, also the one that
+    goes), those of readers from their own definition. What cannot be made anew is named in the message
+    that stops the publication.
 -#}
 
 {#- All tables in one statement: all locks or none, so a reader who needs two cannot deadlock with us. -#}
@@ -47,33 +49,21 @@ end
 $migration$;
 {%- endmacro %}
 
-{% macro drop_column_sql(spec, name) -%}
-do $migration$
-declare
-    dependants text := (
-        select string_agg(distinct rewrite.ev_class::regclass::text, ', ')
-        from pg_depend as depend
-        inner join pg_rewrite as rewrite on depend.objid = rewrite.oid
-        inner join pg_attribute as attribute
-            on depend.refobjid = attribute.attrelid and depend.refobjsubid = attribute.attnum
-        where depend.classid = 'pg_rewrite'::regclass
-            and depend.refobjid = {{ sql_text(spec.live) }}::regclass
-            and attribute.attname = {{ sql_text(name) }}
-    );
-begin
-    if dependants is not null then
-        raise exception using
-            message = 'Nothing was published: column {{ spec.name }}.{{ name }} is gone from the '
-                || 'contract, but is used by ' || dependants || '.',
-            hint = 'Take the column out of them (or drop them), then run again; or put it back into '
-                || 'the contract of {{ spec.name }}.';
-    end if;
-    alter table {{ spec.live }} drop column {{ adapter.quote(name) }};
-end
-$migration$;
+{#- The views of this project over mirror, by name, as this run has compiled them. -#}
+{% macro report_definitions_sql() -%}
+create temporary table report_definitions (name text primary key, definition text) on commit drop;
+{% for result in (results if results is defined else [])
+    if result.node.resource_type | string == 'model' and 'view' in result.node.config.materialized
+    and result.node.schema in reader_schemas() -%}
+insert into pg_temp.report_definitions values (
+    {{ sql_text(adapter.quote(result.node.schema) ~ '.' ~ adapter.quote(result.node.alias)) }},
+    {{ sql_text(result.node.compiled_code) }}
+);
+{% endfor -%}
 {%- endmacro %}
 
-{% macro retype_sql(spec, columns) -%}
+{% macro change_columns_sql(spec, retyped, dropped) -%}
+{%- set names = (retyped | map(attribute='name') | list) + dropped -%}
 do $migration$
 declare
     obstacle text;
@@ -83,17 +73,17 @@ declare
 begin
     create temporary table dependant_views on commit drop as
     with recursive uses as (
-        select rewrite.ev_class as oid, 1 as depth
+        select rewrite.ev_class as oid, 1 as depth, attribute.attname as column_name
         from pg_depend as depend
         inner join pg_rewrite as rewrite on depend.objid = rewrite.oid
         inner join pg_attribute as attribute
             on depend.refobjid = attribute.attrelid and depend.refobjsubid = attribute.attnum
         where depend.classid = 'pg_rewrite'::regclass
             and depend.refobjid = {{ sql_text(spec.live) }}::regclass
-            and attribute.attname in ({%- for column in columns -%}
-                {{ sql_text(column.name) }}{{ ', ' if not loop.last }}{%- endfor -%})
+            and attribute.attname in ({%- for name in names -%}
+                {{ sql_text(name) }}{{ ', ' if not loop.last }}{%- endfor -%})
         union
-        select rewrite.ev_class, uses.depth + 1
+        select rewrite.ev_class, uses.depth + 1, null
         from uses
         inner join pg_depend as depend on depend.refobjid = uses.oid
         inner join pg_rewrite as rewrite
@@ -101,17 +91,21 @@ begin
         where depend.classid = 'pg_rewrite'::regclass and uses.depth < 100
     ),
     views as (
-        select uses.oid, max(uses.depth) as depth from uses group by uses.oid
+        select uses.oid, max(uses.depth) as depth, array_agg(uses.column_name::text) as column_names
+        from uses
+        group by uses.oid
     )
     select
         views.depth,
+        views.column_names,
         relation.oid,
         relation.oid::regclass::text as name,
         relation.relkind,
         relation.relowner::regrole::text as owner,
         relation.relacl as grants,
         relation.reloptions as options,
-        pg_get_viewdef(relation.oid) as definition,
+        ours.definition is not null as is_ours,
+        coalesce(ours.definition, pg_get_viewdef(relation.oid)) as definition,
         obj_description(relation.oid, 'pg_class') as comment,
         (
             select jsonb_object_agg(attribute.attname, col_description(relation.oid, attribute.attnum))
@@ -120,8 +114,24 @@ begin
                 and col_description(relation.oid, attribute.attnum) is not null
         ) as column_comments
     from views
-    inner join pg_class as relation on views.oid = relation.oid;
-
+    inner join pg_class as relation on views.oid = relation.oid
+    left join pg_temp.report_definitions as ours on to_regclass(ours.name) = relation.oid;
+    {% if dropped %}
+    select string_agg(dependant_views.name, ', '), min(gone.name) into dependant
+    from dependant_views
+    inner join unnest(array[{% for name in dropped %}{{ sql_text(name) }}{{ ', ' if not loop.last }}
+        {%- endfor %}]) as gone (name) on gone.name = any(dependant_views.column_names)
+    where not dependant_views.is_ours;
+    if dependant.string_agg is not null then
+        raise exception using
+            message = format(
+                'Nothing was published: column {{ spec.name }}.%s is gone from the contract, but is '
+                'used by %s.', dependant.min, dependant.string_agg
+            ),
+            hint = 'Take the column out of them (or drop them), then run again; or put it back into '
+                'the contract of {{ spec.name }}.';
+    end if;
+    {% endif %}
     -- What cannot be made anew from its definition alone.
     select string_agg(name, ', ') into obstacle
     from dependant_views
@@ -133,9 +143,8 @@ begin
         );
     if obstacle is not null then
         raise exception using
-            message = 'Nothing was published: {{ spec.name }} changes the type of '
-                || '{{ columns | map(attribute="name") | join(", ") }}, which PostgreSQL does not allow '
-                || 'while these use it: ' || obstacle || '.',
+            message = 'Nothing was published: {{ spec.name }} changes {{ names | join(", ") }}, which '
+                || 'PostgreSQL does not allow while these use it: ' || obstacle || '.',
             hint = 'Drop them, run again, and create them anew.';
     end if;
 
@@ -143,10 +152,13 @@ begin
         execute format('drop view %s', dependant.name);
     end loop;
     alter table {{ spec.live }}
-        {%- for column in columns %}
-        alter column {{ adapter.quote(column.name) }} type {{ column.type }}
-            using {{ adapter.quote(column.name) }}::{{ column.type }}{{ ',' if not loop.last else ';' }}
+        {%- for name in dropped %}
+        drop column {{ adapter.quote(name) }}{{ ',' if retyped or not loop.last }}
         {%- endfor %}
+        {%- for column in retyped %}
+        alter column {{ adapter.quote(column.name) }} type {{ column.type }}
+            using {{ adapter.quote(column.name) }}::{{ column.type }}{{ ',' if not loop.last }}
+        {%- endfor %};
     for dependant in select * from dependant_views order by depth loop
         execute format(
             'create view %s%s as %s',
@@ -171,7 +183,11 @@ begin
         if dependant.comment is not null then
             execute format('comment on view %s is %L', dependant.name, dependant.comment);
         end if;
-        for column_ in select * from jsonb_each_text(dependant.column_comments) loop
+        for column_ in
+            select comments.* from jsonb_each_text(dependant.column_comments) as comments
+            inner join pg_attribute as attribute
+                on attribute.attrelid = dependant.name::regclass and attribute.attname = comments.key
+        loop
             execute format(
                 'comment on column %s.%I is %L', dependant.name, column_.key, column_.value
             );

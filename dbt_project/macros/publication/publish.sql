@@ -76,6 +76,7 @@ from {{ changed_table(spec) }};
 {%- endfor %}
 {%- if exclusive %}
 {{ lock_for_migration_sql(exclusive) }}
+{{ report_definitions_sql() }}
 {%- endif -%}
 {% for spec in specs -%}
 {{ migrate_before_sql(spec, live[spec.name], migrations[spec.name]) }}

@@ -16,6 +16,22 @@
     {{ return(dbt.materialization_snapshot_default()) }}
 {% endmaterialization %}
 
+{#-
+    dbt's own list of columns whose change makes a version, less `meta: ignored_columns`: so a column that
+    joins or leaves a contract needs no word in the snapshot.
+-#}
+{% macro snapshot_check_all_get_existing_columns(node, target_exists, check_cols_config) %}
+    {%- set found = dbt.snapshot_check_all_get_existing_columns(
+        node, target_exists, check_cols_config
+    ) -%}
+    {%- set ignored = config.get('meta', {}).get('ignored_columns', []) -%}
+    {%- set watched = [] -%}
+    {%- for column in found[1] if column.strip('"') not in ignored -%}
+        {%- do watched.append(column) -%}
+    {%- endfor -%}
+    {{ return((found[0], watched)) }}
+{% endmacro %}
+
 {#- Whether the mart of a snapshot, the first that it names, has the rows it was tested with. -#}
 {% macro candidate_is_whole() %}
     {%- set mart = graph.nodes[model.depends_on.nodes[0]] -%}

@@ -1,0 +1,170 @@
+"""A real build with a changed world and a changed contract: history, views, a new column."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from tests.publication.conftest import NAME, Published, copy_database, drop_database
+from tests.publication.lab import ROOT, Lab, Outcome
+
+CHANGED_COLUMN = """      - name: wallet
+        data_type: bigint
+        description: "{{ doc('users__wallet') }}"
+"""
+NEW_COLUMN = """      - name: riches
+        data_type: bigint
+        description: Twice the wallet.
+"""
+
+
+@dataclass(frozen=True)
+class Story:
+    """A lab after a third build, in which things changed."""
+
+    lab: Lab
+    outcome: Outcome
+    before: datetime
+
+
+@pytest.fixture(scope="module")
+def story(
+    published: Published, server: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Story]:
+    copy_database(server, published.lab.variables["PGDATABASE"])
+    lab = replace(published.lab, variables={**server, "PGDATABASE": NAME})
+    before = lab.value("select clock_timestamp()")
+    lab.run("""
+        create schema consumer;
+        create view consumer.rich as select login, wallet from mirror.users;
+        create materialized view consumer.counts as
+        select campus_id, count(*) as students from mirror.users group by campus_id;
+        grant select on mirror.users to public;
+        update raw.users set wallet = 50, location = 'c1r1', updated_at = now() where id = 2;
+        delete from raw.users where id = 7;
+        delete from raw.achievements where id = 12;
+    """)
+    project = tmp_path_factory.mktemp("changed")
+    shutil.copytree(ROOT / "dbt_project", project / "dbt_project")
+    for file in ("dbt_project.yml", "profiles.yml"):
+        shutil.copy(ROOT / file, project)
+    model = project / "dbt_project/models/marts/users"
+    sql, yml = model.with_suffix(".sql"), model.with_suffix(".yml")
+    assert CHANGED_COLUMN in yml.read_text() and "listed_users.wallet," in sql.read_text()
+    yml.write_text(yml.read_text().replace(CHANGED_COLUMN, CHANGED_COLUMN + NEW_COLUMN))
+    sql.write_text(
+        sql.read_text().replace(
+            "listed_users.wallet,",
+            "listed_users.wallet,\n        listed_users.wallet * 2 as riches,",
+        )
+    )
+    # A column that nobody of ours names goes; the reports' imports have it all the same.
+    phone = re.compile(r"      - name: phone\n.*?(?=      - name)", re.DOTALL)
+    yml.write_text(phone.sub("", yml.read_text()))
+    sql.write_text(sql.read_text().replace("        listed_users.phone,\n", ""))
+    # A report over mirror that uses the new column before anything was published with it.
+    reports = project / "dbt_project/models/reports"
+    (reports / "riches.sql").write_text(
+        "select login, riches from {{ source('mirror', 'users') }}\n"
+    )
+    outcome = lab.dbt("build", "--exclude-resource-type", "unit_test", project=project)
+    yield Story(lab, outcome, before)
+    drop_database(server)
+
+
+def test_a_new_column_and_a_report_that_uses_it_arrive_with_one_build(story: Story) -> None:
+    assert story.outcome.success, story.outcome.output
+    assert story.lab.state() == story.lab.candidate()
+    assert story.lab.value("select riches from reports.riches where login = 'login2'") == 100
+
+
+def test_a_column_that_goes_takes_no_report_with_it(story: Story) -> None:
+    columns = story.lab.rows(
+        "select attname from pg_attribute where attrelid = 'mirror.users'::regclass "
+        "and not attisdropped and attname = 'phone'"
+    )
+    reports = story.lab.rows("select viewname from pg_views where schemaname = 'reports'")
+
+    assert columns == []
+    assert len(reports) > 1
+    for (report,) in reports:
+        story.lab.rows(f"select * from reports.{report}")
+        assert story.lab.value(
+            f"select has_table_privilege('mirror_reader', 'reports.{report}', 'select')"
+        )
+
+
+def test_views_materialised_views_and_grants_survive_a_changed_contract(story: Story) -> None:
+    assert story.lab.value("select wallet from consumer.rich where login = 'login2'") == 50
+    story.lab.run("refresh materialized view consumer.counts")
+    assert story.lab.value("select has_table_privilege('public', 'mirror.users', 'select')")
+    assert story.lab.value(
+        "select has_table_privilege('mirror_reader', 'reports.riches', 'select')"
+    )
+
+
+def test_rows_that_the_api_no_longer_lists_are_gone_with_their_children(story: Story) -> None:
+    deleted = dict(
+        story.lab.rows(
+            "select table_name, count(*) from ops.changes where action = 'delete' group by 1"
+        )
+    )
+
+    assert deleted["users"] == deleted["cursus_users"] == deleted["achievements"] == 1
+    assert deleted["projects_users"] == 4
+    assert deleted["achievements_users"] > 1 and deleted["campus_achievements"] > 0
+
+
+def documented(name: str, **values: str) -> str:
+    """A query of docs/history.md, about somebody of this world."""
+    text = (ROOT / "docs" / "history.md").read_text()
+    query: str
+    [query] = re.findall(rf"```sql\n-- {name}\n(.*?)```", text, re.DOTALL)
+    for old, new in values.items():
+        query = query.replace({"login": "jdoe", "at": "2025-12-01 12:00+00"}[old], new)
+    return query
+
+
+def asked(lab: Lab, query: str, column: str) -> list[Any]:
+    return [
+        row for (row,) in lab.rows(f"select {column} from ({query.strip(' ;' + chr(10))}) as q")
+    ]
+
+
+@pytest.mark.parametrize(("day", "wallet"), [("before", [0]), ("now", [50]), ("2020-01-01", [])])
+def test_the_documented_query_shows_a_row_as_it_was(
+    story: Story, day: str, wallet: list[int]
+) -> None:
+    at = {"before": str(story.before), "now": "now"}.get(day, day)
+
+    assert asked(story.lab, documented("row_on_a_day", login="login2", at=at), "wallet") == wallet
+
+
+def test_the_documented_query_shows_who_was_deleted(story: Story) -> None:
+    assert asked(story.lab, documented("entities_deleted"), "login") == ["login7"]
+    deleted = asked(story.lab, documented("rows_deleted"), "table_name || ' ' || key::text")
+    assert 'users {"id": 7}' in deleted and 'achievements {"id": 12}' in deleted
+    assert asked(story.lab, documented("row_on_a_day", login="login7", at="now"), "id") == []
+
+
+def test_the_documented_queries_show_versions_and_changes(story: Story) -> None:
+    versions = documented("versions", login="login7")
+    changes = documented("changes_of_a_row").replace("projects_users", "users")
+
+    assert asked(story.lab, versions, "deleted") == [False, True]
+    assert asked(story.lab, changes.replace("123456", "2"), "columns") == [
+        None,
+        ["location", "wallet", "riches", "updated_at"],
+    ]
+
+
+def test_the_history_follows_a_changed_contract(story: Story) -> None:
+    versions = "select riches, phone is null from snapshots.users_history where id = 2 order by 1"
+
+    assert story.lab.rows(versions) == [(100, True), (None, True)]

@@ -1,0 +1,182 @@
+"""A changed contract changes the tables of mirror, and what readers made on them lives on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from uuid import uuid4
+
+import psycopg2
+import pytest
+
+from tests.publication.conftest import (
+    NAME,
+    Published,
+    administer,
+    copy_database,
+    drop_database,
+    keep_database,
+)
+from tests.publication.lab import Lab
+
+# An older mirror: as if the contract had since gained users.phone and users.wallet, lost
+# users.nickname, widened coalitions.score, and promised more about users.kind.
+OLDER = """
+drop schema reports cascade;
+alter table mirror.users drop column phone, drop column wallet, add column nickname text;
+alter table mirror.users alter column kind drop not null;
+alter table mirror.users drop constraint users_login_key;
+alter table mirror.projects_users drop constraint projects_users_user_id_fkey;
+drop index mirror.projects_users_user_id_idx;
+comment on table mirror.users is 'old';
+alter table mirror.coalitions alter column score type integer;
+create schema consumer;
+create role {role} nologin;
+grant usage on schema consumer to {role};
+create view consumer.scores with (security_barrier = true) as
+select id, name, score from mirror.coalitions;
+comment on view consumer.scores is 'Who leads';
+comment on column consumer.scores.score is 'Points';
+grant select on consumer.scores to {role};
+create view consumer.best as select max(score) as best from consumer.scores;
+create view consumer.logins as select login from mirror.users;
+create materialized view consumer.counts as
+select campus_id, count(*) as students from mirror.users group by campus_id;
+grant select on mirror.users, consumer.logins to {role};
+"""
+
+
+@pytest.fixture(scope="module")
+def older(published: Published, server: dict[str, str]) -> Iterator[tuple[Lab, str]]:
+    """A lab with that older mirror, and the script that dbt renders for it; not to be changed."""
+    role = f"dashboard_{uuid4().hex[:8]}"
+    copy_database(server, published.lab.variables["PGDATABASE"])
+    lab = replace(published.lab, variables={**server, "PGDATABASE": NAME})
+    lab.run(OLDER.format(role=role))
+    printed = lab.dbt("--quiet", "run-operation", "show_publication").output
+    script = printed[printed.index("begin;") :].replace(f'"{NAME}".', "")
+    kept = keep_database(server)
+    yield replace(lab, variables={**server, "PGDATABASE": kept}, script=script), role
+    drop_database(server, kept)
+    administer(server, f"drop role {role}")
+
+
+@pytest.fixture
+def lab(older: tuple[Lab, str], server: dict[str, str]) -> Iterator[Lab]:
+    copy_database(server, older[0].variables["PGDATABASE"])
+    yield replace(older[0], variables={**server, "PGDATABASE": NAME})
+    drop_database(server)
+
+
+def test_the_table_follows_the_contract_and_dependants_live_on(
+    lab: Lab, older: tuple[Lab, str]
+) -> None:
+    role = older[1]
+    best = lab.value("select best from consumer.best")
+
+    lab.publish()
+
+    assert lab.state() == lab.candidate()
+    columns = dict(
+        lab.rows("""
+            select attrelid::regclass::text || '.' || attname, format_type(atttypid, atttypmod)
+            from pg_attribute where attnum > 0 and not attisdropped
+                and attrelid in ('mirror.users'::regclass, 'mirror.coalitions'::regclass)
+        """)
+    )
+    assert columns["mirror.users.phone"] == "text"
+    assert columns["mirror.users.wallet"] == "bigint"
+    assert columns["mirror.coalitions.score"] == "bigint"
+    assert "mirror.users.nickname" not in columns
+    assert lab.value("select count(*) from mirror.users where wallet is null") == 0
+    assert lab.value(
+        "select attnotnull from pg_attribute "
+        "where attrelid = 'mirror.users'::regclass and attname = 'kind'"
+    )
+    assert lab.value("select obj_description('mirror.users'::regclass)") != "old"
+    assert lab.rows("""
+        select conname from pg_constraint
+        where conname in ('users_login_key', 'projects_users_user_id_fkey') order by 1
+    """) == [("projects_users_user_id_fkey",), ("users_login_key",)]
+    assert lab.value("select to_regclass('mirror.projects_users_user_id_idx') is not null")
+
+    assert lab.value("select best from consumer.best") == best
+    assert lab.value("select pg_typeof(best)::text from consumer.best") == "bigint"
+    assert lab.value("select obj_description('consumer.scores'::regclass)") == "Who leads"
+    assert lab.value("select col_description('consumer.scores'::regclass, 3)") == "Points"
+    assert lab.value("select reloptions from pg_class where oid = 'consumer.scores'::regclass") == [
+        "security_barrier=true"
+    ]
+    for relation in ("consumer.scores", "consumer.logins", "mirror.users"):
+        assert lab.value(f"select has_table_privilege('{role}', '{relation}', 'select')"), relation
+    lab.run("refresh materialized view consumer.counts")
+
+
+def test_the_new_columns_are_on_record_as_changes(lab: Lab) -> None:
+    lab.publish()
+
+    assert lab.rows("""
+        select action, columns, count(*) from ops.changes
+        where run_id = (select run_id from ops.runs order by published_at desc limit 1)
+        group by action, columns
+    """) == [("update", ["wallet"], lab.value("select count(*) from mirror.users"))]
+
+
+@pytest.mark.parametrize(
+    ("obstacle", "message"),
+    [
+        (
+            "create view consumer.nicknames as select nickname from mirror.users",
+            "column users.nickname is gone from the contract, but is used by consumer.nicknames",
+        ),
+        (
+            "create materialized view consumer.frozen as select * from consumer.scores",
+            "coalitions changes score, which.*while these use it: consumer.frozen",
+        ),
+    ],
+)
+def test_what_stands_in_the_way_is_named_and_nothing_changes(
+    lab: Lab, obstacle: str, message: str
+) -> None:
+    lab.run(obstacle)
+    before = lab.state()
+
+    with pytest.raises(psycopg2.Error, match=message):
+        lab.publish()
+
+    assert lab.state() == before
+    assert lab.value("select count(*) from consumer.scores") > 0
+
+
+def test_a_migration_neither_waits_for_ever_nor_holds_readers_up(lab: Lab) -> None:
+    reader = lab.connect(autocommit=False)
+    with reader.cursor() as cursor:
+        cursor.execute("set application_name = 'slow dashboard'")
+        cursor.execute("select count(*) from mirror.users")
+    script = lab.next_script().replace("if attempt = 60", "if attempt = 3")
+    failure: list[str] = []
+
+    def publish() -> None:
+        try:
+            lab.run(script)
+        except psycopg2.Error as error:
+            failure.append(str(error))
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    slowest, other = 0.0, lab.connect()
+    while thread.is_alive():
+        started = time.monotonic()
+        other.cursor().execute("select count(*) from mirror.users")
+        slowest = max(slowest, time.monotonic() - started)
+        time.sleep(0.02)
+    thread.join()
+    reader.close()
+    other.close()
+
+    assert "readers keep the tables open" in failure[0] and "slow dashboard" in failure[0]
+    assert slowest < 1
+    lab.publish()
+    assert lab.state() == lab.candidate()
