@@ -19,7 +19,6 @@ from extract.raw import Raw
 from extract.settings import Settings
 from extract.walks import Walk
 
-
 # batches of a relation that are asked for their length; the rest is estimated from them
 SAMPLE = 16
 
