@@ -37,7 +37,10 @@ def encrypt(source: IO[bytes], target: Writer, keys: list[Any]) -> None:
     if not keys:
         shutil.copyfileobj(source, target, 1 << 20)
     else:
-        pyrage.encrypt_io(source, target, keys)
+        try:
+            pyrage.encrypt_io(source, target, keys)
+        except pyrage.EncryptError as error:
+            raise target.error or OSError(str(error)) from error
     if target.error:  # pyrage loses an error of the last block
         raise target.error
 

@@ -164,10 +164,12 @@ def _replace(file: Path, manifest: archive.Manifest | None, name: str) -> Restor
         except BaseException:
             databases.drop(fresh)
             raise
-    for change in ((name, old), (fresh, name)):
-        databases.administer(
-            sql.SQL("alter database {} rename to {}").format(*map(sql.Identifier, change))
-        )
+    databases.rename(name, old)
+    try:
+        databases.rename(fresh, name)
+    except BaseException:
+        databases.rename(old, name)
+        raise
     databases.drop(old)
     done.database = name
     return done

@@ -1,0 +1,492 @@
+"""Backups of a real extraction: written, encrypted, rotated, restored, compared, refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from extract import database as databases_of_the_mirror
+from extract import run as runs
+from extract.erase import keep_out
+from extract.errors import BusyError, MirrorError, UsageError
+from extract.progress import ExtractionProgress
+from ops import age, archive, postgres
+from ops.backup import backup
+from ops.cli import app
+from ops.restore import drill, restore
+
+# what dbt would have made, and what an analyst would have put on top
+PUBLISHED = """
+create schema mirror; create schema snapshots; create schema reports; create schema marts;
+create table mirror.users as select id, login, campus_id from raw.users;
+alter table mirror.users add primary key (id);
+create table mirror.cursus_users as select id, user_id, level from raw.cursus_users;
+alter table mirror.cursus_users add foreign key (user_id) references mirror.users on delete cascade;
+create table snapshots.users_history as select *, now() as dbt_valid_from from mirror.users;
+create unlogged table marts.users as select * from mirror.users;
+create view reports.students_by_campus as
+select campus_id, count(*) as students from mirror.users group by campus_id;
+create schema analyst;
+create view analyst.mine as select * from mirror.users where campus_id = 1;
+insert into ops.runs (run_id, mode, status, published_at, raw_signature)
+values ('published', 'full', 'published', now(), '{"raw": 1}');
+"""
+
+
+def sql(statement: str, name: str = "") -> list[tuple[object, ...]]:
+    connection = postgres.connect(name or os.environ["PGDATABASE"], "test")
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+    finally:
+        connection.close()
+
+
+def extract(environment: dict[str, str]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        run_id = runs.new_run_id()
+        with runs.run_lock("full", run_id) as connection:
+            progress = ExtractionProgress(Console(quiet=True))
+            runs.extract("full", progress=progress, connection=connection, run_id=run_id)
+
+
+@pytest.fixture(scope="module")
+def template(
+    postgres_server: dict[str, str], sandbox: str, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """The name of a database that holds an extraction of the small sandbox."""
+    name = "template_of_mirrors"
+    local = str(tmp_path_factory.mktemp("template"))
+    with pytest.MonkeyPatch.context() as patch:
+        for variable, value in postgres_server.items():
+            patch.setenv(variable, value)
+        sql(f"create database {name} template template0", "postgres")
+        extract(api(sandbox, local) | {"PGDATABASE": name})
+        sql(PUBLISHED, name)
+    return name
+
+
+def api(address: str, local: str) -> dict[str, str]:
+    return {
+        "FORTYTWO_API_URL": address,
+        "FORTYTWO_CLIENT_ID": "sandbox",
+        "FORTYTWO_CLIENT_SECRET": "sandbox",
+        "FORTYTWO_ENV_FILE": os.devnull,
+        "FORTYTWO_LOCAL": local,
+        "XDG_STATE_HOME": local,
+    }
+
+
+@pytest.fixture
+def unchanged(
+    template: str, postgres_server: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """The mirror that tests share, for those that leave it alone; what they add beside it goes."""
+    for variable, value in {**postgres_server, "PGDATABASE": template}.items():
+        monkeypatch.setenv(variable, value)
+    yield template
+    drop(f"{template}_%")
+
+
+@pytest.fixture
+def mirrored(template: str, unchanged: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A mirror of this test's own."""
+    name = f"mirrored_{uuid4().hex[:8]}"
+    sql(f"create database {name} template {template} strategy file_copy", "postgres")
+    monkeypatch.setenv("PGDATABASE", name)
+    yield name
+    drop(f"{name}%")
+
+
+def drop(pattern: str) -> None:
+    for name in beside(pattern):
+        sql(f"drop database {name} with (force)", "postgres")
+
+
+def beside(pattern: str) -> list[object]:
+    query = f"select datname from pg_database where datname like '{pattern}'"
+    return [name for (name,) in sql(query, "postgres")]
+
+
+def contents(name: str) -> dict[str, tuple[int, str]]:
+    connection = postgres.connect(name, "test")
+    try:
+        return postgres.checksums(connection)
+    finally:
+        connection.close()
+
+
+def test_a_backup_is_private_and_holds_everything_but_what_dbt_rebuilds(unchanged: str) -> None:
+    written = backup()
+
+    folder = written.path.parent
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert sorted(path.name for path in folder.iterdir()) == [
+        written.path.name,
+        f"{written.path.name}.json",
+    ]
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in folder.iterdir())
+    assert written.path.read_bytes().startswith(b"PGDMP")
+    assert written.manifest == archive.Manifest.read(written.path)
+    tables = written.manifest.tables
+    assert tables == contents(unchanged)
+    assert tables["raw.users"][0] == 306
+    assert {"raw._dlt_pipeline_state", "raw._dlt_version", "snapshots.users_history"} < set(tables)
+    assert not [name for name in tables if name.startswith(("marts.", "raw_staging."))]
+
+
+def test_a_restored_database_is_the_same_and_views_and_keys_are_there(unchanged: str) -> None:
+    written = backup()
+
+    done = restore(written.path, f"{unchanged}_other")
+
+    assert done.compared
+    assert done.tables == written.manifest.tables
+    assert sql("select count(*) from analyst.mine", f"{unchanged}_other") == sql(
+        "select count(*) from analyst.mine"
+    )
+    keys = (
+        "select conrelid::regclass::text, conname from pg_constraint where contype in ('p', 'f') "
+        "and connamespace::regnamespace::text in ('mirror', 'raw', 'ops') order by 1, 2"
+    )
+    assert sql(keys, f"{unchanged}_other") == sql(keys)
+    # marts are not there: the next sync must build, whatever raw says
+    assert sql(
+        "select raw_signature from ops.runs where run_id = 'published'", f"{unchanged}_other"
+    ) == [(None,)]
+
+
+def test_dlt_goes_on_where_the_backup_was_made(
+    unchanged: str, sandbox: str, tmp_path: Path
+) -> None:
+    written = backup()
+    other = f"{unchanged}_other"
+    restore(written.path, other)
+    before = sql("select id, _dlt_load_id from raw.users order by id", other)
+
+    extract(api(sandbox, str(tmp_path / "other")) | {"PGDATABASE": other})
+
+    assert sql("select id, _dlt_load_id from raw.users order by id", other) == before
+    assert sql("select count(*) from raw._dlt_version", other) == [(1,)]
+
+
+def test_a_database_that_is_not_empty_is_refused_and_untouched(unchanged: str) -> None:
+    written = backup()
+    before = contents(unchanged)
+
+    with pytest.raises(UsageError, match=r"not empty.*FORCE=1"):
+        restore(written.path)
+
+    assert contents(unchanged) == before
+
+
+def test_force_replaces_it_and_whoever_was_erased_since_stays_erased(mirrored: str) -> None:
+    written = backup()
+    (user,) = sql("select max(id) from raw.users")[0]
+    assert isinstance(user, int)
+    connection = databases_of_the_mirror.connect("test", autocommit=True)
+    keep_out(connection, user)
+    connection.close()
+    sql(f"delete from raw.users where id >= {user - 50}; drop schema analyst cascade")
+    reader = postgres.connect(mirrored, "a reader that stays connected")
+
+    done = restore(written.path, force=True)
+
+    assert done.database == mirrored
+    assert "1 people who had been erased were erased again." in done.notes
+    assert sql("select count(*) from raw.users") == [(305,)]
+    assert sql(f"select count(*) from mirror.users where id = {user}") == [(0,)]
+    assert sql("select count(*) from ops.kept_out") == [(1,)]
+    assert sql("select count(*) > 0 from analyst.mine") == [(True,)]
+    assert beside(f"{mirrored}\\_%") == []
+    reader.close()
+
+
+def test_a_failed_replacement_leaves_the_database_as_it_was(mirrored: str) -> None:
+    written = backup()
+    manifest = json.loads(archive.manifest_path(written.path).read_text())
+    manifest["tables"]["raw.users"] = [307, "abc"]
+    archive.manifest_path(written.path).write_text(json.dumps(manifest))
+    before = contents(mirrored)
+
+    with pytest.raises(MirrorError, match=r"raw\.users has 306 rows instead of 307"):
+        restore(written.path, force=True)
+
+    assert contents(mirrored) == before
+    assert beside(f"{mirrored}\\_%") == []
+
+
+def test_the_drill_proves_equality_and_leaves_nothing(mirrored: str) -> None:
+    written = backup()
+    sql("delete from raw.campus_users; insert into ops.kept_out values ('x', now())")
+
+    done = drill()
+
+    assert done.path == written.path
+    assert done.tables == written.manifest.tables
+    assert beside(f"{mirrored}\\_%") == []
+
+
+def test_the_drill_finds_one_changed_value_and_fails(mirrored: str) -> None:
+    written = backup()
+    sql("update raw.users set wallet = wallet + 1 where id = (select min(id) from raw.users)")
+    manifest = json.loads(archive.manifest_path(written.path).read_text())
+    manifest["tables"] = contents(mirrored)
+    archive.manifest_path(written.path).write_text(json.dumps(manifest))
+
+    with pytest.raises(MirrorError, match=r"raw\.users has other contents\."):
+        drill()
+
+
+def test_a_backup_is_one_moment_even_while_rows_are_written(mirrored: str) -> None:
+    sql("create table mirror.left_side (n int); create table mirror.right_side (n int)")
+    stop = threading.Event()
+
+    def write() -> None:
+        connection = postgres.connect(mirrored, "writer")
+        while not stop.is_set():
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "begin; insert into mirror.left_side values (1);"
+                    "select pg_sleep(0.001); insert into mirror.right_side values (1); commit"
+                )
+        connection.close()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        written = backup()
+    finally:
+        stop.set()
+        writer.join()
+
+    assert drill().compared
+    tables = written.manifest.tables
+    assert tables["mirror.left_side"] == tables["mirror.right_side"]
+
+
+def test_while_a_run_is_at_work_no_moment_is_taken(unchanged: str) -> None:
+    with (
+        runs.run_lock("full", "20251121T010000Z-1"),
+        pytest.raises(BusyError, match="holds the lock"),
+    ):
+        backup(patience=0)
+
+    assert archive.backups(archive.folder()) == []
+
+
+def test_an_encrypted_backup_needs_its_key(
+    unchanged: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("BACKUP_AGE_RECIPIENT", age.new_key(tmp_path / "key"))
+    written = backup()
+
+    assert written.path.name.endswith(".dump.age")
+    assert written.path.read_bytes().startswith(b"age-encryption.org/v1")
+    with pytest.raises(UsageError, match="BACKUP_AGE_IDENTITY"):
+        drill()
+    age.new_key(tmp_path / "another")
+    monkeypatch.setenv("BACKUP_AGE_IDENTITY", str(tmp_path / "another"))
+    with pytest.raises(MirrorError, match="not the key it was encrypted for"):
+        drill()
+    monkeypatch.setenv("BACKUP_AGE_IDENTITY", str(tmp_path / "key"))
+    assert drill().tables == written.manifest.tables
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen")
+def test_an_ssh_key_will_do(
+    unchanged: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "key")], check=True
+    )
+    monkeypatch.setenv("BACKUP_AGE_RECIPIENT", str(tmp_path / "key.pub"))
+    monkeypatch.setenv("BACKUP_AGE_IDENTITY", str(tmp_path / "key"))
+
+    backup()
+
+    assert drill().compared
+
+
+def test_a_key_that_is_none_is_said_before_any_work_and_never_quoted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    age.new_key(tmp_path / "key")
+    secret = (tmp_path / "key").read_text().splitlines()[1]
+    monkeypatch.setenv("BACKUP_AGE_RECIPIENT", secret)
+
+    with pytest.raises(UsageError, match="no public key") as caught:
+        backup()
+
+    assert secret not in str(caught.value)
+    with pytest.raises(UsageError, match="cannot be written"):
+        age.new_key(tmp_path / "key")
+
+
+def test_a_damaged_file_a_cut_one_and_a_foreign_one_are_told_apart_from_a_backup(
+    unchanged: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = backup()
+    whole = written.path.read_bytes()
+    written.path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(MirrorError, match="damaged or cut short"):
+        restore(written.path, f"{unchanged}_other")
+
+    archive.manifest_path(written.path).unlink()
+    written.path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(MirrorError, match=r"could not be restored|no backup"):
+        restore(written.path, f"{unchanged}_other")
+    with pytest.raises(MirrorError, match="is missing"):
+        drill(written.path)
+
+    (tmp_path / "letter.dump").write_text("Dear reader, this is no backup." * 100)
+    with pytest.raises(MirrorError, match="is no backup"):
+        restore(tmp_path / "letter.dump", f"{unchanged}_other")
+    with pytest.raises(UsageError, match="There is no file"):
+        restore(tmp_path / "nothing.dump")
+    assert beside(f"{unchanged}_other") == []
+
+
+def test_a_cut_encrypted_file_is_not_taken_for_a_wrong_key(
+    unchanged: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("BACKUP_AGE_RECIPIENT", age.new_key(tmp_path / "key"))
+    monkeypatch.setenv("BACKUP_AGE_IDENTITY", str(tmp_path / "key"))
+    written = backup()
+    archive.manifest_path(written.path).unlink()
+    written.path.write_bytes(written.path.read_bytes()[:100_000])
+
+    with pytest.raises(MirrorError, match="damaged or cut short"):
+        restore(written.path, f"{unchanged}_other")
+
+
+def test_without_its_note_a_backup_is_restored_but_not_called_equal(unchanged: str) -> None:
+    written = backup()
+    archive.manifest_path(written.path).unlink()
+
+    result = CliRunner().invoke(
+        app, ["restore", str(written.path), "--database", f"{unchanged}_other"]
+    )
+
+    assert result.exit_code == 0
+    assert "not compared" in result.output
+
+
+def test_grants_to_a_role_that_is_missing_are_named(mirrored: str) -> None:
+    role = f"dashboard_{uuid4().hex[:8]}"
+    sql(f"create role {role}; grant select on mirror.users to {role}")
+    written = backup()
+    sql(f"drop owned by {role}; drop role {role}")
+
+    done = restore(written.path, f"{mirrored}_other")
+
+    assert done.compared
+    assert role in done.notes[0]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system with room for 60 kB."""
+    directory = tmp_path / "small"
+    directory.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=60k", "tmpfs", str(directory)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("needs to be allowed to mount")
+    yield directory
+    subprocess.run(["umount", str(directory)], check=True)
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_a_full_disk_leaves_no_part_of_a_backup(
+    encrypted: bool,
+    unchanged: str,
+    small_disk: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("BACKUP_DIRECTORY", str(small_disk))
+    if encrypted:
+        monkeypatch.setenv("BACKUP_AGE_RECIPIENT", age.new_key(tmp_path / "key"))
+    with pytest.raises(MirrorError, match="is full: the backup was not written"):
+        backup()
+
+    assert list(small_disk.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(
+    unchanged: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("BACKUP_DIRECTORY", str(tmp_path / "file" / "backups"))
+
+    with pytest.raises(MirrorError, match="BACKUP_DIRECTORY"):
+        backup()
+
+
+def test_nothing_to_back_up_is_said(database: dict[str, str]) -> None:
+    with pytest.raises(MirrorError, match="Run `make sync` first"):
+        backup()
+
+
+def test_a_server_newer_than_every_pg_dump_names_the_package() -> None:
+    with pytest.raises(MirrorError, match="postgresql-client-99"):
+        postgres.program("pg_dump", 990000)
+
+
+def test_a_year_of_backups_leaves_seven_days_and_four_weeks(tmp_path: Path) -> None:
+    now = datetime(2025, 11, 21, 3, 0, tzinfo=UTC)
+    for day in range(365):
+        for hour in (0, 5):
+            path = archive.new_path(tmp_path, "fortytwo", now - timedelta(days=day, hours=hour))
+            path.write_text("")
+            archive.manifest_path(path).write_text("{}")
+    strangers = {"fortytwo-other-20200101T000000Z.dump", "notes.txt", "fortytwo-old.dump"}
+    for name in strangers:
+        (tmp_path / name).write_text("")
+
+    archive.rotate(tmp_path, "fortytwo")
+
+    left = {path.name for path in tmp_path.iterdir()} - strangers
+    days = sorted(name[9:17] for name in left if name.endswith(".dump"))
+    assert len(left) == 2 * len(days)
+    assert days[-7:] == [f"202511{day}" for day in range(15, 22)]
+    assert days[:-7] == ["20251102", "20251109"]  # with the newest two weeks, four
+    assert all("T030000Z" in name or "T220000Z" in name for name in left)
+    assert sum(name.endswith("T030000Z.dump") for name in left) == 1  # the newest of all
+    assert strangers <= {path.name for path in tmp_path.iterdir()}
+    assert archive.rotate(tmp_path, "fortytwo") == []
+
+
+def test_a_schedule_that_stopped_never_removes_the_last_backups(tmp_path: Path) -> None:
+    old = datetime(2020, 1, 1, tzinfo=UTC)
+    for day in range(3):
+        archive.new_path(tmp_path, "fortytwo", old + timedelta(days=day)).write_text("")
+
+    assert archive.rotate(tmp_path, "fortytwo") == []
+
+
+def test_the_commands_say_what_they_did_and_what_comes_next(unchanged: str, tmp_path: Path) -> None:
+    written = CliRunner().invoke(app, ["backup"])
+    assert "not encrypted" in written.output and "make restore-drill" in written.output
+    drilled = CliRunner().invoke(app, ["restore-drill"])
+    assert "can be restored" in drilled.output and "raw.users" in drilled.output
+    refused = CliRunner().invoke(app, ["restore"])
+    assert refused.exit_code == 2
+    file = tmp_path / "before-upgrade.dump"
+    assert CliRunner().invoke(app, ["backup", "--file", str(file)]).exit_code == 0
+    assert file.exists()
