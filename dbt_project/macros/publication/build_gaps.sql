@@ -43,7 +43,8 @@
     {%- set passed = [] -%}
     {%- set failed = [] -%}
     {%- set skipped = [] -%}
-    {%- for result in results -%}
+    {#- dbt build lists exposures too, as no-op: nothing runs for them. -#}
+    {%- for result in results if result.node.resource_type != 'exposure' -%}
         {%- set status = result.status | string -%}
         {%- if status in ['success', 'pass', 'warn'] -%}
             {%- do passed.append(result.node.unique_id) -%}
