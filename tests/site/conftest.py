@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -45,12 +46,31 @@ def fill(server: dict[str, str], *files: Path) -> None:
 
 @pytest.fixture(scope="session")
 def site(
-    postgres_server: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Path]:
-    """The site as `make docs` makes it."""
-    directory = tmp_path_factory.mktemp("site")
-    server = {**postgres_server, "PGDATABASE": "site"}
-    administer(postgres_server, "drop database if exists site", "create database site")
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, worker_id: str
+) -> Path:
+    """The site as `make docs` makes it; made once, whichever pytest process comes first."""
+    base = tmp_path_factory.getbasetemp()
+    directory = (base if worker_id == "master" else base.parent) / "site"
+    with directory.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (directory / "status.html").exists():
+            make_site(directory, request.getfixturevalue("postgres_server"))
+    return directory
+
+
+@pytest.fixture(scope="session")
+def manifest(site: Path) -> Path:
+    """What dbt knew of the project when it made the site."""
+    return local_of(site) / "dbt" / "docs" / "manifest.json"
+
+
+def local_of(site: Path) -> Path:
+    return site.with_name("site-local")
+
+
+def make_site(directory: Path, server: dict[str, str]) -> None:
+    administer(server, "create database site")
+    server = {**server, "PGDATABASE": "site"}
     fill(server, *SCHEMA, Path(__file__).with_name("history.sql"))
     subprocess.run(
         [sys.executable, "-m", "ops", "docs"],
@@ -59,13 +79,12 @@ def site(
             **os.environ,
             **server,
             "FORTYTWO_ENV_FILE": os.devnull,
-            "FORTYTWO_LOCAL": str(tmp_path_factory.mktemp("local")),
+            "FORTYTWO_LOCAL": str(local_of(directory)),
             "FORTYTWO_SITE": str(directory),
         },
         check=True,
     )
-    yield directory
-    administer(postgres_server, "drop database site with (force)")
+    administer(server, "drop database site with (force)")
 
 
 def administer(server: dict[str, str], *statements: str) -> None:
