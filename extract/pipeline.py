@@ -60,8 +60,8 @@ class Loader:
             destination=exact_postgres(credentials=_credentials()),
             dataset_name=DATASET,
         )
-        # dlt warns on every run that json columns come as text, which is how they are meant to come
-        # and shows, of what fails, tracebacks and the database's own words with people's data in them
+        # dlt warns on every run that json columns come as text, as they are meant to, and shows, of
+        # what fails, tracebacks and the database's own words, which may hold people's data
         logging.getLogger("dlt").setLevel(logging.CRITICAL)
         self._pipeline.sync_destination()
 
