@@ -99,10 +99,10 @@ def _next_run(systemctl: list[str], job: str) -> datetime | None:
             timeout=3,
             env={**os.environ, "LC_ALL": "C", "TZ": "UTC"},
         )
-        moment = datetime.strptime(done.stdout.strip(), "%a %Y-%m-%d %H:%M:%S UTC")
+        text = done.stdout.strip()
+        return datetime.strptime(text, "%a %Y-%m-%d %H:%M:%S UTC").replace(tzinfo=UTC)
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return None
-    return moment.replace(tzinfo=UTC)
 
 
 def _template(name: str) -> Template:
