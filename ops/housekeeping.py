@@ -12,6 +12,8 @@ from psycopg2.extensions import connection as Connection
 from extract import logs
 from ops import hygiene, retention
 
+PATIENCE = "5s"
+
 
 def before_build(connection: Connection) -> None:
     """Up-to-date statistics for the build that follows a load."""
@@ -35,7 +37,7 @@ def _harmless(connection: Connection, what: str) -> Iterator[None]:
     """Wait for nobody's lock for long, and take no error further than the log."""
     try:
         with connection.cursor() as cursor:
-            cursor.execute("select set_config('lock_timeout', '5s', false)")
+            cursor.execute("select set_config('lock_timeout', %s, false)", (PATIENCE,))
             try:
                 yield
             finally:

@@ -1,0 +1,249 @@
+"""The database over the years: settings of hot tables, statistics, bloat, what is forgotten."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from psycopg2.extensions import connection as Connection
+
+from extract import logs
+from extract.database import connect
+from extract.record import Record
+from extract.settings import local_directory
+from ops import archive, housekeeping, hygiene, retention
+
+# What a month leaves: 4,320 calls a day, which is a full pass, 96 live ones and the reconciliation.
+# With every call that the API allows, all month long, ops.api_calls alone has 200 MB.
+DAYS = 30
+LARGEST_OPS = 40_000_000
+LARGEST_LOGS = 40_000_000
+
+
+def rows(connection: Connection, query: str) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return cursor.fetchall() if cursor.description else []
+
+
+def options(connection: Connection, table: str) -> set[str]:
+    found = rows(connection, f"select reloptions from pg_class where oid = '{table}'::regclass")
+    return set(found[0][0] or [])
+
+
+def test_hot_tables_get_their_settings_once_and_an_operators_own_stay(ops: Connection) -> None:
+    rows(ops, "create schema raw; create table raw.users (id bigint)")
+    rows(ops, "alter table ops.api_calls set (autovacuum_vacuum_scale_factor = 0.5)")
+
+    first = hygiene.tune(ops)
+    again = hygiene.tune(ops)
+
+    assert {"raw.users", "ops.relation_reads", "ops.api_calls"} <= set(first)
+    assert again == []
+    assert "autovacuum_vacuum_scale_factor=0.02" in options(ops, "raw.users")
+    assert "fillfactor=80" in options(ops, "ops.relation_reads")
+    assert "autovacuum_vacuum_scale_factor=0.5" in options(ops, "ops.api_calls")
+
+
+def test_tables_that_a_load_has_changed_are_analyzed_and_others_not(ops: Connection) -> None:
+    rows(
+        ops,
+        "create schema raw; create table raw.users (id bigint); create table raw.blocs (id bigint)",
+    )
+    rows(ops, "insert into raw.users select generate_series(1, 20000)")
+    rows(ops, "insert into raw.blocs select generate_series(1, 10)")
+    rows(ops, "select pg_stat_force_next_flush()")
+
+    assert hygiene.analyze_changed(ops) == ["raw.users"]
+    assert rows(ops, "select reltuples from pg_class where oid = 'raw.users'::regclass") == [
+        (20000.0,)
+    ]
+    rows(ops, "select pg_stat_force_next_flush()")
+    assert hygiene.analyze_changed(ops) == []
+
+
+def test_bloat_is_found_and_a_full_table_is_not(ops: Connection) -> None:
+    rows(ops, "create schema raw")
+    for table in ("users", "campus"):
+        rows(
+            ops, f"create table raw.{table} (id bigint, name text) with (autovacuum_enabled = off)"
+        )
+        rows(
+            ops, f"insert into raw.{table} select n, md5(n::text) from generate_series(1, 40000) n"
+        )
+    rows(ops, "delete from raw.users where id % 10 <> 0")
+    rows(ops, "vacuum analyze raw.users, raw.campus")
+
+    found = hygiene.report(ops, least_bytes=500_000)
+
+    assert [(finding.kind, finding.relation) for finding in found] == [("bloat", "raw.users")]
+    assert found[0].wasted_bytes > 1_000_000
+    assert "vacuum full raw.users" in found[0].detail
+
+
+def test_an_unused_index_is_named_only_after_a_month_of_statistics(ops: Connection) -> None:
+    rows(ops, "create schema mirror; create table mirror.users (id bigint primary key, name text)")
+    rows(ops, "insert into mirror.users select n, md5(n::text) from generate_series(1, 5000) n")
+    rows(ops, "create index mine on mirror.users (name)")
+
+    assert hygiene.report(ops, least_bytes=1000) == []
+    query = hygiene.UNUSED.replace("interval '30 days'", "interval '-1 days'")
+    with ops.cursor() as cursor:
+        cursor.execute(query, {"least": 1000})
+        found = [row[0] for row in cursor.fetchall()]
+    assert [name for name in found if name.startswith("mirror.")] == ["mirror.mine"]
+
+
+def test_housekeeping_waits_for_nobody_and_fails_nothing(
+    ops: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows(ops, "create schema raw; create table raw.users (id bigint)")
+    holder = connect("holder")
+    rows(holder, "lock table raw.users in access exclusive mode")
+    logs.start()
+    monkeypatch.setattr(housekeeping, "PATIENCE", "200ms")
+
+    housekeeping.after_full(ops)
+
+    (path,) = logs.directory().glob("*.jsonl")
+    assert "LockNotAvailable" in path.read_text()
+    assert rows(ops, "show lock_timeout") == [("0",)]
+    holder.close()
+
+
+MONTHS = """
+insert into ops.runs (run_id, mode, status, started_at, finished_at, published_at, rows, versions,
+    raw_signature, changes, rejected)
+select
+    'run-' || n, case n % 96 when 0 then 'full' else 'live' end,
+    case when n % 8 = 0 then 'published' else 'unchanged' end,
+    now() - n * interval '15 minutes', now() - n * interval '15 minutes',
+    case when n % 8 = 0 then now() - n * interval '15 minutes' end,
+    '{payload}', '{payload}', '{payload}', '{payload}', '{payload}'
+from generate_series(1, 96 * {days}) as n;
+insert into ops.walks (finished_at, run_id, resource, walk, rows, calls, walked)
+select now() - n * interval '5 minutes', 'run-' || n, 'users', 'campus 1', 100, 1, 1
+from generate_series(1, 288 * {days}) as n;
+insert into ops.api_calls (called_at, run_id, path, query, page, status, rows, error, attempt,
+    milliseconds, quota_left)
+select now() - n * interval '20 seconds', 'run-20251121T010000Z-12345678', '/cursus/21/users',
+    'filter[primary_campus_id]=1&sort=id', 1, 200, 100, '', 0, 500, 1000
+from generate_series(1, 4320 * {days}) as n;
+insert into ops.rejections (table_name, rule, key, first_seen_at, gone_at)
+select 'users', 'user_campus_not_kept', jsonb_build_object('id', n), now() - interval '500 days',
+    now() - n * interval '1 day'
+from generate_series(1, 450) as n;
+"""
+
+
+def test_after_a_simulated_quarter_the_tables_hold_a_month(ops: Connection) -> None:
+    payload = json.dumps({f"table_{n}": n for n in range(13)})
+    rows(ops, MONTHS.format(days=90, payload=payload))
+
+    for _ in range(2):  # the last run of each mode stays, however old
+        Record(ops, "now").flush()
+        retention.prune(ops)
+
+    calls = rows(
+        ops, "select count(*), min(called_at) > now() - interval '31 days' from ops.api_calls"
+    )
+    assert calls[0][0] == pytest.approx(4320 * DAYS, rel=0.01) and calls[0][1]
+    assert rows(ops, "select count(*) from ops.walks")[0][0] == pytest.approx(288 * DAYS, rel=0.01)
+    unpublished = rows(ops, "select count(*) from ops.runs where published_at is null")[0][0]
+    published = rows(ops, "select count(*) from ops.runs where published_at is not null")[0][0]
+    assert unpublished == pytest.approx(84 * DAYS, rel=0.02)
+    assert published == 12 * 90
+    assert rows(ops, "select count(*) from ops.rejections") == [(399,)]
+    rows(ops, "vacuum full ops.api_calls, ops.walks, ops.runs")
+    size = rows(
+        ops,
+        "select sum(pg_total_relation_size(oid)) from pg_class "
+        "where relnamespace = 'ops'::regnamespace and relkind = 'r'",
+    )[0][0]
+    assert size < LARGEST_OPS, f"{size:,} bytes"
+
+
+def test_the_last_run_of_each_mode_and_the_last_publication_stay(ops: Connection) -> None:
+    rows(
+        ops,
+        "insert into ops.runs (run_id, mode, status, started_at, published_at) values "
+        "('a', 'full', 'published', now() - interval '500 days', now() - interval '500 days'), "
+        "('b', 'full', 'failed', now() - interval '490 days', null), "
+        "('c', 'backfill', 'stopped', now() - interval '480 days', null), "
+        "('d', 'backfill', 'stopped', now() - interval '485 days', null)",
+    )
+
+    assert retention.prune(ops) == {"ops.runs": 1}
+    assert rows(ops, "select run_id from ops.runs order by 1") == [("a",), ("b",), ("c",)]
+
+
+def test_reads_of_people_who_left_are_forgotten(ops: Connection) -> None:
+    rows(
+        ops,
+        "create schema raw; create table raw.users (id bigint); insert into ops.relation_reads "
+        "select 'projects_users', n, now(), now() from generate_series(1, 3) as n",
+    )
+
+    assert retention.prune(ops) == {}  # an empty raw.users says nothing about anybody
+    rows(ops, "insert into raw.users values (1), (2)")
+    assert retention.prune(ops) == {"ops.relation_reads": 1}
+
+
+def test_a_month_of_log_lines_stays_under_its_bound() -> None:
+    """As many calls as the API allows, every hour of 60 days."""
+    folder = logs.directory()
+    folder.mkdir(parents=True)
+    today = date(2025, 11, 21)
+    line = (
+        '{"time":"2025-11-21T01:00:00.000Z","level":"info","event":"api_call","run":"20251121T01'
+        '0000Z-%08x","endpoint":"/cursus/21/users","query":"filter[primary_campus_id]=1&sort=id",'
+        '"campus":"1","page":%d,"status":200,"rows":100,"retries":0,"milliseconds":%d,'
+        '"quota_left":%d}\n'
+    )
+    sample = "".join(
+        line % (n * 2654435761 % 2**32, n % 99, n % 977, n % 1200) for n in range(2880)
+    )
+    (folder / "one").write_text(sample)
+    size, packed = len(sample), len(gzip.compress(sample.encode()))
+    (folder / "one").unlink()
+    for age in range(60):
+        (folder / f"fortytwo-{today - timedelta(days=age)}.jsonl").write_text(sample)
+
+    logs.tidy(folder, today)
+
+    kept = sum(path.stat().st_size for path in folder.iterdir())
+    assert kept <= 2 * size + logs.KEEP_DAYS * (packed + 200)
+    assert kept * 10 < LARGEST_LOGS  # a tenth of the calls of a day was written
+
+
+def test_the_servers_log_is_emptied_under_it_and_one_file_before_is_kept() -> None:
+    log = local_directory() / "postgres.log"
+    log.parent.mkdir()
+    with log.open("ab") as server:
+        server.write(b"LOG: checkpoint\n" * 700_000)
+        server.flush()
+
+        retention.tidy_files()
+        server.write(b"LOG: after\n")
+        server.flush()
+
+    assert log.read_bytes() == b"LOG: after\n"
+    packed = log.with_name("postgres.log.1.gz")
+    assert packed.stat().st_mode & 0o777 == 0o600
+    assert gzip.decompress(packed.read_bytes()).startswith(b"LOG: checkpoint\n")
+    retention.tidy_files()
+    assert log.exists()
+
+
+def test_a_month_of_backups_is_eleven_files(tmp_path: Path) -> None:
+    now = datetime(2025, 11, 21, 3, tzinfo=UTC)
+    for day in range(31):
+        moment = now - timedelta(days=30 - day)
+        archive.new_path(tmp_path, "fortytwo", moment).write_text("")
+        archive.rotate(tmp_path, "fortytwo")
+
+    assert len(list(tmp_path.iterdir())) <= 11

@@ -1,0 +1,173 @@
+"""The jobs of the schedule: what a live pass becomes after missed nights, and what is quiet."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from psycopg2.extensions import connection as Connection
+
+from extract import run as runs
+from extract.errors import BusyError, MirrorError, UsageError
+from ops import archive, scheduled
+from ops.outcomes import last_outcomes
+
+NOW = datetime(2025, 11, 21, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def done(monkeypatch: pytest.MonkeyPatch, credentials: Path) -> list[str]:
+    """What was done, in order, instead of talking to the API."""
+    found: list[str] = []
+
+    def sync(mode: str, **_: object) -> int:
+        found.append(f"{mode} {os.environ.get('BACKFILL_CALLS', '-')}")
+        return 0
+
+    monkeypatch.delenv("BACKFILL_CALLS", raising=False)
+    monkeypatch.setattr(scheduled, "sync", sync)
+    monkeypatch.setattr(scheduled, "backup", lambda **_: found.append("backup"))
+    return found
+
+
+def ran(connection: Connection, mode: str, status: str, hours: float) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into ops.runs (run_id, mode, status, started_at) values (%s, %s, %s, %s)",
+            (f"{mode}-{hours}", mode, status, NOW - timedelta(hours=hours)),
+        )
+
+
+def backed_up(hours: float) -> None:
+    path = archive.new_path(archive.folder(), "fortytwo", NOW - timedelta(hours=hours))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("")
+
+
+def test_a_live_pass_takes_the_left_over_calls_along(ops: Connection, done: list[str]) -> None:
+    ran(ops, "full", "published", 11)
+    backed_up(9)
+
+    scheduled.live(NOW)
+
+    assert done == ["live 200"]
+
+
+def test_in_the_hour_before_the_full_pass_it_leaves_them(
+    ops: Connection, done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran(ops, "full", "unchanged", 11)
+    backed_up(9)
+    monkeypatch.setenv("SCHEDULE_FULL", "12:50")
+
+    scheduled.live(NOW)
+
+    assert done == ["live 0"]
+
+
+def test_a_number_of_the_operators_own_counts(
+    ops: Connection, done: list[str], credentials: Path
+) -> None:
+    ran(ops, "full", "published", 11)
+    backed_up(9)
+    credentials.write_text(f"{credentials.read_text()}BACKFILL_CALLS=50\n")
+
+    scheduled.live(NOW)
+
+    assert done == ["live -"]  # extract reads it from the file
+
+
+@pytest.mark.parametrize("hours", [27, 300])
+def test_after_missed_nights_it_does_a_full_pass_and_the_backup(
+    hours: float, ops: Connection, done: list[str]
+) -> None:
+    ran(ops, "full", "published", hours)
+    backed_up(hours)
+
+    scheduled.live(NOW)
+
+    assert done == ["full -", "backup"]
+    assert last_outcomes()["sync full"].status == "ok"
+
+
+def test_a_full_pass_that_failed_is_tried_again_after_four_hours_not_before(
+    ops: Connection, done: list[str]
+) -> None:
+    ran(ops, "full", "published", 30)
+    ran(ops, "full", "failed", 3)
+    backed_up(9)
+
+    scheduled.live(NOW)
+    assert done == []
+    scheduled.live(NOW + timedelta(hours=2))
+    assert done == ["full -"]
+
+
+def test_a_fresh_installation_begins_with_a_full_pass(
+    database: dict[str, str], done: list[str]
+) -> None:
+    scheduled.live(NOW)
+
+    assert done == ["full -", "backup"]
+
+
+def test_a_nightly_pass_waits_for_the_one_at_work(
+    ops: Connection, done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    answers = [BusyError("busy"), BusyError("busy")]
+
+    def sync(mode: str, **_: object) -> int:
+        if answers:
+            raise answers.pop()
+        done.append(mode)
+        return 0
+
+    monkeypatch.setattr(scheduled, "sync", sync)
+    monkeypatch.setattr("ops.scheduled.time.sleep", waits.append)
+
+    scheduled.full()
+
+    assert done == ["full"]
+    assert len(waits) == 2
+
+
+def test_a_scheduled_run_never_mirrors_the_sandbox(database: dict[str, str]) -> None:
+    for job in (scheduled.live, scheduled.full):
+        with pytest.raises(UsageError, match="never mirrors the sandbox"):
+            job()
+
+
+def test_a_check_that_fails_says_what_it_found(ops: Connection) -> None:
+    with pytest.raises(MirrorError, match=r"The check failed: .*run `make sync`"):
+        scheduled.check()
+
+    assert last_outcomes()["check"].status == "failed"
+
+
+def test_a_run_that_finds_the_lock_taken_is_quiet_and_says_75(
+    ops: Connection, credentials: Path
+) -> None:
+    with ops.cursor() as cursor:
+        cursor.execute(
+            "insert into ops.runs (run_id, mode, status) values ('a', 'full', 'published')"
+        )
+    with runs.run_lock("full", "20251121T010000Z-1"):
+        done = subprocess.run(
+            [sys.executable, "-m", "ops", "scheduled", "live"], capture_output=True, text=True
+        )
+
+    assert (done.returncode, done.stdout, done.stderr) == (75, "", "")
+
+
+def test_a_failing_job_says_so_for_crons_mail(database: dict[str, str], credentials: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ops", "scheduled", "backup"], capture_output=True, text=True
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: ") and "make sync" in done.stderr
