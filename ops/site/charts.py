@@ -6,6 +6,8 @@ reader's machine turns dark or light.
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from ops.site.frames import Spec, chart, iso, layers, legend, numbers
 from ops.site.history import History, Row
 
@@ -35,7 +37,7 @@ def all_charts(history: History) -> dict[str, Spec]:
     if history.rejected:
         charts["rejected"] = rejected_by_rule(history.rejected)
     if history.calls:
-        charts["calls"] = calls_per_hour(history.calls)
+        charts["calls"] = calls_per_hour(history.calls, history.read_at)
     for mode in sorted({str(row["mode"]) for row in history.phases}):
         charts[f"phases-{mode}"] = phase_durations(
             [row for row in history.phases if row["mode"] == mode]
@@ -161,7 +163,7 @@ def rejected_by_rule(rejected: dict[str, int]) -> Spec:
     )
 
 
-def calls_per_hour(calls: list[Row]) -> Spec:
+def calls_per_hour(calls: list[Row], until: datetime) -> Spec:
     """API calls of each hour, by how they ended, and the API's limit as a line."""
     values = [
         {"hour": iso(row["hour"]), "outcome": row["outcome"], "calls": row["calls"]}
@@ -178,6 +180,7 @@ def calls_per_hour(calls: list[Row]) -> Spec:
                         "field": "hour",
                         "type": "temporal",
                         "timeUnit": "utcyearmonthdatehours",
+                        "scale": {"domain": [iso(until - timedelta(hours=47)), iso(until)]},
                         "axis": {
                             "title": None,
                             "format": "%a %H:00",
@@ -241,7 +244,7 @@ def phase_durations(phases: list[Row]) -> Spec:
         f"Seconds of each phase, {phases[0]['mode']} runs",
         values,
         height=170,
-        mark={"type": "bar"},
+        mark={"type": "bar", "width": {"band": 0.9}},
         encoding={
             "x": {
                 "field": "started",
