@@ -54,8 +54,8 @@ psql: $(INSTALLED) ## A SQL prompt at the mirror's database
 backup: $(INSTALLED) ## Write a backup of the database (FILE)
 	@$(RUN) ops backup $(call given,file,FILE)
 
-restore: $(INSTALLED) ## Bring a backup back (FILE)
-	@$(RUN) ops restore $(call given,file,FILE)
+restore: $(INSTALLED) ## Bring a backup back (FILE, into another DATABASE, FORCE=1 replaces what is there)
+	@$(RUN) ops restore $(call given,file,FILE) $(call given,database,DATABASE) $(if $(call given,,FORCE),--force)
 
 restore-drill: $(INSTALLED) ## Prove that the newest backup can be restored, in a scratch database
 	@$(RUN) ops restore-drill $(call given,file,FILE)

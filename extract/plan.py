@@ -127,7 +127,7 @@ def print_plan(plan: Plan, console: Console | None = None) -> None:
         )
     console.print(
         f"The API has {plan.quota_left:,} of {plan.hourly_limit:,} calls left in this hour, "
-        f"{plan.secondly_limit} a second; this plan took {plan.probes}."
+        f"{plan.secondly_limit} a second; this plan took {plan.probes}. Next: make sync"
     )
 
 

@@ -118,6 +118,13 @@ class Record:
             (api_url, secret_valid_until, token_seconds, next_secret),
         )
 
+    def last_api_url(self) -> str:
+        """The API of the run before; empty when there was none."""
+        rows = self._execute(
+            "select api_url from ops.application order by seen_at desc limit 1", ()
+        )
+        return str(rows[0][0]) if rows else ""
+
     def walk(self, finished: Finished) -> None:
         """Take note of one complete walk."""
         self.calls_of[finished.walk.table] += finished.calls

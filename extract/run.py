@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
@@ -144,6 +145,7 @@ def extract(
     make_local_private()
     create_schema(connection)
     record = Record(connection, run_id)
+    _refuse_another_world(settings, record)
     record.start(mode, allow_deletes=settings.allow_deletes)
     done = Extracted(run_id, mode)
     phases = Phases()
@@ -272,6 +274,21 @@ def _backfill(backfill: Backfill, mode: str, context: Pass, connection: Connecti
         backfill.run(calls, refresh=mode == "full")
     elif mode == "full" and context.campus_ids is None and was_started(connection):
         backfill.run(nightly_share(context.raw, context.settings.reconcile_days), refresh=True)
+
+
+def _refuse_another_world(settings: Settings, record: Record) -> None:
+    """Never mix the sandbox's invented people with 42's."""
+    before = record.last_api_url()
+    if before and _on_this_machine(before) != _on_this_machine(settings.api_url):
+        raise UsageError(
+            f"This database mirrors {before}, and now {settings.api_url} was asked for: invented "
+            "people and real ones would mix. Nothing was started. Start afresh with `make "
+            "database-stop && rm -rf .local`, or name another database (PGDATABASE)."
+        )
+
+
+def _on_this_machine(api_url: str) -> bool:
+    return urlsplit(api_url).hostname in ("127.0.0.1", "localhost", "::1")
 
 
 def _erase_anonymised(context: Pass, connection: Connection, run_id: str) -> None:

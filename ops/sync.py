@@ -94,10 +94,23 @@ def sync(
         record.update(seconds=done.seconds, raw_signature=signature)
         record.close()
         log_publication(connection, run_id)
+        _require_publication(connection, run_id)
         if mode == "full":
             housekeeping.after_full(connection)
         print_summary(connection, run_id, done, console)
     return 0
+
+
+def _require_publication(connection: Connection, run_id: str) -> None:
+    """Hold a green build against what it left in ops.runs."""
+    with connection.cursor() as cursor:
+        cursor.execute("select published_at is not null from ops.runs where run_id = %s", (run_id,))
+        (published,) = cursor.fetchone() or (False,)
+    if not published:
+        raise MirrorError(
+            "dbt build ended without an error but did not publish: `mirror` is as it was. The log "
+            "in .local/dbt/logs/dbt.log says why; run `dbt build` by itself to see it."
+        )
 
 
 def dbt_build(run_id: str, *arguments: str) -> int:

@@ -235,3 +235,14 @@ def test_an_api_out_of_reach_is_named(
     assert result.exit_code == 1
     assert "No token from http://127.0.0.1:9/oauth/token: ConnectionError" in result.output
     assert runs(connection) == [("full", "failed")]
+
+
+def test_invented_people_and_real_ones_never_mix(
+    world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("run")
+    monkeypatch.setenv("FORTYTWO_API_URL", "https://api.example.test")
+    result = run("run")
+    assert result.exit_code == 2
+    assert "invented people and real ones would mix" in result.output
+    assert count(connection, "users") == 306
