@@ -1,0 +1,61 @@
+"""Live passes over any sequence of changes, failures and pauses: nothing that moved is missed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.faults.lab import Case, run_here
+from tests.faults.truth import RELATIONS, differences
+
+pytestmark = pytest.mark.faults
+TABLES = ("users", "cursus_users", *RELATIONS)
+CHANGE = st.fixed_dictionaries(
+    {
+        "edit_with_updated_at": st.integers(0, 12),
+        "new_users": st.integers(0, 2),
+        "new_relations": st.integers(0, 6),
+    }
+)
+FAULTS = ("denied_403", "string_for_number", "truncated_json", "row_moved", "empty_list")
+STEP = st.one_of(
+    CHANGE,
+    st.just("live"),
+    st.sampled_from([60, 3600, 86400]),  # seconds that pass
+    st.sampled_from(FAULTS),  # a live pass that meets it
+)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_any_changes_and_failures_between_live_passes(case: Case) -> None:
+    for mode in ("full", "backfill"):
+        ran = run_here(mode)
+        assert ran.error is None, ran.said
+
+    @settings(
+        max_examples=6,
+        deadline=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(steps=st.lists(STEP, min_size=2, max_size=5))
+    def sequence(steps: Sequence[object]) -> None:
+        for step in steps:
+            if isinstance(step, dict):
+                case.sandbox.control("advance", step)
+            elif isinstance(step, int):
+                case.sandbox.control("clock", {"advance_seconds": step})
+            else:
+                if step in FAULTS:
+                    case.sandbox.break_(kind=str(step), path=r"range%5Bupdated_at", call=3)
+                run_here("live")
+                case.sandbox.mend()
+        ran = run_here("live")
+        assert ran.error is None, ran.said
+        assert not differences(case.connection, case.sandbox.truth, TABLES)
+
+    sequence()

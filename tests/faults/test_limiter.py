@@ -1,0 +1,99 @@
+"""The limiter with several processes, in a time of its own: neither window is ever broken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from extract.errors import BudgetSpent
+from extract.quota import HOUR, Quota
+
+
+@dataclass
+class Clock:
+    """Time that passes only while somebody sleeps."""
+
+    now: float = 1_000_000.0
+    sleeps: list[float] = field(default_factory=list)
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def processes(count: int, directory: Path, clock: Clock) -> list[Quota]:
+    """Limiters that meet in one file, as several processes do."""
+    made = [
+        Quota("key", directory=directory, clock=clock, sleep=clock.sleep, max_wait=3 * HOUR)
+        for _ in range(count)
+    ]
+    for quota in made:
+        quota._told.set()
+    return made
+
+
+def most_in(window: float, moments: list[float]) -> int:
+    """The most moments within any window of so many seconds."""
+    return max(sum(start <= m < start + window for m in moments) for start in moments)
+
+
+STEP = st.tuples(
+    st.integers(0, 3),  # which process
+    st.floats(0, 300),  # seconds since the step before
+    st.sampled_from(["call", "call", "call", "call", "429", "429 with Retry-After", "restart"]),
+)
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(steps=st.lists(STEP, min_size=20, max_size=80), limit=st.integers(5, 40))
+def test_any_turns_of_four_processes_keep_both_windows(
+    steps: list[tuple[int, float, str]], limit: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    directory, clock = tmp_path_factory.mktemp("quota"), Clock()
+    quotas = processes(4, directory, clock)
+    quotas[0].learn({"X-Hourly-RateLimit-Limit": str(limit), "X-Secondly-RateLimit-Limit": "2"})
+    moments = []
+    for number, pause, action in steps:
+        clock.now += pause
+        if action == "restart":  # a process that was killed and came again
+            quotas[number] = processes(1, directory, clock)[0]
+        elif action.startswith("429"):
+            headers = {"Retry-After": "2"} if "Retry" in action else {}
+            quotas[number].refused(headers)
+        else:
+            quotas[number].acquire()
+            moments.append(clock.now)
+    if moments:
+        assert most_in(1.0, moments) <= 2
+        assert most_in(HOUR, moments) <= limit
+
+
+def test_the_1201st_call_of_an_hour_waits_for_the_next(tmp_path: Path) -> None:
+    clock = Clock()
+    quotas = processes(3, tmp_path, clock)
+    moments = []
+    for number in range(2500):
+        quotas[number % 3].acquire()
+        moments.append(clock.now)
+    assert most_in(1.0, moments) <= 2
+    # sorted already: the call 1,200 places later is an hour later
+    assert all(later - m >= HOUR for m, later in zip(moments, moments[1200:], strict=False))
+
+
+def test_a_run_that_may_not_wait_says_when_to_come_again(tmp_path: Path) -> None:
+    clock = Clock()
+    (quota,) = processes(1, tmp_path, clock)
+    quota.learn({"X-Hourly-RateLimit-Limit": "3"})
+    quota._max_wait = 0.0
+    for _ in range(3):
+        quota.acquire()
+    with pytest.raises(BudgetSpent, match=r"free in about \d+ minutes"):
+        quota.acquire()
