@@ -1,7 +1,7 @@
 """What the mirror forgets, so that years of runs fit on a small disk.
 
-Bounds, tested: the schema ops 40 MB at 4,320 calls a day (a full pass, 96 live ones, reconciliation);
-the log files 40 MB with every call that the API allows.
+Bounds, tested: the schema ops 40 MB at 4,320 calls a day (a full pass, 96 live ones and the
+reconciliation); the log files 40 MB with every call that the API allows.
 
 | what | kept |
 |---|---|

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -37,6 +39,14 @@ def closed_log() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def no_settings_of_the_developers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside those that every test is kept from (tests/conftest.py)."""
+    for name in list(os.environ):
+        if name.startswith(("SCHEDULE_", "BACKUP_", "WEBHOOK_", "METRICS_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
 def commands_may_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     """A failing command ends its process at once; here it is called in pytest's."""
     monkeypatch.setattr(os, "_exit", sys.exit)
@@ -65,10 +75,13 @@ def crontab_program(
         )
         return done.stdout
 
-    if real:
+    if not real:
+        yield call
+        return
+    with (Path(tempfile.gettempdir()) / "fortytwo-crontab-tests.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # there is one such crontab for all of xdist's processes
         subprocess.run([str(program), "-u", "nobody", "-r"], capture_output=True)
-    yield call
-    if real:
+        yield call
         subprocess.run([str(program), "-u", "nobody", "-r"], capture_output=True)
 
 

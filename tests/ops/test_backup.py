@@ -399,6 +399,25 @@ def test_grants_to_a_role_that_is_missing_are_named(mirrored: str) -> None:
     assert role in done.notes[0]
 
 
+def test_a_role_that_may_not_make_databases_restores_into_an_empty_one(
+    unchanged: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = backup()
+    role, empty = f"limited_{uuid4().hex[:8]}", f"{unchanged}_empty"
+    sql(f"create role {role} login", "postgres")
+    sql(f"create database {empty} owner {role}", "postgres")
+    monkeypatch.setenv("PGUSER", role)
+
+    done = restore(written.path, empty)
+
+    assert done.compared
+    with pytest.raises(MirrorError, match="may not create, rename or drop databases"):
+        drill(written.path)
+    monkeypatch.setenv("PGUSER", "fortytwo")
+    drop(empty)
+    sql(f"drop role {role}", "postgres")
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system with room for 60 kB."""
