@@ -43,7 +43,11 @@ def live(now: datetime | None = None) -> None:
     moment = now or datetime.now(UTC)
     schedule = Schedule.load(environment())
     _need_credentials()
-    due, attempted = _full_pass(moment)
+    try:
+        due, attempted = _full_pass(moment)
+    except MirrorError:  # no database: that is a failed pass too
+        with reported("sync live"):
+            raise
     if due and not attempted:
         _say_catching_up("full")
         full()

@@ -142,6 +142,17 @@ def test_a_scheduled_run_never_mirrors_the_sandbox(database: dict[str, str]) -> 
             job()
 
 
+def test_a_database_out_of_reach_is_a_failed_pass(
+    ops: Connection, done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGDATABASE", "no_such_database")
+
+    with pytest.raises(MirrorError, match="Cannot connect"):
+        scheduled.live(NOW)
+
+    assert last_outcomes()["sync live"].status == "failed"
+
+
 def test_a_check_that_fails_says_what_it_found(ops: Connection) -> None:
     with pytest.raises(MirrorError, match=r"The check failed: .*run `make sync`"):
         scheduled.check()
