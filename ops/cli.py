@@ -16,6 +16,7 @@ from extract.lookup import rows_by_id
 from extract.record import create_schema
 from extract.run import MODES, new_run_id, run_lock
 from extract.settings import credentials_configured
+from ops import hygiene
 from ops.backup_commands import app as backups
 from ops.check import run_check
 from ops.reporting import reported
@@ -102,6 +103,8 @@ def check(
                 freshness_hours=freshness_hours,
                 console=Console(highlight=False),
             )
+            for finding in [] if json else hygiene.report(connection):
+                typer.echo(f"advice: {finding.relation}: {finding.detail}")
         finally:
             connection.close()
     raise typer.Exit(status)

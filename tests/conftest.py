@@ -25,7 +25,7 @@ from extract import embedded
 ROOT = Path(__file__).resolve().parent.parent
 OURS = re.compile(
     r"(FORTYTWO_|PG|DBT_|ALLOW_DELETES$|MAX_DELETE_FRACTION$|CHANGES_RETENTION_DAYS$"
-    r"|BACKFILL_CALLS$|RECONCILE_DAYS$)"
+    r"|BACKFILL_CALLS$|RECONCILE_DAYS$|SCHEDULE_|BACKUP_|WEBHOOK_|METRICS_FILE$)"
 )
 
 
