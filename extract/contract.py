@@ -307,7 +307,10 @@ def to_arrow(contract: Contract, rows: Sequence[Row], path: str) -> pa.Table:
             contract.prepare(row)
     arrays = [_array(contract, column, rows, path) for column in contract.columns]
     known = contract.known_fields()
-    unknown = [{k: v for k, v in row.items() if k not in known} or None for row in rows]
+    unknown = [
+        None if row.keys() <= known else {k: v for k, v in row.items() if k not in known}
+        for row in rows
+    ]
     arrays.append(pa.array([_json(value) for value in unknown], pa.string()))
     return pa.Table.from_arrays(arrays, schema=contract.schema())
 
@@ -341,18 +344,19 @@ def _array(contract: Contract, column: Column, rows: Sequence[Row], path: str) -
         values = [row.get(field) for row in rows]
     if column.not_null and None in values:
         raise _broken(contract, column, path, "it is null")
+    kinds = set(map(type, values))
     try:
         if column.data_type == "json":
-            if not all(v is None or isinstance(v, (list, dict)) for v in values):
+            if not kinds <= {list, dict, type(None)}:
                 raise pa.ArrowTypeError("not a list or object")
             # the parsed lists of 100 projects weigh ten times their text: let each go at once
             values.clear()
             return pa.array([_json(row.pop(field, None)) for row in rows], pa.string())
         if column.data_type == "timestamp":
             return pa.array(values, pa.string()).cast(ARROW_TYPES["timestamp"])
-        if column.data_type in ("bigint", "double") and any(isinstance(v, bool) for v in values):
+        if column.data_type in ("bigint", "double") and bool in kinds:
             raise pa.ArrowTypeError("a boolean is no number")
-        if column.data_type == "bigint" and any(isinstance(v, float) for v in values):
+        if column.data_type == "bigint" and float in kinds:
             raise pa.ArrowTypeError("a fraction is no whole number")
         return pa.array(values, ARROW_TYPES[column.data_type])
     except (pa.ArrowException, OverflowError, TypeError):
