@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
-from psycopg2.extras import execute_values
 
 from extract.contract import CONTRACTS
 from extract.endpoints import SCOPE_COLUMN
@@ -122,14 +121,13 @@ class Raw:
 
     def set_scope(self, scope: dict[str, Collection[int]]) -> None:
         """Say what the coming load may delete (see `delete_scope_condition`)."""
-        rows = [
-            (table, SCOPE_COLUMN[table], value)
-            for table, values in scope.items()
-            for value in values
-        ]
         with self._connection.cursor() as cursor:
             cursor.execute("truncate ops.delete_scope")
-            execute_values(cursor, "insert into ops.delete_scope values %s", rows, page_size=5000)
+            for table, values in scope.items():
+                cursor.execute(
+                    "insert into ops.delete_scope select %s, %s, unnest(%s::bigint[])",
+                    (table, SCOPE_COLUMN[table], list(values)),
+                )
 
     def index_relations(self) -> None:
         """Indexes for the loads' deletes and for questions by user."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import dlt
@@ -11,6 +11,8 @@ from dlt.extract import DltResource
 
 from extract.contract import CONTRACTS, UNKNOWN_FIELDS, Contract
 from extract.raw import delete_scope_condition
+
+ROWS_A_TABLE = 5000
 
 
 def resource(
@@ -26,7 +28,7 @@ def resource(
     contract = CONTRACTS[table]
 
     def pages(updated_at: Any = cursor) -> Iterator[pa.Table]:
-        yield from rows() if updated_at is None else rows(updated_at)
+        yield from _large(rows() if updated_at is None else rows(updated_at))
 
     return dlt.resource(
         pages,
@@ -41,6 +43,18 @@ def resource(
             "destination_scope": delete_scope_condition(table),
         },
     )
+
+
+def _large(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The same rows in few tables: dlt works out the schema anew for each."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table)
+        if sum(one.num_rows for one in waiting) >= ROWS_A_TABLE:
+            yield pa.concat_tables(waiting)
+            waiting.clear()
+    if waiting:
+        yield pa.concat_tables(waiting)
 
 
 def _hints(contract: Contract) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
+from pyarrow import ipc
 
 from extract.client import FortyTwoClient, Page, PageTooHeavy
 from extract.contract import CONTRACTS, missing_fields, to_arrow
@@ -29,6 +29,7 @@ from extract.errors import ContractError, IncompleteWalk
 
 WALKS = 5
 SMALLEST_PAGE = 10
+COMPRESSED = ipc.IpcWriteOptions(compression="zstd")
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,8 @@ class WalkStore:
         try:
             if not self._is_fresh(path):
                 return None
-            table = pq.read_table(path)
+            with ipc.open_file(path) as file:
+                table = file.read_all()
         except (OSError, pa.ArrowException):
             return None
         if table.schema.remove_metadata() != CONTRACTS[walk.table].schema():
@@ -115,8 +117,12 @@ class WalkStore:
         unfinished = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.part")
         handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            with os.fdopen(handle, "wb") as file:
-                pq.write_table(finished.table, file, compression="zstd")
+            # not Parquet: a file costs it more than its few rows do
+            with (
+                os.fdopen(handle, "wb") as file,
+                ipc.new_file(file, finished.table.schema, options=COMPRESSED) as rows,
+            ):
+                rows.write_table(finished.table)
             unfinished.replace(path)
         except BaseException:
             unfinished.unlink(missing_ok=True)
@@ -146,7 +152,7 @@ class WalkStore:
             sorted(walk.constants.items()),
         ]
         digest = hashlib.sha256(json.dumps(question).encode()).hexdigest()[:24]
-        return self._directory / f"{walk.table}-{digest}.parquet"
+        return self._directory / f"{walk.table}-{digest}.arrow"
 
 
 class Walker:
