@@ -97,8 +97,8 @@ def test_a_kill_at_any_point_leaves_the_old_state_or_the_new(grown: Lab) -> None
     duration = time.monotonic() - started
     outcomes = []
     kills: list[Callable[[subprocess.Popen[str], int], None]] = [kill_client] * 5
-    if "/" in grown.variables["PGHOST"]:  # our own server, which we may kill
-        kills += [kill_backend] * 5
+    own_server = "/" in grown.variables["PGHOST"]  # which we may kill
+    kills += [kill_backend] * 5 if own_server else []
     for number, kill in enumerate(kills, 1):
         old = grown.state()
         runs = grown.value("select count(*) from ops.runs where status = 'published'")
@@ -117,7 +117,8 @@ def test_a_kill_at_any_point_leaves_the_old_state_or_the_new(grown: Lab) -> None
 
         grown.publish()
         assert grown.state() == new, "the next run did not heal it"
-    assert "old" in outcomes, "no kill came before the end of a publication"
+    # A server goes on without its client; only its own end can come too early.
+    assert "old" in outcomes or not own_server, "no kill came before the end of a publication"
 
 
 def test_a_killed_build_publishes_all_or_nothing_and_the_next_run_goes_on(lab: Lab) -> None:

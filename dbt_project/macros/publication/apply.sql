@@ -64,32 +64,39 @@ from (
 group by numbered._action, numbered._columns, numbered.chunk;
 {%- endmacro %}
 
-{#- ops.rejections from int_rejected_rows: new ones in, gone ones dated, the others not touched. -#}
+{#-
+    ops.rejections from int_rejected_rows: new ones in, gone ones dated, the others not touched. First what
+    differs, in one pass over both, then the few rows: looking rows up in the table that is being
+    filled takes hours at a million.
+-#}
 {% macro record_rejections_sql() -%}
 {%- for node in graph.nodes.values()
     if node.resource_type == 'model' and node.name == 'int_rejected_rows' -%}
-create temporary table rejected on commit drop as
-select distinct table_name, rule, key from {{ node.relation_name }};
-analyze pg_temp.rejected;
+create temporary table changed_rejections on commit drop as
+select
+    coalesce(rejected.table_name, known.table_name) as table_name,
+    coalesce(rejected.rule, known.rule) as rule,
+    coalesce(rejected.key, known.key) as key,
+    rejected.key is null as is_gone
+from {{ node.relation_name }} as rejected
+full join (select * from ops.rejections where gone_at is null) as known
+    on rejected.table_name = known.table_name
+    and rejected.rule = known.rule and rejected.key = known.key
+where rejected.key is null or known.key is null;
+analyze pg_temp.changed_rejections;
 
 update ops.rejections as known
 set gone_at = now(), last_seen_at = coalesce(
     (select max(runs.published_at) from ops.runs), known.first_seen_at
 )
-where known.gone_at is null and not exists (
-    select from pg_temp.rejected
-    where rejected.table_name = known.table_name
-        and rejected.rule = known.rule and rejected.key = known.key
-);
+from pg_temp.changed_rejections as gone
+where gone.is_gone and known.table_name = gone.table_name
+    and known.rule = gone.rule and known.key = gone.key;
 
 insert into ops.rejections (table_name, rule, key, first_seen_at)
-select rejected.table_name, rejected.rule, rejected.key, now()
-from pg_temp.rejected
-where not exists (
-    select from ops.rejections as known
-    where known.gone_at is null and known.table_name = rejected.table_name
-        and known.rule = rejected.rule and known.key = rejected.key
-)
+select distinct table_name, rule, key, now()
+from pg_temp.changed_rejections
+where not is_gone
 on conflict (table_name, rule, key) do update set gone_at = null, last_seen_at = null;
 
 delete from ops.rejections

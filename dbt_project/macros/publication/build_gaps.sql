@@ -46,7 +46,7 @@
     {#- dbt build lists exposures too, as no-op: nothing runs for them. -#}
     {%- for result in results if result.node.resource_type != 'exposure' -%}
         {%- set status = result.status | string -%}
-        {%- if status in ['success', 'pass', 'warn'] -%}
+        {%- if status in ['success', 'pass', 'warn', 'no-op'] -%}
             {%- do passed.append(result.node.unique_id) -%}
         {%- elif status == 'skipped' -%}
             {%- do skipped.append(result.node.unique_id) -%}

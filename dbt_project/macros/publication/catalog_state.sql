@@ -31,7 +31,12 @@ from (
                             on attribute.attrelid = con.conrelid
                             and attribute.attnum = position.attnum
                     ),
-                    'parent', con.confrelid::regclass::text,
+                    'parent', (
+                        select space.nspname || '.' || parent.relname
+                        from pg_class as parent
+                        inner join pg_namespace as space on parent.relnamespace = space.oid
+                        where parent.oid = con.confrelid
+                    ),
                     'parent_columns', (
                         select jsonb_agg(attribute.attname order by position.ordinality)
                         from unnest(con.confkey) with ordinality as position (attnum)

@@ -36,6 +36,7 @@
 {%- endfor -%}
 begin;
 set local lock_timeout = '30s';
+set local statement_timeout = 0;
 set local work_mem = '64MB';
 -- Changes are grouped by sorting: hashing would hold every key of a first publication in memory.
 set local enable_hashagg = off;

@@ -21,9 +21,9 @@ exception when duplicate_object or unique_violation then
 end
 $role$;
 {%- else -%}
-    {%- do log(
+    {%- do print(
         'The role ' ~ reader_role() ~ ' does not exist and ' ~ target.user ~ ' may not create roles. '
-        ~ 'Let an administrator run: create role ' ~ reader_role() ~ ' nologin;', info=true
+        ~ 'Let an administrator run: create role ' ~ reader_role() ~ ' nologin;'
     ) -%}
 {%- endif -%}
 {%- endmacro %}

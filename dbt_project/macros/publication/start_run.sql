@@ -1,6 +1,8 @@
 {#-
     on-run-start: stop when another run is at work or `ops` is missing, and create what this build needs
-    (mirror's empty tables, the reader role's grants, the run's row). One script, one transaction.
+    (mirror's empty tables, the reader role's grants, the run's row). One script, one transaction. The
+    macro runs it, because dbt keeps the message of a failing hook to itself when the project has
+    exposures: it stumbles over them as it skips all nodes.
 -#}
 {% macro start_run() %}
     {%- if not execute or flags.WHICH not in ['build', 'run'] -%}
@@ -9,14 +11,15 @@
     {%- set publishes = not build_gaps() -%}
     {%- if not ops_exists() -%}
         {%- if publishes -%}
-            {{ return(refuse_sql(
+            {{ exceptions.raise_compiler_error(
                 'The ops schema is missing, so there is nothing to publish from yet: run `make extract` first '
                 ~ '(it creates ops and reads the API into raw).'
-            )) }}
+            ) }}
         {%- endif -%}
         {{ return('') }}
     {%- endif -%}
-    {{ return(start_run_sql(publishes)) }}
+    {%- do run_query(start_run_sql(publishes)) -%}
+    {{ return('') }}
 {% endmacro %}
 
 {% macro start_run_sql(publishes) %}
