@@ -1,0 +1,1 @@
+"""Speed, memory and scale, each beside a floor or a peer: `python -m benchmarks --help`."""
