@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
 
 import psutil
 import psycopg2
@@ -27,6 +26,9 @@ OURS = re.compile(
     r"(FORTYTWO_|PG|DBT_|ALLOW_DELETES$|MAX_DELETE_FRACTION$|CHANGES_RETENTION_DAYS$"
     r"|BACKFILL_CALLS$|RECONCILE_DAYS$|SCHEDULE_|BACKUP_|WEBHOOK_|METRICS_FILE$)"
 )
+
+# One name for all: for a database of another name dbt reads the whole project again.
+DATABASE = "test_mirror"
 
 
 @pytest.fixture(autouse=True)
@@ -107,7 +109,8 @@ def database(
     postgres_server: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[dict[str, str]]:
     """An empty database of this test's own: its libpq variables, set in the environment too."""
-    name = f"test_{uuid4().hex}"
+    name = DATABASE
+    _administer(postgres_server, f"drop database if exists {name} with (force)")
     _administer(postgres_server, f"create database {name} template template0")
     variables = {**postgres_server, "PGDATABASE": name}
     for variable, value in variables.items():
@@ -116,6 +119,44 @@ def database(
         yield variables
     finally:
         _administer(postgres_server, f"drop database {name} with (force)")
+
+
+@pytest.fixture(scope="session")
+def parsed_project(
+    postgres_server: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """What dbt remembers of the project once it has read it, which takes it eight seconds."""
+    target = tmp_path_factory.mktemp("parsed")
+    subprocess.run(
+        [Path(sys.executable).with_name("dbt"), "--quiet", "parse"],
+        cwd=ROOT,
+        env=os.environ
+        | postgres_server
+        | {
+            "PGDATABASE": DATABASE,
+            "DBT_TARGET_PATH": str(target),
+            "DBT_LOG_PATH": str(target),
+            "FORTYTWO_ENV_FILE": os.devnull,
+        },
+        check=True,
+    )
+    return target / "partial_parse.msgpack"
+
+
+@pytest.fixture
+def dbt_target(
+    parsed_project: Path,
+    database: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> Path:
+    """Where dbt puts what it makes in this test, set in the environment; it knows the project."""
+    target = tmp_path / "target"
+    target.mkdir()
+    shutil.copy(parsed_project, target)
+    monkeypatch.setenv("DBT_TARGET_PATH", str(target))
+    monkeypatch.setenv("DBT_LOG_PATH", str(target))
+    return target
 
 
 def _administer(server: dict[str, str], statement: str) -> None:

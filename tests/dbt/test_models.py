@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from tests.dbt.world import create_raw, dbt, execute, query
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = pytest.mark.usefixtures("database", "dbt_target")
 
 
-def test_every_raw_row_is_in_the_mirror_or_rejected_by_name(tmp_path: Path) -> None:
+def test_every_raw_row_is_in_the_mirror_or_rejected_by_name() -> None:
     create_raw()
 
-    built = dbt("build", "--exclude-resource-type", "unit_test", made=tmp_path)
+    built = dbt("build")  # with the unit tests, which most other tests leave out
 
     assert built.returncode == 0, built.stdout
+    assert "37 unit tests" in built.stdout
     assert query("select id from mirror.users") == [(7,)]
     assert query("select campus_id, project_id from mirror.campus_projects") == [(1, 1314)]
     assert query("select campus_id, achievement_id from mirror.campus_achievements") == [(1, 1)]
@@ -41,13 +41,13 @@ def test_every_raw_row_is_in_the_mirror_or_rejected_by_name(tmp_path: Path) -> N
     )
 
 
-def test_accidents_in_raw_fail_by_name_and_publish_nothing(tmp_path: Path) -> None:
+def test_accidents_in_raw_fail_by_name_and_publish_nothing() -> None:
     create_raw()
     execute("alter table raw.users add column wallet__v_text text")
     execute("""update raw.projects set campus = '{"id": 1}'""")
     execute("truncate raw.coalitions")
 
-    built = dbt("build", "--exclude-resource-type", "unit_test", made=tmp_path)
+    built = dbt("build", "--exclude-resource-type", "unit_test")
 
     assert built.returncode == 1
     failures = re.findall(r"Failure in test (\w+)", built.stdout)
@@ -60,11 +60,11 @@ def test_accidents_in_raw_fail_by_name_and_publish_nothing(tmp_path: Path) -> No
 
 
 def test_parsing_needs_no_database_and_meets_no_deprecation(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PGHOST", "/nowhere")
 
-    parsed = dbt("parse", "--no-partial-parse", "--show-all-deprecations", made=tmp_path)
+    parsed = dbt("parse", "--no-partial-parse", "--show-all-deprecations")
 
     assert parsed.returncode == 0, parsed.stdout
     assert "eprecat" not in parsed.stdout

@@ -15,7 +15,7 @@ LAST_CHANGE = "select ev_class, xmin::text from pg_rewrite where ev_class = 'rep
 
 
 @pytest.fixture
-def project(database: dict[str, str], tmp_path: Path) -> Path:
+def project(dbt_target: Path, tmp_path: Path) -> Path:
     """A copy of the dbt project, to be edited; the run has made an empty mirror and the report."""
     project = tmp_path / "project"
     shutil.copytree(ROOT / "dbt_project", project / "dbt_project")
@@ -29,9 +29,7 @@ def project(database: dict[str, str], tmp_path: Path) -> Path:
 
 def run(project: Path, *arguments: str) -> str:
     """What a `dbt run` of the report complains of."""
-    result = dbt(
-        "--quiet", "run", "--select", REPORT, *arguments, project=project, made=project / "target"
-    )
+    result = dbt("--quiet", "run", "--select", REPORT, *arguments, project=project)
     return "" if result.returncode == 0 else result.stdout
 
 

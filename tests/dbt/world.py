@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -108,12 +107,11 @@ def query(statement: str) -> list[tuple[Any, ...]]:
         connection.close()
 
 
-def dbt(*arguments: str, project: Path = ROOT, made: Path) -> subprocess.CompletedProcess[str]:
-    """Call dbt in a project directory; what it makes goes to a directory of the test's own."""
+def dbt(*arguments: str, project: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Call dbt in a project directory, with the target folder of the fixture `dbt_target`."""
     return subprocess.run(
         [Path(sys.executable).parent / "dbt", "--no-use-colors", "--warn-error", *arguments],
         cwd=project,
-        env=os.environ | {"DBT_TARGET_PATH": str(made), "DBT_LOG_PATH": str(made)},
         capture_output=True,
         text=True,
         check=False,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 import requests
@@ -13,31 +11,8 @@ from psycopg2.extensions import connection as Connection
 from rich.console import Console
 from typer.testing import CliRunner
 
-from extract import database as databases
 from ops.cli import app
 from ops.sync import sync
-
-
-@pytest.fixture
-def world(
-    start_sandbox: Callable[..., str],
-    database: dict[str, str],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> str:
-    address = start_sandbox()
-    monkeypatch.setenv("FORTYTWO_API_URL", address)
-    monkeypatch.setenv("FORTYTWO_CLIENT_ID", "sandbox")
-    monkeypatch.setenv("FORTYTWO_CLIENT_SECRET", "sandbox")
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    return address
-
-
-@pytest.fixture
-def connection(world: str) -> Iterator[Connection]:
-    made = databases.connect("test", autocommit=True)
-    yield made
-    made.close()
 
 
 def everything(connection: Connection) -> str:
@@ -56,6 +31,7 @@ def everything(connection: Connection) -> str:
     return "\n".join(texts)
 
 
+@pytest.mark.slow
 def test_people_are_erased_everywhere_and_stay_out(world: str, connection: Connection) -> None:
     quiet = Console(file=io.StringIO())
     sync("full", console=quiet)

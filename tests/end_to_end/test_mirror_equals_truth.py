@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 import requests
 from psycopg2.extensions import connection as Connection
 from rich.console import Console
 
-from extract import database as databases
 from extract import run as runs
 from extract.progress import ExtractionProgress
 from ops.sync import dbt_build, sync
@@ -27,28 +24,6 @@ CHANGES = {
     "new_relations": 6,
     "transfer": 1,
 }
-
-
-@pytest.fixture
-def world(
-    start_sandbox: Callable[..., str],
-    database: dict[str, str],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> str:
-    address = start_sandbox()
-    monkeypatch.setenv("FORTYTWO_API_URL", address)
-    monkeypatch.setenv("FORTYTWO_CLIENT_ID", "sandbox")
-    monkeypatch.setenv("FORTYTWO_CLIENT_SECRET", "sandbox")
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    return address
-
-
-@pytest.fixture
-def connection(world: str) -> Iterator[Connection]:
-    made = databases.connect("test", autocommit=True)
-    yield made
-    made.close()
 
 
 def extract(mode: str) -> runs.Extracted:
@@ -82,6 +57,7 @@ def test_after_a_day_of_changes_the_mirror_equals_the_truth(
     assert not [status for status in calls["statuses"] if status != "200"]
 
 
+@pytest.mark.slow
 def test_what_a_live_pass_learns_is_published_and_nothing_else_moves(
     world: str, connection: Connection
 ) -> None:

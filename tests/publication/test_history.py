@@ -78,6 +78,7 @@ def story(
     drop_database(server)
 
 
+@pytest.mark.slow
 def test_a_new_column_and_a_report_that_uses_it_arrive_with_one_build(story: Story) -> None:
     assert story.outcome.success, story.outcome.output
     assert story.lab.state() == story.lab.candidate()

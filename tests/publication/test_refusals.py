@@ -71,6 +71,7 @@ def test_a_build_without_ops_says_what_to_do_first(lab: Lab) -> None:
     assert "run `make extract` first" in outcome.output
 
 
+@pytest.mark.slow
 def test_mass_deletion_is_stopped_until_it_is_confirmed(lab: Lab) -> None:
     lab.run("""
         delete from raw.projects_users where id % 3 = 0;
