@@ -21,7 +21,8 @@ from extract.erase import erase, is_kept_out
 from extract.errors import MirrorError, UsageError
 from extract.record import create_schema
 from extract.run import new_run_id, run_lock
-from ops import archive, databases, loading, postgres
+from extract.settings import environment
+from ops import age, archive, databases, loading, postgres
 
 READER_ROLE = "mirror_reader"
 
@@ -112,6 +113,26 @@ def drill(file: Path | None = None) -> Restored:
     rows = sum(count for count, _ in done.tables.values())
     logs.event("restore_drill", file=file.name, tables=len(done.tables), rows=rows)
     return done
+
+
+def drill_obstacle() -> str:
+    """Why a drill cannot be done on this machine; empty when it can.
+
+    Neither is a fault: the key is best kept elsewhere, and a server of one's own need not let this
+    role make databases.
+    """
+    if age.recipients() and not environment().get("BACKUP_AGE_IDENTITY"):
+        return "backups are encrypted, and BACKUP_AGE_IDENTITY is not set here"
+    connection = database.connect("fortytwo-mirror restore", autocommit=True)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select rolcreatedb or rolsuper from pg_roles where rolname = current_user"
+            )
+            allowed = bool((cursor.fetchone() or (False,))[0])
+    finally:
+        connection.close()
+    return "" if allowed else "this role may not create databases"
 
 
 def _fill_new(file: Path, manifest: archive.Manifest | None, name: str) -> Restored:

@@ -25,6 +25,7 @@ from ops import archive
 from ops.backup import backup
 from ops.outcomes import last_outcomes
 from ops.reporting import reported
+from ops.restore import drill, drill_obstacle
 from ops.schedule import Schedule
 from ops.sync import sync
 
@@ -34,6 +35,8 @@ NEXT_ATTEMPT = timedelta(hours=4)
 FULL_PATIENCE = 1800.0
 BACKUP_PATIENCE = 7200.0
 PAUSE = 15.0
+DRILL_DAYS = 7
+EARLY = timedelta(hours=12)  # so that a backup that ends sooner than last week's has its drill
 
 Result = TypeVar("Result")
 
@@ -69,10 +72,13 @@ def full() -> None:
         _patiently(FULL_PATIENCE, lambda: sync("full", console=Console(quiet=True)))
 
 
-def save() -> None:
-    """The backup of the day."""
+def save(now: datetime | None = None) -> None:
+    """The backup of the day, and once a week the proof that it can be restored."""
     with reported("backup"):
         backup(patience=BACKUP_PATIENCE)
+    if _drill_is_due(now or datetime.now(UTC)):
+        with reported("restore-drill"):
+            drill()
 
 
 def check() -> None:
@@ -148,6 +154,22 @@ def _backup_is_due(now: datetime) -> bool:
     return not (newest and now - newest[0].at < OVERDUE) and not (
         attempt and now - attempt < NEXT_ATTEMPT
     )
+
+
+def _drill_is_due(now: datetime) -> bool:
+    """Whether the last drill failed or is a week old, and one can be done on this machine."""
+    days = archive.number(environment(), "BACKUP_DRILL_DAYS", DRILL_DAYS)
+    last = last_outcomes().get("restore-drill")
+    if not days:
+        return False
+    if last and last.status == "ok":
+        due = datetime.fromisoformat(last.started_at) + timedelta(days=days) - EARLY
+        if now < due:
+            return False
+    obstacle = drill_obstacle()
+    if obstacle:
+        logs.event("drill_skipped", message=obstacle)
+    return not obstacle
 
 
 def _share_quota(schedule: Schedule, now: datetime) -> None:

@@ -71,7 +71,7 @@ def install(files: Mapping[str, str], directory: Path) -> list[Path]:
     except OSError as error:
         raise MirrorError(
             f"The units cannot be written to {directory}: {error}. Give another place with "
-            "--directory, or print them with `python -m ops systemd-show`."
+            "--directory."
         ) from error
     return [directory / name for name in files]
 

@@ -31,9 +31,15 @@ def render(template: str, **values: Any) -> str:
 
 
 def write_page(directory: Path, name: str, text: str) -> Path:
-    """Put a page into the site; a reader sees the old one or the new one, whole."""
-    directory.mkdir(parents=True, exist_ok=True)
-    write_whole(directory / name, text)
+    """Put a page into the site; a reader sees the old one or the new one, whole.
+
+    A web server of another user may read it, though what cron and systemd start keeps its files to
+    itself: no page shows a person.
+    """
+    if not directory.is_dir():
+        directory.mkdir(parents=True)
+        directory.chmod(0o755)
+    write_whole(directory / name, text, mode=0o644)
     return directory / name
 
 

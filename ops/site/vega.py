@@ -27,8 +27,9 @@ def bundle() -> str:
     return script
 
 
-def write_whole(file: Path, text: str) -> None:
+def write_whole(file: Path, text: str, mode: int = 0o600) -> None:
     """Write a file so that a reader sees the old text or the new, never a part."""
     part = file.with_name(f".{file.name}.{os.getpid()}")
     part.write_text(text, encoding="utf-8")
+    part.chmod(mode)
     part.replace(file)

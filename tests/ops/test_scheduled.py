@@ -8,6 +8,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyrage  # type: ignore[import-untyped]
 import pytest
 from psycopg2.extensions import connection as Connection
 
@@ -31,6 +32,7 @@ def done(monkeypatch: pytest.MonkeyPatch, credentials: Path) -> list[str]:
     monkeypatch.delenv("BACKFILL_CALLS", raising=False)
     monkeypatch.setattr(scheduled, "sync", sync)
     monkeypatch.setattr(scheduled, "backup", lambda **_: found.append("backup"))
+    monkeypatch.setattr(scheduled, "drill", lambda: found.append("drill"))
     return found
 
 
@@ -90,7 +92,7 @@ def test_after_missed_nights_it_does_a_full_pass_and_the_backup(
 
     scheduled.live(NOW)
 
-    assert done == ["full -", "backup"]
+    assert done == ["full -", "backup", "drill"]
     assert last_outcomes()["sync full"].status == "ok"
 
 
@@ -112,7 +114,48 @@ def test_a_fresh_installation_begins_with_a_full_pass(
 ) -> None:
     scheduled.live(NOW)
 
-    assert done == ["full -", "backup"]
+    assert done == ["full -", "backup", "drill"]
+
+
+def test_once_a_week_the_backup_is_proved_by_a_drill(ops: Connection, done: list[str]) -> None:
+    today = datetime.now(UTC)
+    for day in range(8):
+        scheduled.save(today + timedelta(days=day))
+
+    assert [day for day, job in enumerate(" ".join(done).split("backup")) if "drill" in job] == [
+        1,
+        8,
+    ]
+
+
+def test_a_drill_that_failed_is_done_again_with_the_next_backup(
+    ops: Connection, done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged() -> None:
+        raise MirrorError("damaged")
+
+    monkeypatch.setattr(scheduled, "drill", damaged)
+    with pytest.raises(MirrorError, match="damaged"):
+        scheduled.save()
+    assert last_outcomes()["restore-drill"].status == "failed"
+    monkeypatch.setattr(scheduled, "drill", lambda: done.append("drill"))
+    scheduled.save()
+
+    assert done == ["backup", "backup", "drill"]
+
+
+@pytest.mark.parametrize("days", ["7", "0"])
+def test_no_drill_where_it_is_not_wanted_or_the_key_is_elsewhere(
+    days: str, ops: Connection, done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BACKUP_DRILL_DAYS", days)
+    if days != "0":
+        key = pyrage.x25519.Identity.generate()
+        monkeypatch.setenv("BACKUP_AGE_RECIPIENT", str(key.to_public()))
+
+    scheduled.save()
+
+    assert done == ["backup"]
 
 
 def test_a_nightly_pass_waits_for_the_one_at_work(

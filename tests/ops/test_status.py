@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -169,6 +170,8 @@ def test_metrics_are_what_prometheus_reads(past: Connection) -> None:
             r"|fortytwo_mirror_\w+(\{(\w+=\"[^\"]*\",?)+\})? -?[0-9.e+]+",
             line,
         ), line
+    if shutil.which("promtool"):
+        subprocess.run(["promtool", "check", "metrics"], input=text, text=True, check=True)
     assert 'fortytwo_mirror_rows{table="users"} 300\n' in text
     assert 'fortytwo_mirror_run_state{mode="full",state="failed"} 1\n' in text
     assert 'fortytwo_mirror_changes{table="users",action="deleted"} 1\n' in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -64,6 +65,18 @@ def add_run(status: str, hours_ago: float, **columns: object) -> None:
 @pytest.mark.usefixtures("database")
 def test_a_database_without_the_schema_has_a_page_too(tmp_path: Path) -> None:
     assert "Nothing is published yet" in page(tmp_path)
+
+
+@pytest.mark.usefixtures("ops")
+def test_a_web_server_may_read_what_cron_has_written(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        page(tmp_path / "site")
+    finally:
+        os.umask(before)
+
+    assert (tmp_path / "site").stat().st_mode & 0o777 == 0o755
+    assert (tmp_path / "site" / "status.html").stat().st_mode & 0o777 == 0o644
 
 
 @pytest.mark.usefixtures("ops")
