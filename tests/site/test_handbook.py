@@ -26,29 +26,57 @@ LEAST = 12  # characters of a message that must be in the handbook word by word
 TROUBLESHOOT = DOCS / "troubleshoot.md"
 
 
-def template(node: ast.expr) -> str:
-    """A message's text, with GAP for what is filled in."""
+def templates(node: ast.expr, module: ast.Module) -> list[str]:
+    """The texts that a message may have, with GAP for what is filled in."""
     if isinstance(node, ast.Constant):
-        return str(node.value)
+        return [str(node.value)]
     if isinstance(node, ast.JoinedStr):
-        return "".join(template(part) for part in node.values)
+        return ["".join(templates(part, module)[0] for part in node.values)]
     if isinstance(node, ast.BinOp):
-        return template(node.left) + template(node.right)
-    return GAP
+        left, right = templates(node.left, module), templates(node.right, module)
+        return [f"{one}{other}" for one in left for other in right]
+    if isinstance(node, ast.Name | ast.Call):
+        return written_elsewhere(node, module) or [GAP]
+    return [GAP]
+
+
+def written_elsewhere(node: ast.Name | ast.Call, module: ast.Module) -> list[str]:
+    """What a variable is set to, or a function returns, in the same module."""
+    found: list[str] = []
+    for other in ast.walk(module):
+        if isinstance(node, ast.Name) and isinstance(other, ast.Assign):
+            if any(getattr(target, "id", "") == node.id for target in other.targets):
+                found += templates(other.value, module)
+        elif isinstance(node, ast.Call) and isinstance(other, ast.FunctionDef):
+            called = other.name == getattr(node.func, "id", "")
+            for step in ast.walk(other) if called else ():
+                if isinstance(step, ast.Return) and step.value is not None:
+                    found += templates(step.value, module)
+    return found
 
 
 def messages() -> Iterator[tuple[str, str]]:
     """Place and text of every message that ends a command."""
     for package in ("extract", "ops"):
         for path in sorted((ROOT / package).rglob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text())):
+            module = ast.parse(path.read_text())
+            for node in ast.walk(module):
                 if isinstance(node, ast.Call) and node.args:
                     name = getattr(node.func, "id", getattr(node.func, "attr", ""))
                     if name in FAMILY:
-                        yield f"{path.relative_to(ROOT)}:{node.lineno}", template(node.args[0])
+                        for text in templates(node.args[0], module):
+                            yield f"{path.relative_to(ROOT)}:{node.lineno}", text
     for path in sorted((ROOT / "dbt_project" / "macros").rglob("*.sql")):
-        for match in re.finditer(r"'(Nothing was published: [^']+)", path.read_text()):
-            text = re.sub(r"\{\{.*?(\}\}|$)|%s", GAP, match[1], flags=re.DOTALL)
+        raised = (
+            r"(?:raise_compiler_error\(|message = (?:format\()?)\s*'((?:[^']|'\s*(?:~\s*)?')+)'"
+        )
+        for match in re.finditer(raised, path.read_text()):
+            text = re.sub(r"'\s*(?:~\s*)?'", "", match[1])
+            text = re.sub(r"\{\{.*?(\}\}|$)|%s", GAP, text, flags=re.DOTALL)
+            yield str(path.relative_to(ROOT)), text
+    for path in (ROOT / "Makefile", *sorted((ROOT / "ops").glob("*.sh"))):
+        for match in re.finditer(r'echo "([^"]{20,})" >&2', path.read_text()):
+            text = re.sub(r"\$\$?(\(\w+\)|\{\w+\}|\w+)", GAP, match[1].replace("\\\n", " "))
             yield str(path.relative_to(ROOT)), text
 
 
@@ -56,19 +84,42 @@ def plain(text: str) -> str:
     return " ".join(text.replace("`", "").replace("\\", "").split())
 
 
+def beginnings(text: str) -> list[str]:
+    """What the handbook must have word by word: the first sentence, less what is filled in."""
+    first = re.split(r"(?<=[.:]) ", plain(text), maxsplit=1)[0]
+    parts = sorted((part.strip() for part in first.split(GAP)), key=len)
+    return [part for part in parts if len(part) >= LEAST] or parts[-1:]
+
+
 @pytest.mark.parametrize(("place", "text"), list(messages()), ids=lambda value: value[:60])
 def test_every_message_is_in_the_handbook(place: str, text: str) -> None:
     handbook = plain(TROUBLESHOOT.read_text())
-    first = re.split(r"(?<=[.:]) ", plain(text), maxsplit=1)[0]
-    fragments = [part.strip() for part in first.split(GAP) if len(part.strip()) >= LEAST]
+    fragments = beginnings(text)
 
     missing = [part for part in fragments if part not in handbook]
 
+    assert fragments != [""], f"{place}: this test cannot tell what the message says"
     assert missing == [], f"{place}: add it to docs/troubleshoot.md, with its cause and fix"
 
 
+def test_every_check_is_in_the_handbook() -> None:
+    section = (
+        TROUBLESHOOT.read_text().partition("## What make check finds")[2].partition("\n## ")[0]
+    )
+    families = set()
+    for path in (ROOT / "ops" / "checks").glob("*.py"):
+        module = ast.parse(path.read_text())
+        for node in ast.walk(module):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("Result", "Result.of"):
+                names = templates(node.args[0], module)
+                families |= {re.split(rf"[.{GAP}]", name)[0] for name in names} - {""}
+
+    assert len(families) >= 9
+    assert {name for name in families if f"`{name}`" not in section} == set()
+
+
 def test_the_messages_are_found() -> None:
-    assert len(list(messages())) > 60
+    assert len(list(messages())) > 90
 
 
 def test_the_data_dictionary_is_current(manifest: Path) -> None:
