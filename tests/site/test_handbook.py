@@ -66,6 +66,11 @@ def messages() -> Iterator[tuple[str, str]]:
                     if name in FAMILY:
                         for text in templates(node.args[0], module):
                             yield f"{path.relative_to(ROOT)}:{node.lineno}", text
+    yield from messages_outside_python()
+
+
+def messages_outside_python() -> Iterator[tuple[str, str]]:
+    """Those of dbt's macros, the Makefile and the shell scripts."""
     for path in sorted((ROOT / "dbt_project" / "macros").rglob("*.sql")):
         raised = (
             r"(?:raise_compiler_error\(|message = (?:format\()?)\s*'((?:[^']|'\s*(?:~\s*)?')+)'"
