@@ -120,15 +120,24 @@ def print_plan(plan: Plan, console: Console | None = None) -> None:
             resource.mode, resource.name, f"{about}{resource.rows:,}", f"{about}{resource.calls:,}"
         )
     console.print(table)
+    console.print()
     for mode in ("full", "backfill"):
-        minutes = max(1, round(plan.minutes(mode)))
-        console.print(
-            f"{mode}: {plan.calls(mode):,} calls, about {minutes:,} minute{'s'[: minutes != 1]}"
-        )
+        console.print(f"{mode}: {_cost(plan, mode)}")
     console.print(
         f"The API has {plan.quota_left:,} of {plan.hourly_limit:,} calls left in this hour, "
-        f"{plan.secondly_limit} a second; this plan took {plan.probes}. Next: make sync"
+        f"{plan.secondly_limit:,} a second; this plan took {plan.probes}."
     )
+    console.print("Next: `make sync` does the full pass.")
+
+
+def _cost(plan: Plan, mode: str) -> str:
+    calls = plan.calls(mode)
+    if calls:
+        minutes = max(1, round(plan.minutes(mode)))
+        return f"{calls:,} calls, about {minutes:,} minute{'s'[: minutes != 1]}"
+    if any(resource.mode == mode for resource in plan.resources):
+        return "nothing is left to read"
+    return "known when the students are; ask again after the first full pass"
 
 
 def _pages(rows: int) -> int:

@@ -38,6 +38,11 @@ app.add_typer(backups)
 app.add_typer(schedules)
 app.add_typer(pages)
 app.add_typer(scheduler)
+NEXT = "`make psql` looks at it, `make check` proves it, `make cron-install` keeps it up."
+NEXT_INVENTED = (
+    "`make psql` looks at the invented people; your own credentials bring the real ones: "
+    "docs/install.md, step 2."
+)
 SandboxScale = Annotated[
     str, typer.Option(help="World of the bundled sandbox when no credentials are set.")
 ]
@@ -65,6 +70,7 @@ def sync(
         if mode not in MODES:
             raise UsageError(f"MODE is {mode!r}; it must be one of {', '.join(MODES)}.")
         console = Console(highlight=False)
+        address = ""
         if not credentials_configured():
             address = stack.enter_context(running_sandbox(sandbox_scale))
             console.print(
@@ -74,6 +80,7 @@ def sync(
             )
         with reported(f"sync {mode}"):
             status = run_sync(mode, max_calls=max_calls, campus_ids=chosen, console=console)
+        console.print(f"Next: {NEXT_INVENTED if address else NEXT}")
     raise typer.Exit(status)
 
 

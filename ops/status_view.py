@@ -101,7 +101,7 @@ def _tables(status: Status) -> Table:
 
 def _facts(status: Status) -> list[tuple[str, str]]:
     facts = [("left out", _rejected(status)), ("API calls", _calls(status.calls))]
-    facts += [(f"backfill {row['resource']}", _backfill(row)) for row in status.backfill]
+    facts += [("backfill", f"{row['resource']}: {_backfill(row)}") for row in status.backfill]
     facts.append(("credentials", _application(status)))
     facts.append(("backup", _backup(status)))
     facts.append(("disk", _disk(status)))

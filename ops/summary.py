@@ -55,10 +55,6 @@ def print_summary(connection: Connection, run_id: str, done: Extracted, console:
         console.print(done.stopped)
     style = "green" if status in ("published", "unchanged") else "red"
     console.print(f"[{style}]{status}[/{style}]  run {run_id}", highlight=False)
-    if console.is_terminal:
-        console.print(
-            "Next: make psql looks at it, make check proves it, make cron-install keeps it up."
-        )
 
 
 def _table(rows: dict[str, int], changes: dict[str, Any], done: Extracted) -> Table:

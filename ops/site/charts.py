@@ -6,12 +6,14 @@ reader's machine turns dark or light.
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timedelta
 
 from ops.site.frames import Spec, chart, iso, layers, legend, numbers
 from ops.site.history import History, Row
 
 HOURLY_LIMIT = 1200
+APART = {"labelOverlap": True, "labelSeparation": 8}
 ACTIONS = {"inserted": "@good", "updated": "@accent", "deleted": "@bad"}
 OUTCOMES = {
     "answered": "@accent",
@@ -103,7 +105,7 @@ def changes_per_day(changes: list[Row]) -> Spec:
                 "field": "day",
                 "type": "temporal",
                 "timeUnit": "utcyearmonthdate",
-                "axis": {"title": None, "format": "%d %b", "labelOverlap": True, "grid": False},
+                "axis": {"title": None, "format": "%d %b", "grid": False, **APART},
             },
             "y": {"field": "rows", "type": "quantitative", "axis": numbers("rows")},
             "color": legend("action", ACTIONS),
@@ -169,6 +171,10 @@ def calls_per_hour(calls: list[Row], until: datetime) -> Spec:
         {"hour": iso(row["hour"]), "outcome": row["outcome"], "calls": row["calls"]}
         for row in calls
     ]
+    in_hour: Counter[str] = Counter()
+    for value in values:
+        in_hour[value["hour"]] += value["calls"]
+    highest = max(HOURLY_LIMIT, *in_hour.values())
     return layers(
         "API calls per hour",
         values,
@@ -185,10 +191,15 @@ def calls_per_hour(calls: list[Row], until: datetime) -> Spec:
                             "title": None,
                             "format": "%a %H:00",
                             "grid": False,
-                            "labelOverlap": True,
+                            **APART,
                         },
                     },
-                    "y": {"field": "calls", "type": "quantitative", "axis": numbers("calls")},
+                    "y": {
+                        "field": "calls",
+                        "type": "quantitative",
+                        "axis": numbers("calls"),
+                        "scale": {"domain": [0, 1.12 * highest]},  # room for the line's own name
+                    },
                     "color": legend("outcome", OUTCOMES),
                     "tooltip": [
                         {
@@ -243,7 +254,7 @@ def phase_durations(phases: list[Row]) -> Spec:
     return chart(
         f"Seconds of each phase, {phases[0]['mode']} runs",
         values,
-        height=170,
+        height=130,
         mark={"type": "bar", "width": {"band": 0.9}},
         encoding={
             "x": {

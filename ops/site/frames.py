@@ -8,6 +8,7 @@ from typing import Any
 from ops.site.history import Row
 
 Spec = dict[str, Any]
+ONE_LINE = 24  # letters of a legend that fit beside each other on a phone
 
 
 def chart(title: str, values: list[Row], *, mark: Spec, encoding: Spec, height: int = 230) -> Spec:
@@ -37,13 +38,21 @@ def legend(field: str, colours: dict[str, str]) -> Spec:
         "field": field,
         "type": "nominal",
         "scale": {"domain": list(colours), "range": list(colours.values())},
-        "legend": {"title": None, "orient": "top", "columns": 2},
+        "legend": {
+            "title": None,
+            "orient": "top",
+            "columns": len(colours) if sum(map(len, colours)) <= ONE_LINE else 2,
+        },
     }
 
 
 def numbers(title: str) -> Spec:
     """A vertical axis of counts or seconds."""
-    return {"title": title, "format": ",~s", "tickCount": 5}
+    return {
+        "title": title,
+        "tickCount": 5,
+        "labelExpr": "datum.value < 100000 ? format(datum.value, ',') : format(datum.value, '~s')",
+    }
 
 
 def iso(moment: datetime) -> str:

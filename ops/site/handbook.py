@@ -17,6 +17,7 @@ from markupsafe import Markup
 from extract.settings import ROOT
 
 DOCS = ROOT / "docs"
+PURPOSE = re.compile(r"^\| (.+?) \| \[.+?\]\((.+?)\.md\) \|$", re.MULTILINE)
 FIRST = (
     "index",
     "install",
@@ -32,11 +33,16 @@ FIRST = (
 
 @dataclass(frozen=True)
 class Chapter:
-    """A page of the handbook."""
+    """A page of the handbook.
+
+    Attributes:
+        purpose: What one reads it for, as the index says: "know what a column means".
+    """
 
     name: str
     title: str
     text: str
+    purpose: str = ""
 
     @property
     def file(self) -> str:
@@ -51,11 +57,14 @@ class Chapter:
 
 def chapters(directory: Path = DOCS) -> list[Chapter]:
     """Every page of docs/, the usual order of reading first."""
+    index = (directory / "index.md").read_text(encoding="utf-8")
+    purposes = {name: text for text, name in PURPOSE.findall(index)}
     found = []
     for file in directory.glob("*.md"):
         text = file.read_text(encoding="utf-8")
         title = re.search(r"^# (.+)$", text, re.MULTILINE)
-        found.append(Chapter(file.stem, title[1] if title else file.stem, text))
+        purpose = purposes.get(file.stem, "")
+        found.append(Chapter(file.stem, title[1] if title else file.stem, text, purpose))
     order = {name: position for position, name in enumerate(FIRST)}
     return sorted(found, key=lambda chapter: (order.get(chapter.name, 99), chapter.name))
 

@@ -166,6 +166,10 @@ def test_every_command_of_the_handbook_exists() -> None:
     assert told - targets == set()
 
 
+def test_the_index_says_what_each_chapter_is_for() -> None:
+    assert [chapter.name for chapter in chapters() if not chapter.purpose] == ["index"]
+
+
 def test_the_way_from_clone_to_schedule_is_five_commands() -> None:
     install = (DOCS / "install.md").read_text()
     section = install.partition("## Five commands")[2].partition("\n## ")[0]
