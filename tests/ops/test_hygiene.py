@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import subprocess
+import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,14 +17,17 @@ from psycopg2.extensions import connection as Connection
 from extract import logs
 from extract.database import connect
 from extract.record import Record
-from extract.settings import local_directory
+from extract.settings import ROOT, local_directory
+from extract.walks import WalkStore
 from ops import archive, housekeeping, hygiene, retention
+from ops.sync import dbt_program
 
 # What a month leaves: 4,320 calls a day, which is a full pass, 96 live ones and the reconciliation.
 # With every call that the API allows, all month long, ops.api_calls alone has 200 MB.
 DAYS = 30
 LARGEST_OPS = 40_000_000
 LARGEST_LOGS = 40_000_000
+LARGEST_LOCAL = 200_000_000  # beside the database and the backups
 
 
 def rows(connection: Connection, query: str) -> list[tuple[Any, ...]]:
@@ -237,6 +243,49 @@ def test_the_servers_log_is_emptied_under_it_and_one_file_before_is_kept() -> No
     assert gzip.decompress(packed.read_bytes()).startswith(b"LOG: checkpoint\n")
     retention.tidy_files()
     assert log.exists()
+
+
+def test_after_a_month_local_is_as_small_as_the_handbook_says() -> None:
+    """30 days of logs, of walks that nobody loaded, of a talkative server and of builds."""
+    local = local_directory()
+    (local / "logs").mkdir(parents=True)
+    store = WalkStore(local / "walks")
+    line = b'{"time":"2025-11-21T01:00:00.000Z","event":"api_call","endpoint":"/users","page":1}\n'
+    today = date(2025, 11, 21)
+    for day in range(DAYS):
+        (local / "logs" / f"fortytwo-{today - timedelta(days=DAYS - day)}.jsonl").write_bytes(
+            line * 28_800
+        )
+        logs.tidy(local / "logs", today - timedelta(days=DAYS - day))
+        walk = local / "walks" / f"{day}.arrow"
+        walk.write_bytes(bytes(2_000_000))
+        os.utime(walk, (0, time.time() - 86_400))
+        store.clear_old()
+        with (local / "postgres.log").open("ab") as server:
+            server.write(b"LOG: checkpoint\n" * 100_000)
+        retention.tidy_files()
+    dbt_log = local / "dbt" / "logs" / "dbt.log"
+    dbt_log.parent.mkdir(parents=True)
+    for name in ("dbt.log", *(f"dbt.log.{number}" for number in range(1, 6))):
+        dbt_log.with_name(name).write_bytes(b"18:00:00  a line of dbt's\n" * 450_000)
+    log_with_dbt(dbt_log.parent)
+
+    files = [path for path in local.rglob("*") if path.is_file()]
+    assert len(list(dbt_log.parent.iterdir())) == 6
+    assert sum(path.stat().st_size for path in files) < LARGEST_LOCAL
+    assert not list((local / "walks").iterdir())
+    handbook = (ROOT / "docs" / "operate.md").read_text()
+    assert f"{LARGEST_LOCAL // 10**6} MB" in handbook and f"{LARGEST_OPS // 10**6} MB" in handbook
+
+
+def log_with_dbt(folder: Path) -> None:
+    target = local_directory() / "dbt" / "target"
+    subprocess.run(
+        [dbt_program(), "list", "--select", "users", "--log-path", folder, "--target-path", target],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
 
 
 def test_a_month_of_backups_is_eleven_files(tmp_path: Path) -> None:
