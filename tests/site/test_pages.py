@@ -152,3 +152,25 @@ def test_the_lineage_graph_renders(look: Look) -> None:
     )
 
     assert painted > 5000
+
+
+@pytest.mark.parametrize(
+    "view", ["overview", "model/model.fortytwo_mirror.users", "overview?g_v=1"]
+)
+def test_dbts_own_page_is_accessible(look: Look, view: str) -> None:
+    page = look(f"lineage.html#!/{view}")
+    page.wait_for_selector("[ng-click][tabindex='0']", state="attached")
+    page.wait_for_timeout(1500)
+
+    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]})
+
+    assert [violation["id"] for violation in found.response["violations"]] == []
+
+
+def test_dbts_own_tree_opens_by_keyboard(look: Look) -> None:
+    page = look("lineage.html")
+    page.get_by_role("button", name="fortytwo_mirror").focus()
+
+    page.keyboard.press("Enter")
+
+    page.get_by_role("button", name="dbt_project").wait_for(timeout=5000)
