@@ -8,8 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import requests
-from dlt.common.configuration import configspec
-from dlt.sources.helpers.rest_client.auth import AuthConfigBase
+from requests.auth import AuthBase
 
 from extract import logs
 from extract.errors import ApiError, CredentialsError
@@ -21,8 +20,7 @@ ATTEMPTS = 6
 LONGEST_BACKOFF = 30.0
 
 
-@configspec(init=False)
-class ClientCredentials(AuthConfigBase):
+class ClientCredentials(AuthBase):
     """Puts a valid token on every request; safe for many threads.
 
     A token counts until receipt + expires_in - 60 s: the API hands a living token back with its

@@ -12,12 +12,10 @@ from typing import Any
 
 import orjson
 import requests
-from dlt.sources.helpers.rest_client.client import RESTClient
 from requests.adapters import HTTPAdapter
 
 from extract.auth import ClientCredentials
 from extract.errors import ApiError, CredentialsError
-from extract.paginator import PagePaginator
 from extract.quota import Quota
 from extract.settings import Settings
 
@@ -72,13 +70,6 @@ class _Retry(Exception):
         self.wait, self.heavy = wait, heavy
 
 
-class _PageClient(RESTClient):
-    """dlt's client with our reading of a body: a JSON array of objects, or no page at all."""
-
-    def extract_response(self, response: requests.Response, data_selector: Any) -> list[Any]:
-        return response.page_rows  # type: ignore[attr-defined, no-any-return]
-
-
 class FortyTwoClient:
     """Reads pages; safe for many threads.
 
@@ -99,11 +90,14 @@ class FortyTwoClient:
         adapter = HTTPAdapter(pool_maxsize=settings.requests_in_flight + 2)
         session.mount("https://", adapter)
         session.mount("http://", adapter)
+        # proxies and certificates of the environment: looked up once, not for each call
+        found = session.merge_environment_settings(settings.api_url, {}, None, None, None)
+        session.proxies, session.verify = found["proxies"], found["verify"]
+        session.trust_env = False
         self._stopping = threading.Event()
         self.auth = ClientCredentials(settings, session, sleep=self._pause)
         self.quota = quota
-        self._settings, self._on_call = settings, on_call
-        self._rest = _PageClient(f"{settings.api_url}/v2", auth=self.auth, session=session)
+        self._settings, self._session, self._on_call = settings, session, on_call
         self.cleaned = 0
         self._cleaned_lock = threading.Lock()
 
@@ -180,32 +174,26 @@ class FortyTwoClient:
         size: int,
         seen: list[requests.Response],
     ) -> Page:
-        paginator = PagePaginator(first=number, last=number, size=size)
         started = time.monotonic()
-
-        def receive(response: requests.Response, *args: Any, **kwargs: Any) -> None:
+        try:
+            response = self._session.get(
+                f"{self._settings.api_url}/v2{path}",
+                params={**params, "page[number]": str(number), "page[size]": str(size)},
+                auth=self.auth,
+                stream=True,
+                timeout=(10, self._settings.request_timeout),
+            )
             seen.append(response)
             _receive(response, started)
-            self.quota.learn(response.headers)
-            response.page_rows = self._rows(response)  # type: ignore[attr-defined]
-
-        try:
-            data = next(
-                self._rest.paginate(
-                    path,
-                    params=dict(params),
-                    paginator=paginator,
-                    data_selector="$",
-                    hooks={"response": [receive]},
-                    stream=True,
-                    timeout=(10, self._settings.request_timeout),
-                )
-            )
         except requests.Timeout as error:
             raise _Retry("no answer in time", heavy=True) from error
         except requests.RequestException as error:
             raise _Retry(f"connection trouble ({type(error).__name__})") from error
-        return Page(list(data), paginator.total, paginator.per_page, number)
+        self.quota.learn(response.headers)
+        rows = self._rows(response)
+        # X-Per-Page tells the real size: the API clamps what was asked for
+        per_page = _number(response, "X-Per-Page") or size
+        return Page(rows, _number(response, "X-Total"), per_page, number)
 
     def _rows(self, response: requests.Response) -> list[dict[str, Any]]:
         """The objects of a good answer.
@@ -323,6 +311,12 @@ def _receive(response: requests.Response, started: float) -> None:
     # requests offers no other way to hand it a body that was read under a deadline
     response._content = b"".join(chunks)  # noqa: SLF001
     response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+def _number(response: requests.Response, name: str) -> int | None:
+    """A header's whole number; None when it is missing or no number."""
+    text = response.headers.get(name, "").strip()
+    return int(text) if text.isdigit() else None
 
 
 def _public(parameter: str, value: str) -> str:
