@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from extract.contract import CONTRACTS, UNKNOWN_FIELDS, Contract
 from extract.raw import delete_scope_condition
 
 LOAD_ID = "_dlt_load_id"
+ROWS_A_TABLE = 2000
 
 
 def resource(
@@ -66,12 +67,24 @@ def _as_file(contract: Contract, tables: Iterator[pa.Table]) -> Iterator[Any]:
     count = 0
     try:
         with csv.CSVWriter(path, schema) as file:
-            for table in chain([first], tables):
+            for table in _large(chain([first], tables)):
                 file.write_table(table.append_column(LOAD_ID, pa.repeat(load_id, len(table))))
                 count += len(table)
         yield dlt.mark.with_file_import(str(path), "csv", count)
     finally:
         path.unlink(missing_ok=True)
+
+
+def _large(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The same rows in few tables: the writer has much to do for each."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table)
+        if sum(one.num_rows for one in waiting) >= ROWS_A_TABLE:
+            yield pa.concat_tables(waiting).combine_chunks()
+            waiting.clear()
+    if waiting:
+        yield pa.concat_tables(waiting).combine_chunks()
 
 
 def _hints(contract: Contract) -> dict[str, Any]:
