@@ -57,7 +57,7 @@ def install_singer() -> str:
         for command in ([PYTHON, "-m", "venv", str(SINGER)], pip):
             subprocess.run(command, check=True, capture_output=True, text=True, timeout=PIP_SECONDS)
     except subprocess.CalledProcessError as error:
-        return (error.stderr.strip().splitlines() or ["pip failed"])[-1][:120]
+        return (str(error.stderr).strip().splitlines() or ["pip failed"])[-1][:120]
     except subprocess.TimeoutExpired:
         return f"pip took more than {PIP_SECONDS} s"
     done.write_text(REQUIREMENTS.read_text())
