@@ -26,6 +26,7 @@ FIRST = (
     "upgrade",
     "privacy",
     "how-it-works",
+    "performance",
     "decisions",
 )
 
