@@ -123,9 +123,8 @@ docs-serve: $(INSTALLED) ## Make it and serve it on this machine (PORT)
 sandbox: $(INSTALLED) ## Serve an invented 42 API, credentials sandbox/sandbox (PORT SCALE LIMITS)
 	@$(RUN) sandbox $(call option,port,PORT) $(call option,scale,SCALE) $(call option,limits,LIMITS)
 
-bench: $(INSTALLED) ## Measure speed and memory
-	@for script in benchmarks/[a-z]*.py; do \
-		$(RUN) benchmarks.$$(basename $$script .py) || exit $$?; done
+bench: $(INSTALLED) ## Speed, memory and calls beside floors and peers, an hour (PARTS='extract relations')
+	@$(RUN) benchmarks $(PARTS)
 
 clean: ## Remove what tools made; the database (.local), .venv and .env stay
 	@rm -rf target logs site $(BUILD) .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -1,15 +1,15 @@
-"""`python -m benchmarks`: measure everything, or the parts that are named, and print tables."""
+"""`python -m benchmarks`: measure everything, or the parts that are named, and print one table."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from benchmarks import building, extraction, loading
-from benchmarks.measure import PYTHON, run
+from benchmarks import building, extraction, loading, publication, quota
+from benchmarks.measure import CommandFailed
 from benchmarks.place import place, sandbox
 from benchmarks.table import Line, machine, render
 
@@ -19,9 +19,10 @@ class Part(StrEnum):
 
     extract = "extract"
     relations = "relations"
+    calls = "calls"
     build = "build"
-    publication = "publication"
     live = "live"
+    publication = "publication"
     growth = "growth"
 
 
@@ -30,49 +31,66 @@ def main(
         list[Part] | None, typer.Argument(help="Which; all when none is named.")
     ] = None,
     runs: Annotated[int, typer.Option(min=1, help="Tries of each, for the median.")] = 3,
+    students: Annotated[int, typer.Option(help="Size of the network.")] = 40_335,
     rows: Annotated[str, typer.Option(help="Sizes of the relation loads.")] = "1000000,3000000",
     factors: Annotated[str, typer.Option(help="Sizes of the network, for growth.")] = "1,4,16",
-    students: Annotated[int, typer.Option(help="Size of the network elsewhere.")] = 40_335,
+    base: Annotated[int, typer.Option(help="Students at factor 1, for growth.")] = 10_000,
+    peers: Annotated[bool, typer.Option(help="Measure dlt's source and the Singer pair.")] = True,
 ) -> None:
-    """Measure against floors and peers on this machine; half an hour for everything.
+    """Measure against floors and peers on this machine; an hour for everything.
 
-    It starts a PostgreSQL and a sandbox of its own below /tmp and removes both. Exit status 1 when
-    a figure misses what it must be.
+    It starts a PostgreSQL and a sandbox of its own below /tmp and removes both. The table goes to
+    stdout, what it is doing to stderr. Exit status 1 when a figure misses what it must be.
     """
-    chosen = set(parts or Part)
-    typer.echo(f"{machine()}; medians of {runs}\n")
-    missed = 0
-    if Part.extract in chosen:
+
+    def extract() -> list[Line]:
         with place() as at, sandbox(at, students) as address:
-            lines, notes = extraction.compare(at, address, runs)
-        missed += _print("Extract and load, no rate limit", lines)
-        typer.echo("".join(f"{note}\n" for note in notes))
-    if Part.relations in chosen:
+            return extraction.compare(at, address, runs, peers)
+
+    def relations() -> list[Line]:
         with place() as at:
-            lines = [line for n in _numbers(rows) for line in loading.compare(at, n, runs)]
-        missed += _print("Relation rows into raw", lines)
-    if chosen & {Part.build, Part.live}:
+            return [line for n in _numbers(rows) for line in loading.compare(at, n, runs)]
+
+    def calls() -> list[Line]:
         with place() as at, sandbox(at, students) as address:
-            lines = building.small(at) + building.large(at)
-            if Part.build in chosen:
-                missed += _print("dbt build with publication", lines)
-            if Part.live in chosen:
-                title = "Live pass over 2.6 million relation rows"
-                missed += _print(title, building.live(at, address))
-    if Part.publication in chosen:
-        with place() as at:
-            _, said = run([PYTHON, "-m", "benchmarks.publication"], at.environment)
-        typer.echo(f"### Publication of three million rows\n\n```\n{said.strip()}\n```\n")
-    if Part.growth in chosen:
-        missed += _print("Growth", extraction.grow(_numbers(factors)))
-    raise typer.Exit(1 if missed else 0)
+            return quota.spent(at, address)
+
+    def build() -> list[Line]:
+        with place() as at, sandbox(at, students):
+            return building.small(at) + building.large(at)
+
+    def live() -> list[Line]:
+        with place() as at, sandbox(at, students) as address:
+            building.prepare(at)
+            return building.live(at, address)
+
+    measures: dict[Part, Callable[[], list[Line]]] = {
+        Part.extract: extract,
+        Part.relations: relations,
+        Part.calls: calls,
+        Part.build: build,
+        Part.live: live,
+        Part.publication: publication.lines,
+        Part.growth: lambda: extraction.grow(_numbers(factors), base),
+    }
+    before = machine()
+    found = {
+        part.value: _measured(measure)
+        for part, measure in measures.items()
+        if part in (parts or Part)
+    }
+    typer.echo(f"{before}; medians of {runs}\n\n{render(found)}")
+    missed = any(line.met is False for lines in found.values() for line in lines)
+    raise typer.Exit(int(missed))
 
 
-def _print(title: str, lines: Iterable[Line]) -> int:
-    """Print a table; returns how many lines miss their target."""
-    listed = list(lines)
-    typer.echo(render(title, listed))
-    return sum(line.met is False for line in listed)
+def _measured(measure: Callable[[], list[Line]]) -> list[Line]:
+    """The lines of a part; one that failed says so and takes no other with it."""
+    try:
+        return measure()
+    except CommandFailed as error:
+        typer.echo(str(error), err=True)
+        return [Line("failed", None, of=str(error).splitlines()[0][:120], met=False)]
 
 
 def _numbers(text: str) -> list[int]:

@@ -61,11 +61,7 @@ def small(at: Place) -> list[Line]:
 
 def large(at: Place) -> list[Line]:
     """The same with 2.6 million relation rows."""
-    connection = at.connect()
-    with connection.cursor() as cursor:
-        for statement in filter(None, map(str.strip, FILL.split(";"))):
-            cursor.execute(statement)
-    connection.close()
+    fill(at)
     first, _ = run(DBT, at.environment)
     again, _ = run(DBT, at.environment)
     floor, models = psql(at)
@@ -80,6 +76,22 @@ def large(at: Place) -> list[Line]:
         _build(f"dbt build, {rows:,} relations, first publication", first, floor, FULL_SECONDS),
         _build(f"dbt build, {rows:,} relations, nothing new", again, floor, FULL_SECONDS),
     ]
+
+
+def fill(at: Place) -> None:
+    """Give the students of `raw` the relations that a backfill would have read."""
+    connection = at.connect()
+    with connection.cursor() as cursor:
+        for statement in filter(None, map(str.strip, FILL.split(";"))):
+            cursor.execute(statement)
+    connection.close()
+
+
+def prepare(at: Place) -> None:
+    """A published mirror of the whole network with its relations, for `live`."""
+    run(EXTRACT, at.environment)
+    fill(at)
+    run(DBT, at.environment)
 
 
 def live(at: Place, address: str) -> list[Line]:

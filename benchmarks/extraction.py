@@ -2,121 +2,112 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 
+from benchmarks import peers
 from benchmarks.measure import PYTHON, Cost, repeated, run
 from benchmarks.place import Place, place, sandbox
 from benchmarks.table import Line
 
 EXTRACT = [PYTHON, "-m", "extract", "run", "--mode", "full"]
-CPU_OF_FLOOR, MEBIBYTES = 2.5, 200
+CPU_OF_FLOOR, CPU_OF_SINGER, MEBIBYTES = 2.5, 0.5, 200
 GROWTH_SECONDS, GROWTH_MEMORY = 1.3, 1.5
 
 
 def empty(at: Place) -> None:
     """Forget what any variant has loaded."""
-    at.execute("drop schema if exists raw, raw_staging, floor, peer, peer_staging, ops cascade")
+    at.execute(
+        "drop schema if exists raw, raw_staging, floor, peer, peer_staging, ops cascade;"
+        "create schema peer"
+    )
 
 
-def compare(at: Place, address: str, runs: int) -> tuple[list[Line], list[str]]:
-    """Everything a full pass reads: 40,457 students, their cursus_users, the reference tables."""
-    database = at.address()
+def compare(at: Place, address: str, runs: int, with_peers: bool = True) -> list[Line]:
+    """Everything a full pass reads: the students, their cursus_users, the reference tables."""
+    floor = [PYTHON, "-m", "benchmarks.floor", address, at.address()]
     variants: dict[str, Callable[[], Cost]] = {
-        "floor": lambda: _fresh(at, [PYTHON, "-m", "benchmarks.floor", address, database]),
-        "ours": lambda: _fresh(at, EXTRACT),
-        "dlt": lambda: _rest_api(at, address),
+        "floor": lambda: run(floor, at.environment)[0],
+        "ours": lambda: run(EXTRACT, at.environment)[0],
     }
-    notes = []
-    target = _singer()
-    if target:
-        variants["singer"] = lambda: _fresh(at, [*target, address, database])
-    else:
-        notes.append(
-            "Singer pair skipped: BENCH_SINGER does not name a command that runs tap and target "
-            "(`COMMAND ADDRESS DATABASE`)."
-        )
-    costs = repeated(runs, variants)
-    rows = _rows(at)
-    floor, mine = costs["floor"], costs["ours"]
-    ratio = mine.cpu / floor.cpu
-    lines = [
-        Line("floor: asyncio + COPY, nothing checked", floor, rows),
-        Line(
-            "ours: extract run --mode full",
-            mine,
-            rows,
-            f"CPU {ratio:.1f} × floor",
-            f"≤ {CPU_OF_FLOOR} ×, ≤ {MEBIBYTES} MiB",
-            ratio <= CPU_OF_FLOOR and mine.mebibytes <= MEBIBYTES,
-        ),
-    ]
-    for name, what in (("dlt", "dlt rest_api source, defaults"), ("singer", "Singer tap + target")):
+    missing = ""
+    if with_peers:
+        variants["dlt"] = lambda: peers.rest_api(at, address)
+        missing = peers.install_singer()
+        if not missing:
+            variants["singer"] = lambda: peers.singer(at, address)
+    empty(at)
+    _, said = run(EXTRACT, at.environment)  # also warms up the sandbox and the disk
+    rows, _ = _counts(said)
+    costs = repeated(runs, {name: partial(_fresh, at, load) for name, load in variants.items()})
+    lines = [Line("floor: asyncio + COPY, nothing checked", costs["floor"], rows)]
+    lines.append(_ours(costs, rows))
+    names = {"dlt": "dlt rest_api source, defaults", "singer": "Singer SDK tap + target-postgres"}
+    for name, what in names.items():
         if name in costs:
-            cost = costs[name]
-            beside = f"CPU {cost.cpu / floor.cpu:.1f} × floor, {cost.cpu / mine.cpu:.1f} × ours"
-            lines.append(Line(what, cost, rows, beside))
-    return lines, notes
+            lines.append(Line(what, costs[name], rows, _beside(costs, name)))
+    if missing:
+        lines.append(Line(names["singer"], None, of=f"could not be installed: {missing}"))
+    return lines
 
 
-def grow(factors: list[int]) -> list[Line]:
+def grow(factors: list[int], students: int) -> list[Line]:
     """The same pass over networks of other sizes, each in a place of its own."""
     lines: list[Line] = []
     first: tuple[Cost, int] | None = None
     for factor in factors:
-        with place() as at, sandbox(at, 40_335 * factor):
+        with place() as at, sandbox(at, students * factor) as address:
             cost, said = run(EXTRACT, at.environment)
-        rows, calls = _counts(said)
+            rows, calls = _counts(said)
+            empty(at)
+            floor, _ = run(
+                [PYTHON, "-m", "benchmarks.floor", address, at.address()], at.environment
+            )
         first = first or (cost, rows)
         seconds = (cost.cpu / rows) / (first[0].cpu / first[1])
         memory = cost.mebibytes / first[0].mebibytes
-        lines.append(
+        name = f"{factor} × {students:,} students, {rows:,} rows"
+        lines += [
+            Line(f"{name}: floor", floor, rows),
             Line(
-                f"{factor} ×: {40_335 * factor:,} students, {rows:,} rows, {calls:,} calls",
+                f"{name}: ours",
                 cost,
                 rows,
                 f"CPU a row × {seconds:.2f}, memory × {memory:.2f}, "
                 f"{1000 * calls / rows:.1f} calls per 1,000 rows",
                 f"≤ {GROWTH_SECONDS} ×, ≤ {GROWTH_MEMORY} ×",
                 seconds <= GROWTH_SECONDS and memory <= GROWTH_MEMORY,
-            )
-        )
+            ),
+        ]
     return lines
 
 
-def _fresh(at: Place, command: list[str]) -> Cost:
+def _fresh(at: Place, load: Callable[[], Cost]) -> Cost:
     empty(at)
-    return run(command, at.environment)[0]
+    return load()
 
 
-def _rest_api(at: Place, address: str) -> Cost:
-    empty(at)
-    directory = at.local / "peer"
-    shutil.rmtree(directory, ignore_errors=True)
-    words = dict(word.split("=") for word in at.address().split())
-    credentials = f"postgresql://{words['user']}:x@localhost/{words['dbname']}?host={words['host']}"
-    environment = {
-        **at.environment,
-        "DESTINATION__POSTGRES__CREDENTIALS": credentials,
-        "RUNTIME__DLTHUB_TELEMETRY": "false",
-    }
-    command = [PYTHON, "-m", "benchmarks.rest_api", address, str(directory)]
-    return run(command, environment)[0]
+def _ours(costs: dict[str, Cost], rows: int) -> Line:
+    mine = costs["ours"]
+    of_floor = mine.cpu / costs["floor"].cpu
+    beside = [f"CPU {of_floor:.1f} × floor"]
+    targets = [f"≤ {CPU_OF_FLOOR} ×"]
+    met = of_floor <= CPU_OF_FLOOR and mine.mebibytes <= MEBIBYTES
+    if "singer" in costs:
+        of_singer = mine.cpu / costs["singer"].cpu
+        beside.append(f"{of_singer:.2f} × Singer")
+        targets.append(f"≤ {CPU_OF_SINGER} ×")
+        met = met and of_singer <= CPU_OF_SINGER
+    targets.append(f"≤ {MEBIBYTES} MiB")
+    return Line(
+        "ours: extract run --mode full", mine, rows, ", ".join(beside), ", ".join(targets), met
+    )
 
 
-def _singer() -> list[str]:
-    command = os.environ.get("BENCH_SINGER", "")
-    return [command] if command and Path(command).is_file() else []
-
-
-def _rows(at: Place) -> int:
-    """Rows of the last variant's tables that all variants fill."""
-    empty(at)
-    _, said = run(EXTRACT, at.environment)
-    return _counts(said)[0]
+def _beside(costs: dict[str, Cost], name: str) -> str:
+    cpu = costs[name].cpu
+    return f"CPU {cpu / costs['floor'].cpu:.1f} × floor, {cpu / costs['ours'].cpu:.1f} × ours"
 
 
 def _counts(said: str) -> tuple[int, int]:

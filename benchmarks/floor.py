@@ -17,57 +17,9 @@ from urllib.parse import quote, urlsplit
 import orjson
 import psycopg2
 
-CONNECTIONS = 6
-STUDENTS = {"filter[kind]": "student", "filter[alumni?]": "false"}
-TABLES = {
-    "cursus": "id:bigint created_at:timestamptz name:text slug:text kind:text",
-    "campus": (
-        "id:bigint name:text time_zone:text language:jsonb users_count:bigint vogsphere_id:bigint "
-        "country:text address:text zip:text city:text website:text facebook:text twitter:text "
-        "active:bool public:bool email_extension:text default_hidden_phone:bool endpoint:jsonb"
-    ),
-    "projects": (
-        "id:bigint name:text slug:text difficulty:bigint parent:jsonb children:jsonb "
-        "attachments:jsonb created_at:timestamptz updated_at:timestamptz exam:bool git_id:bigint "
-        "repository:text recommendation:text cursus:jsonb campus:jsonb videos:jsonb "
-        "project_sessions:jsonb"
-    ),
-    "achievements": (
-        "id:bigint name:text description:text tier:text kind:text visible:bool image:text "
-        "nbr_of_success:bigint users_url:text achievements:jsonb campus:jsonb parent:jsonb "
-        "title:jsonb"
-    ),
-    "coalitions": (
-        "id:bigint name:text slug:text image_url:text cover_url:text color:text score:bigint "
-        "user_id:bigint"
-    ),
-    "blocs": (
-        "id:bigint campus_id:bigint cursus_id:bigint squad_size:bigint created_at:timestamptz "
-        "updated_at:timestamptz coalitions:jsonb"
-    ),
-    "users": (
-        "id:bigint email:text login:text first_name:text last_name:text usual_full_name:text "
-        "usual_first_name:text url:text phone:text displayname:text kind:text image:jsonb "
-        "staff?:bool correction_point:bigint pool_month:text pool_year:text location:text "
-        "wallet:bigint anonymize_date:timestamptz data_erasure_date:timestamptz "
-        "created_at:timestamptz updated_at:timestamptz alumnized_at:timestamptz alumni?:bool "
-        "active?:bool campus_id:bigint"
-    ),
-    "cursus_users": (
-        "id:bigint user_id:bigint cursus_id:bigint begin_at:timestamptz end_at:timestamptz "
-        "grade:text level:float8 skills:jsonb has_coalition:bool blackholed_at:timestamptz "
-        "created_at:timestamptz updated_at:timestamptz"
-    ),
-}
-LISTS = {
-    "cursus": "/cursus",
-    "campus": "/campus",
-    "projects": "/cursus/21/projects",
-    "achievements": "/achievements",
-    "coalitions": "/coalitions",
-    "blocs": "/blocs",
-}
+from benchmarks.lists import REFERENCE, STUDENTS, TABLES
 
+CONNECTIONS = 6
 Rows = list[dict[str, Any]]
 Answer = tuple[list[int], int]  # the rows' ids, and the length of the whole list
 
@@ -140,7 +92,7 @@ async def read(address: str, sink: Callable[[str, Rows], list[int]]) -> int:
         rest = await asyncio.gather(*(page(table, path, params, number) for number in numbers))
         return [*found, *(key for keys, _ in rest for key in keys)]
 
-    lists = {table: asyncio.create_task(walk(table, path, {})) for table, path in LISTS.items()}
+    lists = {table: asyncio.create_task(walk(table, path, {})) for table, path in REFERENCE.items()}
     campuses = await lists["campus"]
     filters = ({**STUDENTS, "filter[primary_campus_id]": str(campus)} for campus in campuses)
     users = await asyncio.gather(*(walk("users", "/cursus/21/users", one) for one in filters))

@@ -40,6 +40,8 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> tuple[Cost, s
     Raises:
         CommandFailed: It exited with another status than 0.
     """
+    words = [word for word in command if word not in (PYTHON, "-m")]
+    print(f"{time.strftime('%T')} {' '.join(words)[:90]}", file=sys.stderr)
     started = time.monotonic()
     process = subprocess.Popen(
         command,

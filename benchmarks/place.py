@@ -56,16 +56,19 @@ class Place:
         finally:
             connection.close()
 
-    def value(self, query: str) -> Any:
-        """The first cell of a query."""
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
         connection = self.connect()
         try:
             with connection.cursor() as cursor:
                 cursor.execute(query)
-                row = cursor.fetchone()
-                return row[0] if row else None
+                return cursor.fetchall()
         finally:
             connection.close()
+
+    def value(self, query: str) -> Any:
+        """The first cell of a query."""
+        return self.rows(query)[0][0]
 
 
 @contextmanager

@@ -14,17 +14,7 @@ import dlt
 import orjson
 from dlt.sources.rest_api import rest_api_source
 
-STUDENTS = {"filter[kind]": "student", "filter[alumni?]": "false"}
-LISTS: dict[str, tuple[str, dict[str, str]]] = {
-    "cursus": ("cursus", {}),
-    "campus": ("campus", {}),
-    "projects": ("cursus/21/projects", {}),
-    "achievements": ("achievements", {}),
-    "coalitions": ("coalitions", {}),
-    "blocs": ("blocs", {}),
-    "users": ("cursus/21/users", STUDENTS),
-    "cursus_users": ("cursus/21/cursus_users", {}),
-}
+from benchmarks.lists import LISTS
 
 
 def main(address: str, directory: str) -> None:
@@ -37,7 +27,7 @@ def main(address: str, directory: str) -> None:
         {
             "name": name,
             "endpoint": {
-                "path": path,
+                "path": path.lstrip("/"),
                 "params": {"page[size]": 100, "sort": "id", **params},
                 "data_selector": "$",
             },

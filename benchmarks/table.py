@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,42 +17,53 @@ class Line:
     """One line: what was measured, beside what it is measured against.
 
     Attributes:
-        of: The figure's floor or peer says how the ratios come about; empty for the floor itself.
+        cost: None when it could not be measured; `of` says why.
+        of: What it comes to beside its floor or peer; empty for the floor itself.
         target: What it must reach, in words.
         met: Whether it does; None when nothing is promised.
     """
 
     what: str
-    cost: Cost
+    cost: Cost | None
     rows: int | None = None
     of: str = ""
     target: str = ""
     met: bool | None = None
 
 
-def render(title: str, lines: list[Line]) -> str:
-    """A Markdown table with aligned columns."""
-    cells = [["", "wall s", "CPU s", "MiB", "rows/s", "beside", "must be", "is it"]]
-    for line in lines:
-        rate = f"{line.rows / line.cost.wall:,.0f}" if line.rows and line.cost.wall else ""
-        cpu = f"{line.cost.cpu:.1f}" if line.cost.cpu else "–"
-        size = f"{line.cost.mebibytes:.0f}" if line.cost.mebibytes else "–"
-        met = {True: "yes", False: "**no**", None: ""}[line.met]
-        cells.append(
-            [line.what, f"{line.cost.wall:.1f}", cpu, size, rate, line.of, line.target, met]
-        )
+def render(parts: Mapping[str, Sequence[Line]]) -> str:
+    """All lines as one Markdown table with aligned columns."""
+    cells = [["", "", "wall s", "CPU s", "MiB", "rows/s", "beside", "must be", "is it"]]
+    for part, lines in parts.items():
+        for number, line in enumerate(lines):
+            met = {True: "yes", False: "**no**", None: ""}[line.met]
+            first = "" if number else part
+            cells.append([first, line.what, *_figures(line), line.of, line.target, met])
+    right = range(2, 6)
     widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
     aligned = [
         "| "
         + " | ".join(
-            cell.ljust(width) if column in (0, 5, 6, 7) else cell.rjust(width)
+            cell.rjust(width) if column in right else cell.ljust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         + " |"
         for row in cells
     ]
-    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
-    return "\n".join([f"### {title}", "", aligned[0], rule, *aligned[1:], ""])
+    marks = ["-" * (width + 1) + ("-:"[column in right]) for column, width in enumerate(widths)]
+    return "\n".join([aligned[0], f"|{'|'.join(marks)}|", *aligned[1:]])
+
+
+def _figures(line: Line) -> list[str]:
+    cost = line.cost
+    if cost is None:
+        return [""] * 4
+    return [
+        f"{cost.wall:.1f}",
+        f"{cost.cpu:.1f}",
+        f"{cost.mebibytes:.0f}",
+        f"{line.rows / cost.wall:,.0f}" if line.rows else "",
+    ]
 
 
 def machine() -> str:

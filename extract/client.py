@@ -99,6 +99,10 @@ class FortyTwoClient:
         adapter = HTTPAdapter(pool_maxsize=settings.requests_in_flight + 2)
         session.mount("https://", adapter)
         session.mount("http://", adapter)
+        # proxies and certificates of the environment: looked up once, not for each call
+        found = session.merge_environment_settings(settings.api_url, {}, None, None, None)
+        session.proxies, session.verify = found["proxies"], found["verify"]
+        session.trust_env = False
         self._stopping = threading.Event()
         self.auth = ClientCredentials(settings, session, sleep=self._pause)
         self.quota = quota

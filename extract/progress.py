@@ -18,8 +18,7 @@ from rich.progress import (
 )
 
 from extract import logs
-from extract.client import Page
-from extract.walks import Finished, Walk
+from extract.walks import Arrived, Finished, Walk
 
 
 class ExtractionProgress:
@@ -68,12 +67,13 @@ class ExtractionProgress:
         self.console.print(f"  {sentence}", markup=False)
         logs.event("note", message=sentence)
 
-    def page(self, walk: Walk, page: Page) -> None:
+    def page(self, walk: Walk, page: Arrived) -> None:
         """A page arrived."""
         self._turn_to(walk.table)
+        rows = page.table.num_rows
         if page.number == 1:
-            self._totals[walk.table] += page.total if page.total is not None else len(page.rows)
-        self._rows[walk.table] += len(page.rows)
+            self._totals[walk.table] += page.total if page.total is not None else rows
+        self._rows[walk.table] += rows
         self._calls[walk.table] += 1
         if self._progress:
             self._progress.update(

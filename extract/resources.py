@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import dlt
 import pyarrow as pa
 from dlt.extract import DltResource
+from pyarrow import csv
 
 from extract.contract import CONTRACTS, UNKNOWN_FIELDS, Contract
 from extract.raw import delete_scope_condition
 
-ROWS_A_TABLE = 5000
+LOAD_ID = "_dlt_load_id"
+ROWS_A_TABLE = 2000
 
 
 def resource(
@@ -27,8 +31,12 @@ def resource(
     """
     contract = CONTRACTS[table]
 
-    def pages(updated_at: Any = cursor) -> Iterator[pa.Table]:
-        yield from _large(rows() if updated_at is None else rows(updated_at))
+    def pages(updated_at: Any = cursor) -> Iterator[Any]:
+        if updated_at is None:
+            yield from _as_file(contract, rows())
+        else:
+            # the cursor must see the rows, and they are few
+            yield from rows(updated_at)
 
     return dlt.resource(
         pages,
@@ -45,16 +53,38 @@ def resource(
     )
 
 
+def _as_file(contract: Contract, tables: Iterator[pa.Table]) -> Iterator[Any]:
+    """The same rows as one csv file, to be copied as it is; nothing when there is no table.
+
+    dlt would keep the tables in memory, write them to Parquet, read that and write csv.
+    """
+    first = next(tables, None)
+    if first is None:
+        return
+    load_id = pa.scalar(dlt.current.load_package_state()["load_id"])
+    path = Path(dlt.current.pipeline().working_dir) / f"{contract.table}.csv"
+    schema = contract.schema().append(pa.field(LOAD_ID, pa.string()))
+    count = 0
+    try:
+        with csv.CSVWriter(path, schema) as file:
+            for table in _large(chain([first], tables)):
+                file.write_table(table.append_column(LOAD_ID, pa.repeat(load_id, len(table))))
+                count += len(table)
+        yield dlt.mark.with_file_import(str(path), "csv", count)
+    finally:
+        path.unlink(missing_ok=True)
+
+
 def _large(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """The same rows in few tables: dlt works out the schema anew for each."""
+    """The same rows in few tables: the writer has much to do for each."""
     waiting: list[pa.Table] = []
     for table in tables:
         waiting.append(table)
         if sum(one.num_rows for one in waiting) >= ROWS_A_TABLE:
-            yield pa.concat_tables(waiting)
+            yield pa.concat_tables(waiting).combine_chunks()
             waiting.clear()
     if waiting:
-        yield pa.concat_tables(waiting)
+        yield pa.concat_tables(waiting).combine_chunks()
 
 
 def _hints(contract: Contract) -> dict[str, Any]:
@@ -63,6 +93,7 @@ def _hints(contract: Contract) -> dict[str, Any]:
         for column in contract.columns
     }
     hints[UNKNOWN_FIELDS] = {"data_type": "json"}
+    hints[LOAD_ID] = {"data_type": "text", "precision": 64, "nullable": False}
     if len(contract.primary_key) == 1:
         # a real unique constraint: no path can load a row twice
         hints[contract.primary_key[0]]["unique"] = True

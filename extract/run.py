@@ -22,6 +22,7 @@ from extract.erase import anonymised_users, erase, kept_out
 from extract.errors import BudgetSpent, BusyError, MirrorError, UsageError
 from extract.full import full
 from extract.live import live
+from extract.memory import stay_small
 from extract.pipeline import Loader, named
 from extract.progress import ExtractionProgress
 from extract.quota import Quota
@@ -142,6 +143,7 @@ def extract(
     if mode not in MODES:
         raise UsageError(f"MODE is {mode!r}; it must be one of {', '.join(MODES)}.")
     settings = Settings.load()
+    stay_small()
     make_local_private()
     create_schema(connection)
     record = Record(connection, run_id)

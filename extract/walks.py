@@ -29,7 +29,6 @@ from extract.errors import ContractError, IncompleteWalk
 
 WALKS = 5
 SMALLEST_PAGE = 10
-COMPRESSED = ipc.IpcWriteOptions(compression="zstd")
 
 
 @dataclass(frozen=True)
@@ -86,6 +85,21 @@ class Finished:
         return keys
 
 
+@dataclass(frozen=True)
+class Arrived:
+    """One page of a walk, held to the contract.
+
+    Attributes:
+        fields: Every field that some object of it had.
+    """
+
+    table: pa.Table
+    fields: set[str]
+    number: int
+    total: int | None
+    per_page: int
+
+
 class WalkStore:
     """Complete walks on disk (0600), waiting to be loaded.
 
@@ -117,10 +131,10 @@ class WalkStore:
         unfinished = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.part")
         handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            # not Parquet: a file costs it more than its few rows do
+            # neither Parquet nor compressed: they cost more than the few rows of a file do
             with (
                 os.fdopen(handle, "wb") as file,
-                ipc.new_file(file, finished.table.schema, options=COMPRESSED) as rows,
+                ipc.new_file(file, finished.table.schema) as rows,
             ):
                 rows.write_table(finished.table)
             unfinished.replace(path)
@@ -172,7 +186,7 @@ class Walker:
         in_flight: int,
         *,
         on_rewalk: Callable[[Walk, str], None] = lambda walk, reason: None,
-        on_page: Callable[[Walk, Page], None] = lambda walk, page: None,
+        on_page: Callable[[Walk, Arrived], None] = lambda walk, page: None,
         on_kept: Callable[[Finished], None] = lambda finished: None,
     ) -> None:
         self._client, self._store, self._api_url = client, store, api_url
@@ -242,17 +256,18 @@ class Walker:
         """Drop kept walks whose rows are loaded."""
         self._store.drop(walks, self._api_url)
 
-    def _page(self, task: _Progress, number: int) -> Page:
+    def _page(self, task: _Progress, number: int) -> Arrived:
         walk = task.walk
-        return self._client.page(
+        page = self._client.page(
             walk.path,
             walk.params,
             number=number,
             size=task.page_size,
             background=walk.background,
         )
+        return _held_to_contract(walk, page)
 
-    def _take(self, task: _Progress, generation: int, future: Future[Page]) -> None:
+    def _take(self, task: _Progress, generation: int, future: Future[Arrived]) -> None:
         try:
             page = future.result()
         except PageTooHeavy:
@@ -284,13 +299,25 @@ class Walker:
         return None
 
 
+def _held_to_contract(walk: Walk, page: Page) -> Arrived:
+    """In the thread that read the page: its objects are gone before the next one comes."""
+    rows = page.rows
+    if walk.change_row:
+        rows = [walk.change_row(row) for row in rows]
+    fields: set[str] = set().union(*rows)
+    for row in rows:
+        row.update(walk.constants)
+    table = to_arrow(CONTRACTS[walk.table], rows, f"/v2{walk.path}")
+    return Arrived(table, fields, page.number, page.total, page.per_page)
+
+
 class _Schedule:
     """The walks under way, the earliest first, and their pages in flight."""
 
     def __init__(self, walks: Iterator[Walk]) -> None:
         self.walks = walks
         self.active: list[_Progress] = []
-        self.flying: dict[Future[Page], tuple[_Progress, int]] = {}
+        self.flying: dict[Future[Arrived], tuple[_Progress, int]] = {}
 
     def pages_flying(self, task: _Progress) -> int:
         return sum(flying is task for flying, _ in self.flying.values())
@@ -335,23 +362,18 @@ class _Progress:
         self._next += 1
         return self._next - 1
 
-    def add(self, page: Page) -> None:
+    def add(self, page: Arrived) -> None:
         self.calls += 1
-        contract = CONTRACTS[self.walk.table]
-        rows = page.rows
-        if self.walk.change_row:
-            rows = [self.walk.change_row(row) for row in rows]
-        for row in rows:
-            self._fields.update(row)
-            row.update(self.walk.constants)
-        self._tables[page.number] = to_arrow(contract, rows, f"/v2{self.walk.path}")
+        rows = page.table.num_rows
+        self._fields |= page.fields
+        self._tables[page.number] = page.table
         self._totals.add(page.total)
         if page.total is not None:
             pages = math.ceil(page.total / page.per_page)
             self._last = max(self._last or 1, pages)
-            if self.walk.to_short_page and page.number == pages and len(rows) == page.per_page:
+            if self.walk.to_short_page and page.number == pages and rows == page.per_page:
                 self._last = max(self._last, pages + 1)
-        elif len(rows) == page.per_page:
+        elif rows == page.per_page:
             # no X-Total: go on to the short page
             self._last = max(self._last or 1, page.number + 1)
         else:
@@ -397,4 +419,4 @@ class _Progress:
         return list(zip(*columns, strict=True))
 
 
-__all__ = ["ContractError", "Finished", "Walk", "WalkStore", "Walker"]
+__all__ = ["Arrived", "ContractError", "Finished", "Walk", "WalkStore", "Walker"]

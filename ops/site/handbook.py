@@ -27,6 +27,7 @@ FIRST = (
     "upgrade",
     "privacy",
     "how-it-works",
+    "performance",
     "decisions",
 )
 

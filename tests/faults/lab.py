@@ -23,10 +23,9 @@ from psycopg2.extensions import connection as Connection
 from rich.console import Console
 
 from extract import run as runs
-from extract.client import Page
 from extract.progress import ExtractionProgress
 from extract.run import Extracted
-from extract.walks import Walk
+from extract.walks import Arrived, Walk
 from tests.faults.truth import RELATIONS, Truth
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,12 +101,12 @@ class Sandbox:
 class Progress(ExtractionProgress):
     """Keeps what a person would see, and lets a test act when a page arrives."""
 
-    def __init__(self, on_page: Callable[[Walk, Page], None] = lambda walk, page: None) -> None:
+    def __init__(self, on_page: Callable[[Walk, Arrived], None] = lambda walk, page: None) -> None:
         self.said = StringIO()
         super().__init__(Console(file=self.said, width=2000))
         self._act = on_page
 
-    def page(self, walk: Walk, page: Page) -> None:
+    def page(self, walk: Walk, page: Arrived) -> None:
         """Show the page, then act."""
         super().page(walk, page)
         self._act(walk, page)
@@ -131,7 +130,7 @@ def run_here(
     mode: str,
     *,
     campus_ids: Sequence[int] | None = None,
-    on_page: Callable[[Walk, Page], None] = lambda walk, page: None,
+    on_page: Callable[[Walk, Arrived], None] = lambda walk, page: None,
 ) -> Ran:
     """Extract as `make extract` does, without the second that a new process costs."""
     run_id = runs.new_run_id()

@@ -1,0 +1,40 @@
+"""The benchmarks run and print their table; what they measure is no test."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def table(*arguments: str) -> list[list[str]]:
+    """The cells of the lines that a run prints."""
+    command = [sys.executable, "-m", "benchmarks", *arguments, "--runs", "1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    # 1: a figure missed its target, as tiny sizes may
+    assert done.returncode in (0, 1), done.stderr
+    lines = [line for line in done.stdout.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:]]
+
+
+def test_relations_are_loaded_beside_plain_copy() -> None:
+    floor, ours = table("relations", "--rows", "500")
+    assert floor[:2] == ["relations", "500 rows: parse + plain COPY"]
+    assert ours[1] == "500 rows: contract, Loader, merge"
+    assert "of COPY's rows/s" in ours[6]
+
+
+@pytest.mark.slow
+def test_the_network_is_read_beside_the_floor_and_calls_are_counted() -> None:
+    lines = table("extract", "calls", "--students", "300", "--no-peers")
+    names = [line[1] for line in lines]
+    assert names[:2] == [
+        "floor: asyncio + COPY, nothing checked",
+        "ours: extract run --mode full",
+    ]
+    assert {"full: users", "backfill: projects_users", "live: users"} <= set(names)
+    assert all(float(line[2]) > 0 for line in lines[:2])
