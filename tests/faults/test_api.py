@@ -84,6 +84,21 @@ def pause_after_429(case: Case, page: str) -> float:
 
 
 @pytest.mark.usefixtures("impatient")
+def test_drift_is_reported_once(case: Case) -> None:
+    campus = TARGETS[0]
+    new = {"kind": "unknown_field", "call": "every", "path": "any"}
+    gone = {"kind": "field_gone", "call": "every", "path": "any", "field": "optional"}
+    for injection in (new, gone):
+        case.sandbox.break_(**body(injection, campus))
+    first, again = read(campus), read(campus)
+    for words in ("does not know yet: brand_new", f"no longer sends .*{campus.optional}"):
+        assert len(re.findall(words, first.said)) == 1
+        assert not re.findall(words, again.said)
+    found = case.ask("select resource, field, kind from ops.drift order by kind")
+    assert found == [("campus", campus.optional, "missing"), ("campus", "brand_new", "unknown")]
+
+
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
