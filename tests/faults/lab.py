@@ -193,6 +193,7 @@ class Postgres:
 
         dbt reads the whole project again for a database of another name.
         """
+        self.administer(f"drop database if exists {NAME} with (force)")  # of a test that was cut off
         self.administer(f"create database {NAME} template {template}")
         try:
             yield NAME
