@@ -193,7 +193,9 @@ class Postgres:
 
         dbt reads the whole project again for a database of another name.
         """
-        self.administer(f"drop database if exists {NAME} with (force)")  # of a test that was cut off
+        self.administer(
+            f"drop database if exists {NAME} with (force)"
+        )  # of a test that was cut off
         # the files and not the log: half the work, where nothing is synced to the disk
         self.administer(f"create database {NAME} template {template} strategy file_copy")
         try:

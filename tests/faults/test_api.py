@@ -83,6 +83,19 @@ def pause_after_429(case: Case, page: str) -> float:
     return float(calls[refused + 1]["at"] - calls[refused]["at"])
 
 
+def test_an_error_that_nobody_foresaw_keeps_its_name(
+    case: Case, untouched: dict[str, dict[str, str]]
+) -> None:
+    def fail(walk: object, page: object) -> None:
+        raise ZeroDivisionError("by nought")
+
+    ran = run_here("full", on_page=fail)
+
+    assert isinstance(ran.error, MirrorError)
+    assert "dlt's step 'extract' failed: ZeroDivisionError: by nought" in str(ran.error)
+    assert contents(case.connection, "raw") == untouched["raw"]
+
+
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(
     ("kind", "field", "said"),
