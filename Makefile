@@ -104,7 +104,7 @@ lint-types:
 lint-sql:
 	@.venv/bin/sqlfluff lint --disable-progress-bar dbt_project
 
-# pip-audit is not here: it asks a vulnerability service, and lint works without a network.
+# pip-audit is not here: it asks a vulnerability service, lint works without one (docs/reliability.md).
 lint-dbt:
 	@.venv/bin/dbt --quiet parse --target-path $(BUILD)/lint --log-path $(BUILD)/lint
 	@.venv/bin/dbt-bouncer run >$(BUILD)/lint/bouncer.log 2>&1 || { cat $(BUILD)/lint/bouncer.log; exit 1; }

@@ -1,10 +1,10 @@
 """A week of passes with a fault in every hundredth call: nothing is lost, nothing grows.
 
     python -m benchmarks.soak                      # a week at small scale, about ten minutes
-    python -m benchmarks.soak --scale network --days 2 --every 12
+    python -m benchmarks.soak --scale network --every 6
 
 Full passes back to back first, then live passes and a nightly sync while the network lives on. The
-end must equal the sandbox's truth; every measure after the first day must stay within its bound.
+end must equal the sandbox's truth; every measure of the last day must be within its bound.
 """
 
 from __future__ import annotations
@@ -83,10 +83,9 @@ def measure(case: Case) -> Measure:
         "select count(*) from pg_stat_activity where datname = current_database() "
         "and pid <> pg_backend_pid() and backend_type = 'client backend'"
     )
-    ((temporary, size),) = case.ask(
-        "select temp_bytes, pg_database_size(datname) from pg_stat_database "
-        "where datname = current_database()"
-    )
+    ((size,),) = case.ask("select pg_database_size(current_database())")
+    # what a sort or a join spills is gone with its statement
+    ((temporary,),) = case.ask("select coalesce(sum(size), 0) from pg_ls_tmpdir()")
     ((dead, live),) = case.ask("select sum(n_dead_tup), sum(n_live_tup) from pg_stat_user_tables")
     ours = [
         path
@@ -106,7 +105,7 @@ def measure(case: Case) -> Measure:
     )
 
 
-def set_faults(sandbox: Sandbox, rate: float, chance: random.Random, calls: int = 2000) -> int:
+def set_faults(sandbox: Sandbox, rate: float, chance: random.Random, calls: int = 50_000) -> int:
     """Let a share of the coming calls meet a fault; returns how many of the last ones did."""
     fired = sum(sandbox.fired())
     sandbox.mend()
@@ -128,7 +127,7 @@ def soak(case: Case, options: argparse.Namespace) -> list[Measure]:
         ran = run_here("full")
         failures += ran.error is not None
         print(f"full pass {number + 1}: {ran.error or 'loaded'}", flush=True)
-    run_here("backfill")
+    failures += backfill(5)
     measures = []
     for day in range(1, options.days + 1):
         for _ in range(0, 24, options.every):
@@ -149,6 +148,16 @@ def soak(case: Case, options: argparse.Namespace) -> list[Measure]:
     return measures
 
 
+def backfill(tries: int) -> int:
+    """Read every relation; returns how often it failed and went on."""
+    for failed in range(tries):
+        ran = run_here("backfill")
+        print(f"backfill: {ran.error or 'loaded'}", flush=True)
+        if ran.error is None:
+            return failed
+    return tries
+
+
 def out_of_bounds(measures: list[Measure]) -> list[str]:
     """What grew although it must not; the first day is the yardstick."""
     first, last = measures[0], measures[-1]
@@ -157,9 +166,9 @@ def out_of_bounds(measures: list[Measure]) -> list[str]:
         "memory of a sync": last.child > first.child * 1.2 + 20 * MEBIBYTE,
         "connections left open": last.connections > 0,
         "working files": last.files > 64 * 1024,
-        "temporary files": last.temporary > first.temporary + 64 * MEBIBYTE,
-        "dead rows": last.dead > 2 * last.live,
-        "the database": last.database > first.database * 1.5 + 64 * MEBIBYTE,
+        "temporary files": last.temporary > 0,
+        "dead rows": last.dead > last.live / 2,
+        "the database": last.database > first.database * 1.2 + 64 * MEBIBYTE,
     }
     return [name for name, broken in bounds.items() if broken]
 
@@ -184,6 +193,8 @@ def main() -> int:
         case = Case(sandbox, embedded.NAME, server.connect(embedded.NAME), Path(local))
         measures = soak(case, options)
         sandbox.mend()
+        lab.stale(case.connection)  # as after RECONCILE_DAYS: every relation is read again
+        backfill(1)
         status, said = case.run("ops", "sync", timeout=1800)
         wrong = [said] if status else differences(case.connection, sandbox.truth, FULL)
         wrong += differences(case.connection, sandbox.truth, RELATIONS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -27,6 +28,8 @@ LONGEST_BACKOFF = 30.0
 # longest time a whole answer may take: a drip keeps the read timeout happy for ever
 LONGEST_ANSWER = 180.0
 LARGEST_BODY = 256 * 1024 * 1024
+# a field whose number may be beyond 64 bits: the fast reader would round it
+LONG_NUMBER = re.compile(rb": ?-?\d{19}")
 USER_AGENT = "fortytwo-mirror (+https://github.com/fortytwo-mirror)"
 
 
@@ -235,12 +238,11 @@ class FortyTwoClient:
 
     def _parse(self, body: bytes) -> Any:
         """JSON; NUL and lone surrogates, which PostgreSQL cannot store, are cleaned and counted."""
-        lower = body.lower() if b"\\u" in body else b""
-        if b"\\u0000" not in lower and b"\\ud" not in lower:
+        if b"\\u0000" not in body and not LONG_NUMBER.search(body):
             try:
                 return orjson.loads(body)
             except orjson.JSONDecodeError:
-                pass  # numbers beyond 64 bits and the like: the slow reader takes more
+                pass  # lone surrogates and numbers beyond a double: the slow reader takes them
         data, count = _clean(json.loads(body))
         with self._cleaned_lock:
             self.cleaned += count

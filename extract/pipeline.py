@@ -135,7 +135,8 @@ def named(error: BaseException) -> BaseException:
     """The error that a person can use, out of dlt's wrappers."""
     chain: list[BaseException] = []
     current: BaseException | None = error
-    while current is not None and current not in chain:
+    # what a generator's end is the context of is an accident of dlt's
+    while not (current is None or current in chain or isinstance(current, StopIteration)):
         chain.append(current)
         inner = getattr(current, "exception", None)
         current = (

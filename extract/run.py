@@ -28,7 +28,7 @@ from extract.progress import ExtractionProgress
 from extract.quota import Quota
 from extract.raw import Raw
 from extract.record import Phases, Record, create_schema
-from extract.settings import Settings, local_directory, make_local_private
+from extract.settings import Settings, local_directory, make_private
 from extract.walks import Walker, WalkStore
 
 MODES = ("full", "live", "backfill")
@@ -144,7 +144,7 @@ def extract(
         raise UsageError(f"MODE is {mode!r}; it must be one of {', '.join(MODES)}.")
     settings = Settings.load()
     stay_small()
-    make_local_private()
+    make_private()
     create_schema(connection)
     record = Record(connection, run_id)
     _refuse_another_world(settings, record)

@@ -6,6 +6,7 @@ FORTYTWO_ENV_FILE names another file, such as /dev/null for none.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -31,12 +32,17 @@ def local_directory() -> Path:
     return Path(environment().get("FORTYTWO_LOCAL") or ROOT / ".local").absolute()
 
 
-def make_local_private() -> None:
-    """Close `.local/` to other users, whoever made it first; one's own directory stays as it is."""
+def make_private() -> None:
+    """Close `.local/` and `.env` to other users, whoever made them first.
+
+    Another directory or file of one's own choice stays as it is.
+    """
     directory = local_directory()
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if directory == ROOT / ".local":
         directory.chmod(0o700)
+    with suppress(FileNotFoundError, PermissionError):  # it may be somebody else's, lent to us
+        (ROOT / ".env").chmod(0o600)
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,9 @@ EDITS: dict[str, Callable[[bytes, Params], bytes]] = {
     "unknown_field": _put({"what": ["is", "this"]}, lambda row: "brand_new", every=True),
     "set_field": _put(None, _text_field),
     "field_gone": _drop,
-    "huge_number": _put_text(lambda params: str(2**70).encode(), _numeric_field),
+    "huge_number": _put_text(
+        lambda params: str(params.get("value", 2**70)).encode(), _numeric_field
+    ),
     "nul_character": _put("be\x00fore", _text_field),
     "lone_surrogate": _put_text(lambda params: b'"half \\ud800 pair"', _text_field),
     "deep_nesting": _put_text(_nest, lambda row: "nested"),

@@ -40,7 +40,7 @@ KINDS: dict[str, str] = {
     "unknown_field": "a field nobody knows in every row (field, value)",
     "field_gone": "a field is missing in every row (field)",
     "set_field": "any value in a field (field, value, row; rows: all)",
-    "huge_number": "a number beyond 64 bits (field, row)",
+    "huge_number": "a number beyond 64 bits (field, value, row)",
     "nul_character": "a NUL character in a text (field, row)",
     "lone_surrogate": "half a surrogate pair in a text (field, row)",
     "deep_nesting": "a field nested `depth` lists deep (default 10000)",

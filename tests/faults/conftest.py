@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from extract.settings import Settings
 from ops.sync import dbt_build
 from tests.faults import lab
 from tests.faults.lab import Case, Postgres, Sandbox
+from tests.faults.truth import contents
 
 
 @pytest.fixture(scope="session")
@@ -31,37 +31,44 @@ def postgres(postgres_server: dict[str, str]) -> Postgres:
 
 
 @pytest.fixture(scope="session")
-def before(
-    sandbox: Sandbox, postgres: Postgres, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """A template database: everything was read, then the network lived on."""
-    with postgres.copy() as name, pytest.MonkeyPatch.context() as environment:
-        local = tmp_path_factory.mktemp("before")
-        for variable, value in lab.settings_of(sandbox.address, local).items():
-            environment.setenv(variable, value)
-        for variable, value in {**postgres.variables, "PGDATABASE": name}.items():
-            environment.setenv(variable, value)
-        for mode in ("full", "backfill"):
-            ran = lab.run_here(mode)
-            assert ran.error is None, ran.said
-        connection = postgres.connect(name)
-        lab.stale(connection)
-        connection.close()
-        sandbox.control("advance", lab.LIFE)
-        yield name
+def parsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The target folder of all builds: dbt reads the project once."""
+    return tmp_path_factory.mktemp("parsed")
 
 
 @pytest.fixture(scope="session")
-def published(
-    before: str, postgres: Postgres, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """`before`, and published too: twenty seconds that few tests need."""
-    with postgres.copy(before) as name, pytest.MonkeyPatch.context() as environment:
-        environment.setenv("FORTYTWO_LOCAL", str(tmp_path_factory.mktemp("published")))
-        for variable, value in {**postgres.variables, "PGDATABASE": name}.items():
+def before(
+    sandbox: Sandbox, postgres: Postgres, parsed: Path, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """A template database: everything was read and published, then the network lived on."""
+    name = "before"
+    with postgres.copy() as made, pytest.MonkeyPatch.context() as environment:
+        local = tmp_path_factory.mktemp("before")
+        for variable, value in lab.settings_of(sandbox.address, local).items():
             environment.setenv(variable, value)
+        for variable, value in {**postgres.variables, "PGDATABASE": made}.items():
+            environment.setenv(variable, value)
+        environment.setenv("DBT_TARGET_PATH", str(parsed))
+        for mode in ("full", "backfill"):
+            ran = lab.run_here(mode)
+            assert ran.error is None, ran.said
         assert dbt_build("") == 0
-        yield name
+        connection = postgres.connect(made)
+        lab.stale(connection)
+        connection.close()
+        postgres.administer(f"alter database {made} rename to {name}")
+    sandbox.control("advance", lab.LIFE)
+    return name
+
+
+@pytest.fixture(scope="session")
+def untouched(before: str, postgres: Postgres) -> dict[str, dict[str, str]]:
+    """What `raw` and `mirror` of `before` hold, as digests."""
+    connection = postgres.connect(before)
+    try:
+        return {schema: contents(connection, schema) for schema in ("raw", "mirror")}
+    finally:
+        connection.close()
 
 
 @pytest.fixture
@@ -69,39 +76,17 @@ def case(
     before: str,
     sandbox: Sandbox,
     postgres: Postgres,
+    parsed: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Case]:
     """A copy of `before`, in the environment of this process and of those it starts."""
-    with _case(before, sandbox, postgres, tmp_path / "local", monkeypatch) as made:
-        yield made
-
-
-@pytest.fixture
-def published_case(
-    published: str,
-    sandbox: Sandbox,
-    postgres: Postgres,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Case]:
-    """A copy of `published`."""
-    with _case(published, sandbox, postgres, tmp_path / "local", monkeypatch) as made:
-        yield made
-
-
-@contextmanager
-def _case(
-    template: str,
-    sandbox: Sandbox,
-    postgres: Postgres,
-    local: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Case]:
-    with postgres.copy(template) as name:
+    local = tmp_path / "local"
+    with postgres.copy(before) as name:
         settings = lab.settings_of(sandbox.address, local)
         for variable, value in {**settings, **postgres.variables, "PGDATABASE": name}.items():
             monkeypatch.setenv(variable, value)
+        monkeypatch.setenv("DBT_TARGET_PATH", str(parsed))
         connection = postgres.connect(name)
         try:
             yield Case(sandbox, name, connection, local)

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import psycopg2
 import requests
@@ -29,6 +28,7 @@ from extract.walks import Arrived, Walk
 from tests.faults.truth import RELATIONS, Truth
 
 ROOT = Path(__file__).resolve().parents[2]
+NAME = "faults_lab"
 SECRET, NEXT_SECRET = "sandbox", "sandbox-next"
 # what happens in the network between the last good run and the one that meets the fault
 LIFE = {
@@ -91,6 +91,16 @@ class Sandbox:
     def mend(self) -> None:
         """Take every fault away."""
         requests.delete(f"{self.address}/_sandbox/faults", timeout=30).raise_for_status()
+
+    def forget_calls(self) -> None:
+        """Have the log start anew."""
+        requests.delete(f"{self.address}/_sandbox/calls", timeout=30).raise_for_status()
+
+    def log(self) -> list[dict[str, Any]]:
+        """The calls since `forget_calls`."""
+        answer = requests.get(f"{self.address}/_sandbox/calls?log", timeout=30).json()
+        found: list[dict[str, Any]] = answer["log"]
+        return found
 
     def calls(self) -> int:
         """Calls on resources so far."""
@@ -178,13 +188,19 @@ class Postgres:
 
     @contextmanager
     def copy(self, template: str = "template0") -> Iterator[str]:
-        """A database of its own, dropped at the end; yields its name."""
-        name = f"faults_{uuid4().hex[:12]}"
-        self.administer(f"create database {name} template {template}")
+        """A database for one test, dropped at the end; yields its name, the same for all.
+
+        dbt reads the whole project again for a database of another name.
+        """
+        self.administer(
+            f"drop database if exists {NAME} with (force)"
+        )  # of a test that was cut off
+        # the files and not the log: half the work, where nothing is synced to the disk
+        self.administer(f"create database {NAME} template {template} strategy file_copy")
         try:
-            yield name
+            yield NAME
         finally:
-            self.administer(f"drop database if exists {name} with (force)")
+            self.administer(f"drop database if exists {NAME} with (force)")
 
 
 @dataclass
@@ -255,4 +271,6 @@ def settings_of(address: str, local: Path) -> dict[str, str]:
         "FORTYTWO_LOCAL": str(local),
         "XDG_STATE_HOME": str(local / "state"),
         "FORTYTWO_ENV_FILE": os.devnull,
+        # unit tests of models tell nothing new here
+        "DBT_EXCLUDE_RESOURCE_TYPES": "unit_test",
     }

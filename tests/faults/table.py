@@ -96,6 +96,8 @@ class Fault:
         outcome: For every target, or for each by its name.
         said: Regular expression that the message (of a failure) or the report has.
         patience: Constants of the code that the test shortens, so that it need not wait minutes.
+        pause: Seconds that the page which was refused is not asked for again.
+        kept: What the unknown field holds then, to the last digit.
     """
 
     name: str
@@ -103,6 +105,8 @@ class Fault:
     outcome: Outcome | Mapping[str, Outcome]
     said: str = ""
     patience: Mapping[str, float] = field(default_factory=dict)
+    pause: float = 0.0
+    kept: Any = None
 
     def outcome_of(self, target: Target) -> Outcome:
         """What must come of it when it strikes this target."""
@@ -159,8 +163,15 @@ FAULTS = (
         r"refuses the application's credentials.*FORTYTWO_CLIENT_SECRET",
     ),
     # -- the quota
-    Fault("429 of the second, `Retry-After`", once("429_second", retry_after=1), RECOVERED),
-    Fault("429 of the second, no `Retry-After`", once("429_second", retry_after=False), RECOVERED),
+    Fault(
+        "429 of the second, `Retry-After`", once("429_second", retry_after=2), RECOVERED, pause=2.0
+    ),
+    Fault(
+        "429 of the second, no `Retry-After`",
+        once("429_second", retry_after=False),
+        RECOVERED,
+        pause=1.0,
+    ),
     Fault("429 three times in a row", once("429_second", times=3), RECOVERED),
     Fault(
         "429 for ever",
@@ -169,12 +180,13 @@ FAULTS = (
         r"429, again and again",
         {"extract.client.ATTEMPTS_429": 2},
     ),
-    Fault("429 of the hour, `Retry-After`", once("429_hour", retry_after=2), HOURLY),
+    Fault("429 of the hour, `Retry-After`", once("429_hour", retry_after=2), HOURLY, pause=2.0),
     Fault(
         "429 of the hour, no `Retry-After`",
         once("429_hour", retry_after=False),
         HOURLY,
         patience={"extract.quota.HOUR": 3.0},
+        pause=1.0,
     ),
     # -- the servers in front and the network
     *(
@@ -263,17 +275,22 @@ FAULTS = (
         FAILED,
         r"Contract test raw\.\w+\.{number} failed: .*'{number}'.*a string.*e\.g\. 42",
     ),
-    Fault(
-        "a number beyond 64 bits",
-        once("huge_number", field="number"),
-        FAILED,
-        r"Contract test raw\.\w+\.{number} failed: .*'{number}'.*64 bits",
+    *(
+        Fault(
+            f"a number beyond 64 bits ({name})",
+            once("huge_number", field="number", value=value),
+            FAILED,
+            r"Contract test raw\.\w+\.{number} failed: .*'{number}': the API sent .*"
+            r"a whole number.*expected a whole number of at most 64 bits",
+        )
+        for name, value in (("2^63", 2**63), ("2^70", str(2**70)))
     ),
     Fault(
         "a number beyond 64 bits in a new field",
         once("huge_number", field="brand_new"),
         Outcome.KEPT,
         r"does not know yet: brand_new",
+        kept=2**70,
     ),
     Fault(
         "a field that the mirror needs is gone",
@@ -292,6 +309,7 @@ FAULTS = (
         always("unknown_field", path="any"),
         Outcome.KEPT,
         r"does not know yet: brand_new",
+        kept={"what": ["is", "this"]},
     ),
     Fault(
         "NUL in a text",

@@ -14,7 +14,7 @@ import pytest
 from extract.errors import MirrorError
 from tests.faults.lab import Case, Ran, run_here
 from tests.faults.table import FAULTS, TARGETS, Fault, Injection, Outcome, Target
-from tests.faults.truth import differences, stored
+from tests.faults.truth import contents, differences, stored
 
 pytestmark = pytest.mark.faults
 FAILURES = {Outcome.FAILED: 1, Outcome.REFUSED: 2}
@@ -65,24 +65,72 @@ def user_of(row: dict[str, Any]) -> Any:
     return (row.get("user") or {}).get("id")
 
 
-def unknown(case: Case, target: Target) -> int:
-    """Rows of raw with a field that the contract does not know."""
-    query = f"select count(*) from raw.{target.table} where unknown_fields is not null"
-    ((count,),) = case.ask(query)
-    return int(count)
+def unknown(case: Case, target: Target) -> list[dict[str, Any]]:
+    """The fields of raw's rows that the contract does not know."""
+    query = f"select unknown_fields from raw.{target.table} where unknown_fields is not null"
+    return [fields for (fields,) in case.ask(query)]
+
+
+def mark_stale(case: Case, target: Target) -> None:
+    """Have a backfill read the target's table again, and nothing else."""
+    case.ask("update ops.relation_reads set stale = resource = %s returning 1", target.table)
+
+
+def pause_after_429(case: Case, page: str) -> float:
+    """Seconds between a 429 of the page and the next call for it."""
+    calls = [call for call in case.sandbox.log() if re.search(page, call["target"])]
+    refused = next(i for i, call in enumerate(calls) if call["status"] == "429")
+    return float(calls[refused + 1]["at"] - calls[refused]["at"])
+
+
+def test_an_error_that_nobody_foresaw_keeps_its_name(
+    case: Case, untouched: dict[str, dict[str, str]]
+) -> None:
+    def fail(walk: object, page: object) -> None:
+        raise ZeroDivisionError("by nought")
+
+    ran = run_here("full", on_page=fail)
+
+    assert isinstance(ran.error, MirrorError)
+    assert "dlt's step 'extract' failed: ZeroDivisionError: by nought" in str(ran.error)
+    assert contents(case.connection, "raw") == untouched["raw"]
 
 
 @pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("kind", "field", "said"),
+    [
+        ("unknown", "brand_new", "does not know yet: brand_new"),
+        ("missing", TARGETS[0].optional, f"no longer sends .*{TARGETS[0].optional}"),
+    ],
+)
+def test_drift_is_reported_once(kind: str, field: str, said: str, case: Case) -> None:
+    campus = TARGETS[0]
+    fault = {"unknown": "unknown_field", "missing": "field_gone"}[kind]
+    case.sandbox.break_(kind=fault, field=field, call="every", path=campus.on_page(r"\d+"))
+    first, again = read(campus), read(campus)
+    assert len(re.findall(said, first.said)) == 1
+    assert not re.findall(said, again.said)
+    assert case.ask("select resource, field, kind from ops.drift") == [("campus", field, kind)]
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_loses_nothing(
-    fault: Fault, target: Target, case: Case, monkeypatch: pytest.MonkeyPatch
+    fault: Fault,
+    target: Target,
+    case: Case,
+    untouched: dict[str, dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name, value in fault.patience.items():
         monkeypatch.setattr(name, value)
     outcome = fault.outcome_of(target)
     said = re.sub(r"{(\w+)}", lambda name: getattr(target, name[1]), fault.said)
-    earlier = stored(case.connection, target.table)
+    mark_stale(case, target)
+    case.sandbox.forget_calls()
     for injection in fault.inject:
         case.sandbox.break_(**body(injection, target))
 
@@ -94,13 +142,15 @@ def test_a_fault_loses_nothing(
         assert ran.error.exit_status == FAILURES[outcome]
         assert re.search(said, str(ran.error)), str(ran.error)
         assert "\n" not in str(ran.error)
-        # exactly as before: dlt's own columns too
-        assert stored(case.connection, target.table) == earlier
+        # exactly as before: every table, dlt's own columns and tables too
+        assert contents(case.connection, "raw") == untouched["raw"]
     else:
         assert ran.error is None, ran.said
         found = wrong(case, target) if outcome is not Outcome.STOPPED else []
         if outcome is Outcome.KEPT:
-            assert unknown(case, target)
+            kept = unknown(case, target)
+            assert kept
+            assert fault.kept is None or kept[0] == {"brand_new": fault.kept}
         elif outcome is Outcome.CLEANED:
             assert len(found) == 1 and found.pop().endswith(f".{target.text}")
         elif outcome is Outcome.MISSING:
@@ -115,9 +165,10 @@ def test_a_fault_loses_nothing(
         outcome, "failed" if outcome in FAILURES else "loaded"
     )
 
+    assert contents(case.connection, "mirror") == untouched["mirror"]
+
     case.sandbox.mend()
-    if target.mode == "backfill":
-        case.ask("update ops.relation_reads set stale = true returning 1")
+    mark_stale(case, target)
     again = read(target)
     patient_until = time.monotonic() + 20
     while again.done and again.done.stopped and time.monotonic() < patient_until:
@@ -127,3 +178,5 @@ def test_a_fault_loses_nothing(
     assert again.error is None, again.said
     assert not wrong(case, target)
     assert not unknown(case, target)
+    if fault.pause:
+        assert pause_after_429(case, target.on_page(2)) >= fault.pause

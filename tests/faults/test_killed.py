@@ -45,11 +45,7 @@ def build(case: Case) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [DBT, "--quiet", "build"],
         cwd=ROOT,
-        env={
-            **os.environ,
-            "DBT_TARGET_PATH": str(case.local / "target"),
-            "DBT_LOG_PATH": str(case.local / "logs"),
-        },
+        env={**os.environ, "DBT_LOG_PATH": str(case.local / "logs")},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -90,8 +86,7 @@ def test_extract_killed_at_ten_random_points(case: Case) -> None:
     assert unsaid == (0,), "a killed run is still called running"
 
 
-def test_dbt_killed_while_it_builds_and_while_it_publishes(published_case: Case) -> None:
-    case = published_case
+def test_dbt_killed_while_it_builds_and_while_it_publishes(case: Case) -> None:
     assert run_here("full").error is None
     assert run_here("backfill").error is None
     mirror = contents(case.connection, "mirror")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import os
 import re
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 import requests
 from dlt.common.runtime import anon_tracker
 
+import extract.settings
 from extract.client import USER_AGENT, FortyTwoClient
 from extract.quota import Quota
 from extract.settings import Settings
@@ -36,18 +38,26 @@ def guarded() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def empty(
-    guarded: Sandbox, postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    guarded: Sandbox,
+    postgres: Postgres,
+    parsed: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Case]:
     """A mirror that never ran, with those secrets."""
     with postgres.copy() as name:
         local = tmp_path / "local"
+        target = local / "dbt" / "target"
+        target.mkdir(parents=True)
+        if (known := parsed / "partial_parse.msgpack").exists():
+            shutil.copy(known, target)
         variables = {
             **lab.settings_of(guarded.address, local),
             **postgres.variables,
             "PGDATABASE": name,
             "PGPASSWORD": PASSWORD,
             "FORTYTWO_CLIENT_SECRET": CANARY,
-            "DBT_TARGET_PATH": str(local / "dbt" / "target"),
+            "DBT_TARGET_PATH": str(target),
             "DBT_LOG_PATH": str(local / "dbt" / "logs"),
         }
         for variable, value in variables.items():
@@ -156,6 +166,36 @@ def test_what_an_interrupted_run_keeps_is_private(empty: Case) -> None:
             if parent.is_relative_to(empty.local)
         )
         assert not shared or inside_private, f"others can read {path}"
+
+
+def test_the_settings_and_the_local_folder_are_closed_to_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extract.settings, "ROOT", tmp_path)
+    monkeypatch.delenv("FORTYTWO_LOCAL")
+    (tmp_path / ".local").mkdir(mode=0o755)
+    (tmp_path / ".env").touch(mode=0o644)
+    extract.settings.make_private()
+    assert (tmp_path / ".local").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
+    (tmp_path / ".env").unlink()
+    extract.settings.make_private()
+
+
+@pytest.mark.parametrize(("days", "warned"), [("6.9", True), ("7.1", False)])
+def test_the_end_of_the_secret_is_told_from_seven_days_on(
+    days: str, warned: bool, case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with lab.started_sandbox("--secret-days", days) as address:
+        monkeypatch.setenv("FORTYTWO_API_URL", address)
+        ran = run_here("full", campus_ids=[7])
+    assert ran.error is None, ran.said
+    told = f"The application's secret expires in {days} days"
+    assert (told in ran.said) == warned
+    status, said = case.run("ops", "status")
+    assert status == 0, said
+    assert f"secret good for {days} days" in said
+    assert ("secret expires in" in said) == warned
 
 
 @pytest.mark.parametrize(
