@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from extract import copy as copies
 from extract import logs
 from extract import run as runs
 from extract.errors import MirrorError, UsageError
@@ -38,6 +39,10 @@ MaxCalls = Annotated[
 ]
 CampusIds = Annotated[
     str, typer.Option(help="Only these campuses, e.g. 1,9 (full and backfill). Default: all.")
+]
+
+Destination = Annotated[
+    str, typer.Option(help="The engine, by the name that dlt has for it: duckdb, bigquery …")
 ]
 
 
@@ -108,6 +113,17 @@ def plan(campus_ids: CampusIds = "") -> None:
     """Print the calls each resource needs, what the quota has left and the expected minutes."""
     with exit_status():
         print_plan(make_plan(parse_campus_ids(campus_ids)))
+
+
+@app.command()
+def copy(destination: Destination = "duckdb") -> None:
+    """Copy `raw` into another engine, for dbt to build the models there: docs/scale.md."""
+    with exit_status():
+        rows = copies.copy(destination)
+        typer.echo(
+            f"raw is copied to {destination}: {sum(rows.values()):,} rows of {len(rows)} tables. "
+            f"Next: dbt build --target {destination}"
+        )
 
 
 def main() -> None:
