@@ -120,9 +120,10 @@ def copy(destination: Destination = "duckdb") -> None:
     """Copy `raw` into another engine, for dbt to build the models there: docs/scale.md."""
     with exit_status():
         rows = copies.copy(destination)
+        next_step = "dbt build --target duckdb" if destination == "duckdb" else "see docs/scale.md"
         typer.echo(
             f"raw is copied to {destination}: {sum(rows.values()):,} rows of {len(rows)} tables. "
-            f"Next: dbt build --target {destination}"
+            f"Next: {next_step}"
         )
 
 

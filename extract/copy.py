@@ -69,8 +69,10 @@ def copy(destination: str) -> dict[str, int]:
     finally:
         connection.close()
         shutil.rmtree(working, ignore_errors=True)
-    trace = pipeline.last_trace.last_normalize_info
-    return {table: trace.row_counts.get(table, 0) if trace else 0 for table in tables}
+    trace = pipeline.last_trace
+    normalized = trace.last_normalize_info if trace else None
+    counts = normalized.row_counts if normalized else {}
+    return {table: counts.get(table, 0) for table in tables}
 
 
 def duckdb_file() -> str:
@@ -90,8 +92,9 @@ def _pipeline(destination: str, working: Path) -> dlt.Pipeline:
         )
         pipeline.sync_destination()
     except Exception as error:
+        reason = str(getattr(error, "exception", error)).strip().splitlines()[0].rstrip(".:")
         raise UsageError(
-            f"dlt cannot use the destination {destination!r}: {error}. Give it a name that dlt "
+            f"dlt cannot use the destination {destination!r}: {reason}. Give it a name that dlt "
             "knows, install its package, and set its credentials: docs/scale.md."
         ) from error
     # as in pipeline.py: its tracebacks may hold people's data

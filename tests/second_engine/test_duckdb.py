@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from ops.summary import TABLES
 from ops.sync import dbt_build
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 REPORTS = (
     "achievement_rarity",
@@ -46,7 +47,7 @@ Rows = Counter[tuple[str, ...]]
 @pytest.fixture
 def both_engines(
     start_sandbox: Callable[..., str],
-    dbt_target: Path,
+    database: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> Iterator[tuple[Any, duckdb.DuckDBPyConnection]]:
@@ -112,7 +113,7 @@ def on_postgres(connection: Any, query: str) -> Rows:
         cursor.execute("set timezone to 'UTC'")
         cursor.execute(query)
         names = [column.name for column in cursor.description]
-        return Counter(comparable(names, row, ()) for row in cursor.fetchall())
+        return Counter(comparable(names, row, set()) for row in cursor.fetchall())
 
 
 def on_duckdb(connection: duckdb.DuckDBPyConnection, query: str) -> Rows:
@@ -123,15 +124,15 @@ def on_duckdb(connection: duckdb.DuckDBPyConnection, query: str) -> Rows:
     return Counter(comparable(names, row, json_columns) for row in cursor.fetchall())
 
 
-def comparable(names: list[str], row: tuple[Any, ...], json_columns: Any) -> tuple[str, ...]:
-    """Values by column name; JSON without its spaces and order, fractions without their type."""
+def comparable(names: list[str], row: tuple[Any, ...], json_columns: set[str]) -> tuple[str, ...]:
+    """A row by column name: JSON without its spaces and order, numbers without their type."""
     values = []
     for name, value in sorted(zip(names, row, strict=True)):
         if name in json_columns and value is not None:
             value = json.loads(value)
-        if isinstance(value, (dict, list)):
-            value = json.dumps(value, sort_keys=True)
+        if isinstance(value, datetime):
+            value = value.isoformat()
         if isinstance(value, Decimal):
             value = float(value)
-        values.append(f"{name}={value!r}" if not hasattr(value, "isoformat") else f"{name}={value.isoformat()}")
+        values.append(f"{name}: {json.dumps(value, sort_keys=True)}")
     return tuple(values)
