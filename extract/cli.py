@@ -18,6 +18,7 @@ from extract import run as runs
 from extract.errors import MirrorError, UsageError
 from extract.plan import make_plan, print_plan
 from extract.progress import ExtractionProgress
+from extract.settings import environment
 
 app = typer.Typer(
     help="Read the 42 API into the schema `raw` of the mirror's database.",
@@ -119,6 +120,7 @@ def plan(campus_ids: CampusIds = "") -> None:
 def copy(destination: Destination = "duckdb") -> None:
     """Copy `raw` into another engine, for dbt to build the models there: docs/scale.md."""
     with exit_status():
+        os.environ.update(environment())  # dlt looks for credentials there and knows no .env
         rows = copies.copy(destination)
         next_step = "dbt build --target duckdb" if destination == "duckdb" else "see docs/scale.md"
         typer.echo(

@@ -7,6 +7,7 @@ models run over the copy with the engine's dbt adapter: docs/scale.md.
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,6 +49,7 @@ def copy(destination: str) -> dict[str, int]:
     connection = database.connect("fortytwo-mirror copy")
     working = local_directory() / "dlt-copy"
     shutil.rmtree(working, ignore_errors=True)
+    mask = os.umask(0o077)  # what is written is about people
     try:
         connection.set_session(ISOLATION_LEVEL_REPEATABLE_READ, readonly=True)
         tables = sorted(Raw(connection).tables)
@@ -67,6 +69,7 @@ def copy(destination: str) -> dict[str, int]:
     except PipelineStepFailed as error:
         raise named(error) from error
     finally:
+        os.umask(mask)
         connection.close()
         shutil.rmtree(working, ignore_errors=True)
     trace = pipeline.last_trace

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -31,6 +32,7 @@ def test_a_copy_keeps_every_value_and_forgets_what_is_gone() -> None:
 
     rows = copy("duckdb")
 
+    assert Path(duckdb_file()).stat().st_mode & 0o077 == 0
     assert rows["users"] == 2
     assert rows["campus_achievements"] == 0
     assert copied(
