@@ -49,7 +49,7 @@ psql: $(INSTALLED) ## A SQL prompt at the mirror's database
 	@.venv/bin/psql
 
 ##@ Operations
-.PHONY: backup restore restore-drill cron-install cron-remove cron-show erase database-start database-stop
+.PHONY: backup restore restore-drill cron-install cron-remove cron-show erase copy database-start database-stop
 
 backup: $(INSTALLED) ## Write a backup of the database (FILE)
 	@$(RUN) ops backup $(call given,file,FILE)
@@ -71,6 +71,9 @@ cron-show: $(INSTALLED) ## Show the schedule without installing it
 
 erase: $(INSTALLED) ## Erase one person everywhere and keep them out (LOGIN or ID)
 	@$(RUN) ops erase $(call given,login,LOGIN) $(call given,id,ID)
+
+copy: $(INSTALLED) ## Copy raw into another engine, for dbt to build there (DESTINATION, docs/scale.md)
+	@$(RUN) extract copy $(call given,destination,DESTINATION)
 
 database-start: $(INSTALLED) ## Start the embedded PostgreSQL; all other targets do it by themselves
 	@$(RUN) extract.embedded start
@@ -156,6 +159,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 #%  SCALE=small|network      the sandbox's size: 300 students, or 40,335
 #%  LIMITS=fast|real         its rate limits: none, or 2 requests a second and 1,200 an hour
 #%  FILE=path                a backup
+#%  DESTINATION=duckdb       dlt's name of the engine that copy fills
 #%  LOGIN=jdoe or ID=12345   a person
 #%  PYTHON3=/path/python3.11 for the installation
 #%Settings are read from the environment, then from .env: see .env.example.

@@ -12,11 +12,13 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from extract import copy as copies
 from extract import logs
 from extract import run as runs
 from extract.errors import MirrorError, UsageError
 from extract.plan import make_plan, print_plan
 from extract.progress import ExtractionProgress
+from extract.settings import environment
 
 app = typer.Typer(
     help="Read the 42 API into the schema `raw` of the mirror's database.",
@@ -38,6 +40,10 @@ MaxCalls = Annotated[
 ]
 CampusIds = Annotated[
     str, typer.Option(help="Only these campuses, e.g. 1,9 (full and backfill). Default: all.")
+]
+
+Destination = Annotated[
+    str, typer.Option(help="The engine, by the name that dlt has for it: duckdb, bigquery …")
 ]
 
 
@@ -108,6 +114,19 @@ def plan(campus_ids: CampusIds = "") -> None:
     """Print the calls each resource needs, what the quota has left and the expected minutes."""
     with exit_status():
         print_plan(make_plan(parse_campus_ids(campus_ids)))
+
+
+@app.command()
+def copy(destination: Destination = "duckdb") -> None:
+    """Copy `raw` into another engine, for dbt to build the models there: docs/scale.md."""
+    with exit_status():
+        os.environ.update(environment())  # dlt looks for credentials there and knows no .env
+        rows = copies.copy(destination)
+        next_step = "dbt build --target duckdb" if destination == "duckdb" else "see docs/scale.md"
+        typer.echo(
+            f"raw is copied to {destination}: {sum(rows.values()):,} rows of {len(rows)} tables. "
+            f"Next: {next_step}"
+        )
 
 
 def main() -> None:

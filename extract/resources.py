@@ -42,7 +42,7 @@ def resource(
         pages,
         name=name or table,
         table_name=table,
-        columns=_hints(contract),
+        columns=hints(contract),
         primary_key=contract.primary_key,
         write_disposition={
             "disposition": "merge",
@@ -87,7 +87,8 @@ def _large(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         yield pa.concat_tables(waiting).combine_chunks()
 
 
-def _hints(contract: Contract) -> dict[str, Any]:
+def hints(contract: Contract) -> dict[str, Any]:
+    """The contract's columns as dlt is told of them."""
     hints: dict[str, Any] = {
         column.name: {"data_type": column.data_type, "nullable": not column.not_null}
         for column in contract.columns

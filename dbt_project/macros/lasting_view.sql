@@ -30,6 +30,11 @@
     {{ return({'relations': [target]}) }}
 {% endmaterialization %}
 
+{#- Elsewhere readers look at what was built last, and a view is a view. -#}
+{% materialization lasting_view, default %}
+    {{ return(dbt.materialization_view_default()) }}
+{% endmaterialization %}
+
 {#- PostgreSQL prints both definitions in the same way, so formatting and comments do not count. -#}
 {% macro lasting_view_is_unchanged(relation, sql) %}
     {%- set candidate = 'pg_temp.' ~ adapter.quote(relation.identifier ~ '__candidate') -%}

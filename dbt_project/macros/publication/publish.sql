@@ -4,7 +4,7 @@
     and commits each statement by itself unless the script brings its own begin and commit.
 -#}
 {% macro publish() %}
-    {%- if not execute or flags.WHICH not in ['build', 'run'] -%}
+    {%- if not execute or flags.WHICH not in ['build', 'run'] or target.type != 'postgres' -%}
         {{ return('') }}
     {%- endif -%}
     {%- set gaps = build_gaps(results) + deletion_gaps(results) -%}

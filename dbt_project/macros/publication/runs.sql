@@ -111,7 +111,7 @@ $run$;
 
 {#- on-run-end, after publish(): what was published, in one line a table. -#}
 {% macro report_publication() %}
-    {%- if not execute or flags.WHICH != 'build' or build_gaps(results) -%}
+    {%- if not execute or flags.WHICH != 'build' or target.type != 'postgres' or build_gaps(results) -%}
         {{ return('') }}
     {%- endif -%}
     {%- set query -%}

@@ -5,7 +5,7 @@
     exposures: it stumbles over them as it skips all nodes.
 -#}
 {% macro start_run() %}
-    {%- if not execute or flags.WHICH not in ['build', 'run'] -%}
+    {%- if not execute or flags.WHICH not in ['build', 'run'] or target.type != 'postgres' -%}
         {{ return('') }}
     {%- endif -%}
     {%- set publishes = not build_gaps() -%}
@@ -77,7 +77,7 @@ $lock$;
 
 {#- Post-hook of every mart: which run built it, and with how many rows (see lock_candidates_sql). -#}
 {% macro stamp_candidate() %}
-    {%- if not execute or build_gaps() -%}
+    {%- if not execute or target.type != 'postgres' or build_gaps() -%}
         {{ return('') }}
     {%- endif -%}
 insert into ops.candidates (table_name, relation, run_id, rows)

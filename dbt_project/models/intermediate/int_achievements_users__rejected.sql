@@ -12,7 +12,7 @@ kept_users as (
 
 rejected as (
     select
-        jsonb_build_object('id', achievements_users.id) as key,
+        {{ json_object({'id': 'achievements_users.id'}) }} as key,
         case
             when kept_achievements.id is null then 'achievements_user_achievement_not_kept'
             else 'achievements_user_user_not_kept'

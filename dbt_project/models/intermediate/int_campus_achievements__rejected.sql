@@ -37,7 +37,10 @@ unresolved_names as (
 
 rejected_names as (
     select
-        jsonb_build_object('achievement_id', achievement_id, 'campus_name', campus_name) as key,
+        {{ json_object({
+            'achievement_id': 'achievement_id',
+            'campus_name': 'campus_name',
+        }) }} as key,
         case
             when campuses_of_that_name = 0 then 'campus_achievement_campus_not_listed'
             else 'campus_achievement_campus_name_shared'
@@ -47,10 +50,10 @@ rejected_names as (
 
 rejected_pairs as (
     select
-        jsonb_build_object(
-            'campus_id', campus_achievements.campus_id,
-            'achievement_id', campus_achievements.achievement_id
-        ) as key,
+        {{ json_object({
+            'campus_id': 'campus_achievements.campus_id',
+            'achievement_id': 'campus_achievements.achievement_id',
+        }) }} as key,
         case
             when kept_campuses.id is null then 'campus_achievement_campus_not_kept'
             else 'campus_achievement_achievement_gone'

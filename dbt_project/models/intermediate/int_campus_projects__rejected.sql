@@ -12,10 +12,10 @@ kept_campuses as (
 
 rejected as (
     select
-        jsonb_build_object(
-            'campus_id', project_campuses.campus_id,
-            'project_id', project_campuses.project_id
-        ) as key,
+        {{ json_object({
+            'campus_id': 'project_campuses.campus_id',
+            'project_id': 'project_campuses.project_id',
+        }) }} as key,
         case
             when kept_projects.id is null then 'campus_project_project_not_kept'
             else 'campus_project_campus_not_kept'

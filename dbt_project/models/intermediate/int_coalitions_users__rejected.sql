@@ -12,7 +12,7 @@ kept_users as (
 
 rejected as (
     select
-        jsonb_build_object('id', coalitions_users.id) as key,
+        {{ json_object({'id': 'coalitions_users.id'}) }} as key,
         case
             when coalitions.id is null then 'coalitions_user_coalition_gone'
             else 'coalitions_user_user_not_kept'

@@ -12,7 +12,7 @@ kept_users as (
 
 rejected as (
     select
-        jsonb_build_object('id', cursus_users.id) as key,
+        {{ json_object({'id': 'cursus_users.id'}) }} as key,
         case
             when kept_cursus.id is null then 'cursus_user_cursus_not_kept'
             else 'cursus_user_user_not_kept'

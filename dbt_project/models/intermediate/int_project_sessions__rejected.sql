@@ -12,7 +12,7 @@ kept_campuses as (
 
 rejected as (
     select
-        jsonb_build_object('id', project_sessions.id) as key,
+        {{ json_object({'id': 'project_sessions.id'}) }} as key,
         case
             when kept_projects.id is null then 'session_project_not_kept'
             else 'session_campus_not_kept'

@@ -12,7 +12,7 @@ kept_users as (
 
 rejected as (
     select
-        jsonb_build_object('id', projects_users.id) as key,
+        {{ json_object({'id': 'projects_users.id'}) }} as key,
         case
             when kept_projects.id is null then 'projects_user_project_not_kept'
             else 'projects_user_user_not_kept'

@@ -9,7 +9,7 @@ with rejected_rows as (
     {%- for table in judged %}
         select
             '{{ table }}' as table_name,
-            jsonb_build_object('id', id) as key,
+            {{ json_object({'id': 'id'}) }} as key,
             rule
         from {{ ref('int_' ~ table ~ '__judged') }}
         where rule is not null

@@ -21,9 +21,9 @@ local_campuses as (
     select
         campuses.id,
         campuses.name,
-        coalesce(pg_timezone_names.name, 'UTC') as time_zone
+        coalesce(known_zones.name, 'UTC') as time_zone
     from campuses
-    left join pg_timezone_names on campuses.time_zone = pg_timezone_names.name
+    left join pg_timezone_names() as known_zones on campuses.time_zone = known_zones.name
 ),
 
 project_events as (

@@ -30,7 +30,9 @@ standings as (
         -- Coalitions compete within their bloc; without one there is nobody to be ahead of.
         case
             when coalitions.bloc_id is not null
-                then rank() over (partition by coalitions.bloc_id order by coalitions.score desc)
+                then rank() over (
+                    partition by coalitions.bloc_id order by coalitions.score desc nulls last
+                )
         end as place,
         coalitions.id as coalition_id,
         coalitions.name as coalition_name,

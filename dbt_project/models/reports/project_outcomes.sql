@@ -60,7 +60,7 @@ named as (
         outcomes.validated,
         round(outcomes.validated::numeric / nullif(outcomes.marked, 0), 3) as success_rate,
         round(outcomes.average_mark, 1) as average_mark,
-        round(outcomes.median_days::numeric, 1) as median_days
+        round(outcomes.median_days::numeric(28, 10), 1) as median_days
     from outcomes
     inner join projects on outcomes.project_id = projects.id
     inner join campuses on outcomes.campus_id = campuses.id

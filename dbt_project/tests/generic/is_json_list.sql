@@ -1,4 +1,4 @@
-{#- The jsonb column holds lists or nothing: another type is a change of the API's contract. -#}
+{#- The JSON column holds lists or nothing: another type is a change of the API's contract. -#}
 {% test is_json_list(model, column_name) %}
 
 with validated as (
@@ -7,11 +7,11 @@ with validated as (
 
 other_types as (
     select
-        jsonb_typeof({{ column_name }}) as json_type,
+        {{ json_kind(column_name) }} as json_type,
         count(*) as rows_found
     from validated
-    where jsonb_typeof({{ column_name }}) not in ('array', 'null')
-    group by jsonb_typeof({{ column_name }})
+    where {{ json_kind(column_name) }} not in ('array', 'null')
+    group by {{ json_kind(column_name) }}
 )
 
 select * from other_types

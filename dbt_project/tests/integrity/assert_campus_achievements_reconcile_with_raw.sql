@@ -36,7 +36,7 @@ accounted_pairs as (
         (key ->> 'campus_id')::bigint as campus_id,
         (key ->> 'achievement_id')::bigint as achievement_id
     from rejected_rows
-    where key ->> 'campus_id' is not null
+    where (key ->> 'campus_id') is not null
 ),
 
 accounted_names as (
@@ -50,7 +50,7 @@ accounted_names as (
         (key ->> 'achievement_id')::bigint as achievement_id,
         key ->> 'campus_name' as campus_name
     from rejected_rows
-    where key ->> 'campus_name' is not null
+    where (key ->> 'campus_name') is not null
 ),
 
 unaccounted_names as (

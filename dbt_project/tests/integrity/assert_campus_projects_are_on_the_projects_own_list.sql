@@ -20,8 +20,7 @@ invented as (
     left join projects
         on
             campus_projects.project_id = projects.id
-            and projects.campus
-            @> jsonb_build_array(jsonb_build_object('id', campus_projects.campus_id))
+            and {{ json_list_has_id('projects.campus', 'campus_projects.campus_id') }}
     where projects.id is null
 )
 

@@ -1,5 +1,5 @@
 /*
-What it checks: PostgreSQL knows the time zone of each campus.
+What it checks: the database knows the time zone of each campus.
 When it matters: reports by local hour fall back to UTC for a campus with an unknown time zone.
 How to resolve: usually the campus' own typing mistake, to be corrected in the intranet.
 */
@@ -14,8 +14,8 @@ unknown_zones as (
         campuses.id,
         campuses.time_zone
     from campuses
-    left join pg_timezone_names on campuses.time_zone = pg_timezone_names.name
-    where campuses.time_zone is not null and pg_timezone_names.name is null
+    left join pg_timezone_names() as known_zones on campuses.time_zone = known_zones.name
+    where campuses.time_zone is not null and known_zones.name is null
 )
 
 select * from unknown_zones

@@ -17,7 +17,7 @@ misplaced as (
     from projects
     left join campus_projects on projects.id = campus_projects.project_id
     where
-        (projects.cursus @> '[{"id": {{ anchor_cursus_id() }}}]') is not true
+        ({{ json_list_has_id('projects.cursus', anchor_cursus_id()) }}) is not true
         or campus_projects.project_id is null
 )
 

@@ -18,7 +18,7 @@ variant_columns as (
         table_name,
         column_name
     from columns_of_raw
-    where column_name like '%\_\_v\_%'
+    where column_name like '%!_!_v!_%' escape '!'
 )
 
 select * from variant_columns

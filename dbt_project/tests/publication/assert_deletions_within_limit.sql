@@ -6,6 +6,7 @@ is published and no history is written until somebody has looked.
 How to resolve: look at the rows (in mirror, not in marts) and at ops.rejected_rows. If they are gone
 indeed, run once more with ALLOW_DELETES=1.
 */
+{{ config(enabled=target.type == 'postgres') }}
 {% for table in published_tables() -%}
     {%- do ref(table) -%}
 {%- endfor -%}

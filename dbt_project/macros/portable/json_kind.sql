@@ -1,0 +1,12 @@
+{#- What a JSON value is: array, object, string, null … as PostgreSQL names it. -#}
+{% macro json_kind(column) -%}
+    {{ return(adapter.dispatch('json_kind')(column)) }}
+{%- endmacro %}
+
+{% macro postgres__json_kind(column) -%}
+    jsonb_typeof({{ column }})
+{%- endmacro %}
+
+{% macro duckdb__json_kind(column) -%}
+    lower(json_type({{ column }}))
+{%- endmacro %}

@@ -1,0 +1,12 @@
+{#- Whether a JSON list holds an object with this `id`; not true for null or anything but a list. -#}
+{% macro json_list_has_id(column, id) -%}
+    {{ return(adapter.dispatch('json_list_has_id')(column, id)) }}
+{%- endmacro %}
+
+{% macro postgres__json_list_has_id(column, id) -%}
+    {{ column }} @> jsonb_build_array(jsonb_build_object('id', {{ id }}))
+{%- endmacro %}
+
+{% macro duckdb__json_list_has_id(column, id) -%}
+    list_contains(json_extract_string({{ column }}, '$[*].id'), ({{ id }})::text)
+{%- endmacro %}

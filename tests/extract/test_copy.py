@@ -1,0 +1,67 @@
+"""The copy of `raw` into another engine: exact, whole, and made anew each time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from extract.copy import copy, duckdb_file
+from extract.errors import UsageError
+from tests.dbt.world import create_raw, execute
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+def copied(query: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(duckdb_file(), read_only=True) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        return connection.execute(query).fetchall()
+
+
+def test_a_copy_keeps_every_value_and_forgets_what_is_gone() -> None:
+    create_raw()
+    execute(
+        "update raw.users set email = '', phone = null, first_name = e'\u00df\u6f22\n\"',"
+        " wallet = 9827942872, created_at = '2024-05-27 09:14:02.117+00',"
+        " image = '{\"link\": null}' where id = 7"
+    )
+
+    rows = copy("duckdb")
+
+    assert Path(duckdb_file()).stat().st_mode & 0o077 == 0
+    assert rows["users"] == 2
+    assert rows["campus_achievements"] == 0
+    assert copied(
+        "select email, phone, first_name, wallet, created_at, image from raw.users where id = 7"
+    ) == [
+        (
+            "",
+            None,
+            '\u00df\u6f22\n"',
+            9827942872,
+            datetime(2024, 5, 27, 9, 14, 2, 117000, UTC),
+            '{"link": null}',
+        )
+    ]
+    assert copied("select count(*) from raw.campus_achievements") == [(0,)]
+
+    execute("delete from raw.users where id = 8")
+    execute("truncate raw.coalitions")
+    copy("duckdb")
+
+    assert copied("select id from raw.users") == [(7,)]
+    assert copied("select id from raw.coalitions") == []
+
+
+def test_what_cannot_be_copied_is_said_in_words() -> None:
+    with pytest.raises(UsageError, match="nothing in `raw` to copy"):
+        copy("duckdb")
+
+    create_raw()
+
+    with pytest.raises(UsageError, match="dlt cannot use the destination 'duckbd'"):
+        copy("duckbd")
