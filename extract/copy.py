@@ -26,7 +26,7 @@ from extract.errors import UsageError
 from extract.pipeline import DATASET, named
 from extract.raw import Raw
 from extract.resources import hints
-from extract.settings import environment, local_directory, make_local_private
+from extract.settings import environment, local_directory, make_private
 
 ROWS_A_PIECE = 50_000
 
@@ -45,7 +45,7 @@ def copy(destination: str) -> dict[str, int]:
         UsageError: dlt cannot use the destination, or there is no `raw` yet.
         MirrorError: The database or the destination said no.
     """
-    make_local_private()
+    make_private()
     connection = database.connect("fortytwo-mirror copy")
     working = local_directory() / "dlt-copy"
     shutil.rmtree(working, ignore_errors=True)
