@@ -85,10 +85,10 @@ database-stop: $(INSTALLED) ## Stop the embedded PostgreSQL
 .PHONY: test test-slow test-faults lint lint-python lint-types lint-sql lint-dbt format docs docs-serve sandbox bench clean lock
 
 test: $(INSTALLED) ## Tests with coverage, under 5 minutes (TESTS='tests/test_embedded.py -k killed')
-	@$(RUN) pytest $(if $(TESTS),$(TESTS),-n 2 -m 'not slow and not faults' --cov --cov-report=term)
+	@$(RUN) pytest $(if $(TESTS),$(TESTS),-n 2 --dist loadgroup -m 'not slow and not faults' --cov --cov-report=term)
 
 test-slow: $(INSTALLED) ## Those that take long: whole days of passes, several builds each
-	@$(RUN) pytest -n 2 -m slow
+	@$(RUN) pytest -n 2 --dist loadgroup -m slow
 
 test-faults: $(INSTALLED) ## Faults injected into API, network, disk and database
 	@$(RUN) pytest -n 2 -m faults

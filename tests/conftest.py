@@ -30,6 +30,16 @@ OURS = re.compile(
 # One name for all: for a database of another name dbt reads the whole project again.
 DATABASE = "test_mirror"
 
+# Folders whose tests share what takes half a minute to make: one pytest process makes it.
+TOGETHER = {"publication": "publication", "dbt": "builds", "end_to_end": "builds"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        group = TOGETHER.get(item.path.relative_to(ROOT / "tests").parts[0])
+        if group:
+            item.add_marker(pytest.mark.xdist_group(group))
+
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -245,6 +245,7 @@ def test_the_servers_log_is_emptied_under_it_and_one_file_before_is_kept() -> No
     assert log.exists()
 
 
+@pytest.mark.slow
 def test_after_a_month_local_is_as_small_as_the_handbook_says() -> None:
     """30 days of logs, of walks that nobody loaded, of a talkative server and of builds."""
     local = local_directory()
