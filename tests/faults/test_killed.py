@@ -151,12 +151,14 @@ def test_a_laptop_that_sleeps_past_the_tokens_life(case: Case) -> None:
     wait_for(lambda: case.sandbox.calls() >= calls + 5, "some calls")
     assert child.pid
     os.kill(child.pid, signal.SIGSTOP)
-    # eight hours pass outside: every connection that is open has been given up, the token died
+    # eight hours pass outside: the token died, and connections that were open are given up
     case.sandbox.control("clock", {"advance_seconds": 8 * 3600})
+    case.sandbox.break_(kind="reset_before_body", path="^/v2/", times=2)
     time.sleep(1)
     os.kill(child.pid, signal.SIGCONT)
     error, told = result.get(timeout=60)
     child.join()
+    assert case.sandbox.fired() == [2]
     assert error is None, told
     assert not wrong(case)
 
