@@ -86,6 +86,31 @@ def test_extract_killed_at_ten_random_points(case: Case) -> None:
     assert unsaid == (0,), "a killed run is still called running"
 
 
+def test_extract_killed_while_it_loads(case: Case, untouched: dict[str, dict[str, str]]) -> None:
+    blocker = case.connection.cursor()
+    blocker.execute("begin")
+    blocker.execute("lock table raw.users in share mode")
+    child = children.start("full")
+    waiting = "select pid from pg_locks where not granted and locktype = 'relation'"
+    wait_for(lambda: case.ask(waiting), "the load")
+    ((loader,),) = case.ask(waiting)
+    child.kill()
+    child.join()
+    blocker.execute("select pg_terminate_backend(%s)", (loader,))
+    blocker.execute("rollback")
+    case.lock_is_free()
+    wait_for(
+        lambda: not case.ask("select 1 from pg_stat_activity where pid = %s", loader),
+        "the end of the load",
+    )
+    assert contents(case.connection, "raw") == untouched["raw"]
+
+    ran = run_here("full")
+
+    assert ran.error is None, ran.said
+    assert not wrong(case)
+
+
 def test_dbt_killed_while_it_builds_and_while_it_publishes(case: Case) -> None:
     assert run_here("full").error is None
     assert run_here("backfill").error is None
