@@ -115,7 +115,7 @@ def test_drift_is_reported_once(kind: str, field: str, said: str, case: Case) ->
 
 
 @pytest.mark.usefixtures("impatient")
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(120, func_only=True)  # the session's fixtures take longer
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_loses_nothing(

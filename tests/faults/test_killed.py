@@ -86,6 +86,31 @@ def test_extract_killed_at_ten_random_points(case: Case) -> None:
     assert unsaid == (0,), "a killed run is still called running"
 
 
+def test_extract_killed_while_it_loads(case: Case, untouched: dict[str, dict[str, str]]) -> None:
+    blocker = case.connection.cursor()
+    blocker.execute("begin")
+    blocker.execute("lock table raw.users in share mode")
+    child = children.start("full")
+    waiting = "select pid from pg_locks where not granted and locktype = 'relation'"
+    wait_for(lambda: case.ask(waiting), "the load")
+    ((loader,),) = case.ask(waiting)
+    child.kill()
+    child.join()
+    blocker.execute("select pg_terminate_backend(%s)", (loader,))
+    blocker.execute("rollback")
+    case.lock_is_free()
+    wait_for(
+        lambda: not case.ask("select 1 from pg_stat_activity where pid = %s", loader),
+        "the end of the load",
+    )
+    assert contents(case.connection, "raw") == untouched["raw"]
+
+    ran = run_here("full")
+
+    assert ran.error is None, ran.said
+    assert not wrong(case)
+
+
 def test_dbt_killed_while_it_builds_and_while_it_publishes(case: Case) -> None:
     assert run_here("full").error is None
     assert run_here("backfill").error is None
@@ -151,12 +176,14 @@ def test_a_laptop_that_sleeps_past_the_tokens_life(case: Case) -> None:
     wait_for(lambda: case.sandbox.calls() >= calls + 5, "some calls")
     assert child.pid
     os.kill(child.pid, signal.SIGSTOP)
-    # eight hours pass outside: every connection that is open has been given up, the token died
+    # eight hours pass outside: the token died, and connections that were open are given up
     case.sandbox.control("clock", {"advance_seconds": 8 * 3600})
+    case.sandbox.break_(kind="reset_before_body", path="^/v2/", times=2)
     time.sleep(1)
     os.kill(child.pid, signal.SIGCONT)
     error, told = result.get(timeout=60)
     child.join()
+    assert case.sandbox.fired() == [2]
     assert error is None, told
     assert not wrong(case)
 

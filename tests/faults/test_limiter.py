@@ -97,3 +97,15 @@ def test_a_run_that_may_not_wait_says_when_to_come_again(tmp_path: Path) -> None
         quota.acquire()
     with pytest.raises(BudgetSpent, match=r"free in about \d+ minutes"):
         quota.acquire()
+
+
+def test_a_spent_hour_lasts_to_the_end_of_the_clocks_when_nothing_else_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    first, second = processes(2, tmp_path, clock)
+    started = clock.now
+    monkeypatch.setattr("time.time", lambda: 100 * HOUR + 600 + clock.now - started)
+    first.refused({"X-Hourly-RateLimit-Remaining": "0"})
+    second.acquire()
+    assert HOUR - 600 <= clock.now - started <= HOUR - 600 + 31
