@@ -42,7 +42,10 @@ def resource(
         pages,
         name=name or table,
         table_name=table,
-        columns=hints(contract),
+        columns={
+            **hints(contract),
+            LOAD_ID: {"data_type": "text", "precision": 64, "nullable": False},
+        },
         primary_key=contract.primary_key,
         write_disposition={
             "disposition": "merge",
@@ -94,7 +97,6 @@ def hints(contract: Contract) -> dict[str, Any]:
         for column in contract.columns
     }
     hints[UNKNOWN_FIELDS] = {"data_type": "json"}
-    hints[LOAD_ID] = {"data_type": "text", "precision": 64, "nullable": False}
     if len(contract.primary_key) == 1:
         # a real unique constraint: no path can load a row twice
         hints[contract.primary_key[0]]["unique"] = True
