@@ -34,6 +34,7 @@ DATABASE = "test_mirror"
 TOGETHER = {"publication": "publication", "dbt": "builds", "end_to_end": "builds"}
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         group = TOGETHER.get(item.path.relative_to(ROOT / "tests").parts[0])
@@ -41,9 +42,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(group))
 
 
+# What these start is a part of extract/ that runs in processes of its own only.
+TRACED = {"test_embedded.py", "test_programs.py"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tracing() -> str:
+    """What coverage hands to child processes, withheld: traced, dbt takes twice the time."""
+    return os.environ.pop("COVERAGE_PROCESS_CONFIG", "")
+
+
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def clean_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest, tracing: str
+) -> None:
     """No setting of the developer's reaches a test: neither exported nor in `.env` nor `.local`."""
+    if tracing and request.path.name in TRACED:
+        monkeypatch.setenv("COVERAGE_PROCESS_CONFIG", tracing)
     for name in list(os.environ):
         if OURS.match(name):
             monkeypatch.delenv(name)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+from functools import cache
 from pathlib import Path
 
 from extract.errors import MirrorError
@@ -96,6 +97,7 @@ def _reach() -> list[str]:
     return []
 
 
+@cache  # asked for each of a thousand files; a machine with systemd takes its time to answer
 def _group(user: int) -> int:
     try:
         return pwd.getpwuid(user).pw_gid

@@ -39,6 +39,7 @@ def edit(project: Path, old: str, new: str, suffix: str = ".sql") -> None:
     path.write_text(path.read_text().replace(old, new))
 
 
+@pytest.mark.slow
 def test_an_unchanged_report_is_not_touched_and_waits_for_nobody(project: Path) -> None:
     before = query(LAST_CHANGE % REPORT)
     reader = psycopg2.connect("")
@@ -52,6 +53,7 @@ def test_an_unchanged_report_is_not_touched_and_waits_for_nobody(project: Path) 
     assert query(LAST_CHANGE % REPORT) == before
 
 
+@pytest.mark.slow
 def test_a_report_may_gain_a_column_under_its_readers(project: Path) -> None:
     execute("create role dashboard")
     execute(f"grant select on reports.{REPORT} to dashboard")

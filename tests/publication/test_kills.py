@@ -121,6 +121,7 @@ def test_a_kill_at_any_point_leaves_the_old_state_or_the_new(grown: Lab) -> None
     assert "old" in outcomes or not own_server, "no kill came before the end of a publication"
 
 
+@pytest.mark.slow
 def test_a_killed_build_publishes_all_or_nothing_and_the_next_run_goes_on(lab: Lab) -> None:
     lab.run("update raw.users set wallet = 5 where id = 1")
     old = lab.state()

@@ -33,6 +33,7 @@ def test_a_part_of_a_build_publishes_nothing_and_says_so(
     assert lab.state() == before
 
 
+@pytest.mark.slow
 def test_an_emptied_build_publishes_nothing_and_remembers_nothing(lab: Lab) -> None:
     before = lab.state()
     versions = lab.value("select count(*) from snapshots.users_history")
