@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -69,7 +70,9 @@ def _as_file(contract: Contract, tables: Iterator[pa.Table]) -> Iterator[Any]:
     schema = contract.schema().append(pa.field(LOAD_ID, pa.string()))
     count = 0
     try:
-        with csv.CSVWriter(path, schema) as file:
+        # other users may not read people's rows, wherever the working folder is
+        private = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(private, "wb") as target, csv.CSVWriter(target, schema) as file:
             for table in _large(chain([first], tables)):
                 file.write_table(table.append_column(LOAD_ID, pa.repeat(load_id, len(table))))
                 count += len(table)
