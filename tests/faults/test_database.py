@@ -72,7 +72,7 @@ def own(home: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterat
         yield Case(sandbox, embedded.NAME, connection, home)
     finally:
         connection.close()
-        sandbox.mend()
+        sandbox.renew()
 
 
 @contextmanager
@@ -229,7 +229,7 @@ def test_the_disk_of_the_working_files_is_full(
     small_disk: Callable[[int, int], Path],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    place = small_disk(4, os.geteuid())
+    place = small_disk(8, os.geteuid())
     monkeypatch.setenv("FORTYTWO_LOCAL", str(place / "local"))
     monkeypatch.setenv("XDG_STATE_HOME", str(case.local / "state"))
     (place / "local").mkdir()
