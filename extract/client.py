@@ -165,6 +165,7 @@ class FortyTwoClient:
                 else:
                     raise self._final(path, params or {}, response) from None
             except _Retry as trouble:
+                self.quota.unanswered()
                 reason = error = str(trouble)
                 heavy = trouble.heavy
                 attempt += 1

@@ -15,7 +15,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -131,6 +131,12 @@ class Quota:
         delay = moment - self._clock()
         if delay > 0:
             self._sleep(delay)
+
+    def unanswered(self) -> None:
+        """Take note of a call that brought no answer: if it went ahead, the next one does."""
+        if not self._told.is_set():
+            with suppress(RuntimeError):  # it was not the one
+                self._first.release()
 
     def stop(self) -> None:
         """End every wait: the run is over."""

@@ -57,7 +57,7 @@ def before(
         lab.stale(connection)
         connection.close()
         postgres.administer(f"alter database {made} rename to {name}")
-    sandbox.control("advance", lab.LIFE)
+    sandbox.live_on()
     return name
 
 
@@ -92,8 +92,7 @@ def case(
             yield Case(sandbox, name, connection, local)
         finally:
             connection.close()
-            sandbox.mend()
-            sandbox.control("settings", {"latency": 0})
+            sandbox.renew()
 
 
 @pytest.fixture

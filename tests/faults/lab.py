@@ -72,12 +72,27 @@ class Sandbox:
     def __init__(self, address: str, secret: str = NEXT_SECRET) -> None:
         self.address = address
         self.truth = Truth(address, secret)
+        self._version: Any = None
 
     def control(self, what: str, body: Mapping[str, Any] | None = None) -> Any:
         """POST to a control endpoint; the answer."""
         answer = requests.post(f"{self.address}/_sandbox/{what}", json=body or {}, timeout=60)
         answer.raise_for_status()
         return answer.json()
+
+    def live_on(self) -> None:
+        """What happens between the last good run and the one that meets the fault."""
+        self.control("advance", LIFE)
+        self._version = self.truth.version()
+
+    def renew(self) -> None:
+        """Bring the world back to where `live_on` left it, if a test has changed it."""
+        self.mend()
+        self.control("settings", {"latency": 0})
+        if self.truth.version() != self._version:
+            self.control("reset")
+            self.truth.forget()
+            self.live_on()
 
     def break_(self, **fault: Any) -> None:
         """Set a fault."""

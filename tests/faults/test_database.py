@@ -72,7 +72,7 @@ def own(home: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterat
         yield Case(sandbox, embedded.NAME, connection, home)
     finally:
         connection.close()
-        sandbox.mend()
+        sandbox.renew()
 
 
 @contextmanager

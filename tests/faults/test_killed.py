@@ -20,7 +20,7 @@ from extract.walks import Finished, Walk, WalkStore
 from tests.end_to_end import oracle
 from tests.extract.test_walks import WALK, row
 from tests.faults import children
-from tests.faults.lab import Case, run_here
+from tests.faults.lab import Case, run_here, stale
 from tests.faults.truth import FULL, RELATIONS, contents, differences
 
 pytestmark = pytest.mark.faults
@@ -61,9 +61,10 @@ def kill_group(process: subprocess.Popen[str]) -> None:
 @pytest.mark.usefixtures("impatient")
 def test_extract_killed_at_ten_random_points(case: Case) -> None:
     chance = random.Random(42)
-    case.sandbox.control("settings", {"latency": 0.01})
+    case.sandbox.control("settings", {"latency": 0.03})
     killed = 0
     for number in range(10):
+        stale(case.connection)  # so that a backfill has something to read
         target = case.sandbox.calls() + chance.randint(1, 16)
         child = children.start("backfill" if number % 3 == 2 else "full")
         while case.sandbox.calls() < target and child.is_alive():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -109,3 +110,12 @@ def test_a_spent_hour_lasts_to_the_end_of_the_clocks_when_nothing_else_is_told(
     first.refused({"X-Hourly-RateLimit-Remaining": "0"})
     second.acquire()
     assert HOUR - 600 <= clock.now - started <= HOUR - 600 + 31
+
+
+def test_a_first_call_without_an_answer_holds_up_no_other(tmp_path: Path) -> None:
+    quota = Quota("key", directory=tmp_path)
+    started = time.monotonic()
+    for _ in range(3):
+        quota.acquire()
+        quota.unanswered()
+    assert time.monotonic() - started < 10

@@ -51,6 +51,7 @@ def empty(
         target.mkdir(parents=True)
         if (known := parsed / "partial_parse.msgpack").exists():
             shutil.copy(known, target)
+            (target / known.name).chmod(0o600)
         variables = {
             **lab.settings_of(guarded.address, local),
             **postgres.variables,

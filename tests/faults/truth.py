@@ -32,12 +32,20 @@ class Truth:
 
     def rows(self, table: str) -> dict[Key, Row]:
         """What a complete read of the table brings now."""
-        version = requests.get(f"{self._address}/_sandbox/health", timeout=30).json()["version"]
+        version = self.version()
         if version != self._version:
             self._version, self._rows = version, {}
         if table not in self._rows:
             self._rows[table] = self._read(table)
         return self._rows[table]
+
+    def version(self) -> Any:
+        """Another one after each change of the world, until it is made anew."""
+        return requests.get(f"{self._address}/_sandbox/health", timeout=30).json()["version"]
+
+    def forget(self) -> None:
+        """Ask anew: another world may have the same version."""
+        self._version = None
 
     def _read(self, table: str) -> dict[Key, Row]:
         if table == "campus_achievements":
