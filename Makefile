@@ -84,7 +84,7 @@ database-stop: $(INSTALLED) ## Stop the embedded PostgreSQL
 ##@ Development
 .PHONY: test test-slow test-faults lint lint-python lint-types lint-sql lint-dbt format docs docs-serve sandbox bench clean lock
 
-test: $(INSTALLED) ## Tests with coverage, under 5 minutes (TESTS='tests/test_embedded.py -k killed')
+test: $(INSTALLED) ## Tests with coverage, some minutes (TESTS='tests/test_embedded.py -k killed')
 	@$(RUN) pytest $(if $(TESTS),$(TESTS),-n 2 --dist loadgroup -m 'not slow and not faults' --cov --cov-report=term)
 
 test-slow: $(INSTALLED) ## Those that take long: whole days of passes, several builds each
