@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import select
@@ -12,12 +13,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import psycopg2
 import pytest
+from coverage import Coverage
 
 from extract import embedded
 
@@ -30,20 +33,36 @@ OURS = re.compile(
 # One name for all: for a database of another name dbt reads the whole project again.
 DATABASE = "test_mirror"
 
-# Folders whose tests share what takes half a minute to make: one pytest process makes it.
-TOGETHER = {"publication": "publication", "dbt": "builds", "end_to_end": "builds"}
+# Tests that share what takes long to make: one pytest process makes it.
+TOGETHER = {
+    "publication/": "publication",
+    "dbt/": "builds",
+    "end_to_end/": "builds",
+    "sandbox/test_worlds.py": "network",
+}
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        group = TOGETHER.get(item.path.relative_to(ROOT / "tests").parts[0])
-        if group:
-            item.add_marker(pytest.mark.xdist_group(group))
+        for start, group in TOGETHER.items():
+            if _place(item).startswith(start):
+                item.add_marker(pytest.mark.xdist_group(group))
 
 
-# What these start is a part of extract/ that runs in processes of its own only.
-TRACED = {"test_embedded.py", "test_programs.py"}
+def pytest_collection_finish() -> None:
+    """What is imported and collected stays: the garbage collector need not look at it again."""
+    gc.freeze()
+    gc.set_threshold(50_000)
+
+
+# Coverage is of extract/. Tracing doubles what a test takes, so only its own tests are traced; what
+# these two start is a part of it that runs in processes of its own only.
+TRACED = (
+    *("extract/", "faults/", "ops/test_logs.py"),
+    *("test_database.py", "test_embedded.py", "test_programs.py"),
+)
+TRACED_CHILDREN = ("test_embedded.py", "test_programs.py")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -52,12 +71,37 @@ def tracing() -> str:
     return os.environ.pop("COVERAGE_PROCESS_CONFIG", "")
 
 
+def _place(of: pytest.FixtureRequest | pytest.Item) -> str:
+    """The test's file, below tests/."""
+    return of.path.relative_to(ROOT / "tests").as_posix()
+
+
+@contextmanager
+def untraced() -> Iterator[None]:
+    """Without coverage."""
+    coverage = Coverage.current()
+    if coverage:
+        coverage.stop()
+    try:
+        yield
+    finally:
+        if coverage:
+            coverage.start()
+
+
+@pytest.fixture(autouse=True)
+def traced(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Coverage, where it has something to tell."""
+    with nullcontext() if _place(request).startswith(TRACED) else untraced():
+        yield
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest, tracing: str
 ) -> None:
     """No setting of the developer's reaches a test: neither exported nor in `.env` nor `.local`."""
-    if tracing and request.path.name in TRACED:
+    if tracing and _place(request).startswith(TRACED_CHILDREN):
         monkeypatch.setenv("COVERAGE_PROCESS_CONFIG", tracing)
     for name in list(os.environ):
         if OURS.match(name):
@@ -146,14 +190,25 @@ def database(
         _administer(postgres_server, f"drop database {name} with (force)")
 
 
+@dataclass(frozen=True)
+class Parsed:
+    """What dbt remembers of the project once it has read it, and what it said of it."""
+
+    memory: Path
+    said: str
+
+
 @pytest.fixture(scope="session")
 def parsed_project(
     postgres_server: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """What dbt remembers of the project once it has read it, which takes it eight seconds."""
+) -> Parsed:
+    """The project as dbt reads it, which takes it eight seconds."""
     target = tmp_path_factory.mktemp("parsed")
-    subprocess.run(
-        [Path(sys.executable).with_name("dbt"), "--quiet", "parse"],
+    done = subprocess.run(
+        [
+            Path(sys.executable).with_name("dbt"),
+            *("--no-use-colors", "--warn-error", "parse", "--show-all-deprecations"),
+        ],
         cwd=ROOT,
         env=os.environ
         | postgres_server
@@ -163,14 +218,17 @@ def parsed_project(
             "DBT_LOG_PATH": str(target),
             "FORTYTWO_ENV_FILE": os.devnull,
         },
-        check=True,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    return target / "partial_parse.msgpack"
+    assert done.returncode == 0, done.stdout
+    return Parsed(target / "partial_parse.msgpack", done.stdout)
 
 
 @pytest.fixture
 def dbt_target(
-    parsed_project: Path,
+    parsed_project: Parsed,
     database: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -178,7 +236,7 @@ def dbt_target(
     """Where dbt puts what it makes in this test, set in the environment; it knows the project."""
     target = tmp_path / "target"
     target.mkdir()
-    shutil.copy(parsed_project, target)
+    shutil.copy(parsed_project.memory, target)
     monkeypatch.setenv("DBT_TARGET_PATH", str(target))
     monkeypatch.setenv("DBT_LOG_PATH", str(target))
     return target

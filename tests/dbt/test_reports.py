@@ -72,6 +72,7 @@ def test_a_report_may_gain_a_column_under_its_readers(project: Path) -> None:
     execute("drop role dashboard")
 
 
+@pytest.mark.slow
 def test_a_report_loses_no_column_that_a_reader_uses(project: Path) -> None:
     execute(f"create view public.mine as select active_students from reports.{REPORT}")
     before = query(LAST_CHANGE % REPORT)

@@ -15,9 +15,10 @@ from unittest.mock import patch
 from uuid import uuid4
 
 import psycopg2
-from coverage import Coverage
 from dbt.cli.main import dbtRunner
 from psycopg2.extensions import connection as Connection
+
+from tests.conftest import untraced
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLES = (
@@ -35,19 +36,6 @@ TABLES = (
     "achievements_users",
     "coalitions_users",
 )
-
-
-@contextmanager
-def untraced() -> Iterator[None]:
-    """Without coverage, under which dbt takes twice the time."""
-    coverage = Coverage.current()
-    if coverage:
-        coverage.stop()
-    try:
-        yield
-    finally:
-        if coverage:
-            coverage.start()
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,7 @@ def too_many_deletions(lab: Lab) -> bool:
     return False
 
 
+@pytest.mark.slow
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -14,6 +14,8 @@ import pytest
 from tests.publication.conftest import NAME, Published, copy_database, drop_database
 from tests.publication.lab import ROOT, Lab, Outcome
 
+pytestmark = pytest.mark.slow  # a build of a changed project, which dbt reads anew
+
 CHANGED_COLUMN = """      - name: wallet
         data_type: bigint
         description: "{{ doc('users__wallet') }}"
@@ -78,7 +80,6 @@ def story(
     drop_database(server)
 
 
-@pytest.mark.slow
 def test_a_new_column_and_a_report_that_uses_it_arrive_with_one_build(story: Story) -> None:
     assert story.outcome.success, story.outcome.output
     assert story.lab.state() == story.lab.candidate()

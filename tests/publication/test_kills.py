@@ -90,6 +90,7 @@ def wait_until_over(lab: Lab, backend: int) -> None:
     raise AssertionError("the publication did not end")
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_point_leaves_the_old_state_or_the_new(grown: Lab) -> None:
     started = time.monotonic()
     grown.run(CHANGE.format(number=0))

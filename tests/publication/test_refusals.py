@@ -223,6 +223,7 @@ def test_a_duplicate_key_is_caught_by_the_contract(lab: Lab) -> None:
         lab.run("insert into marts.coalitions (id, name) values (1, 'again')")
 
 
+@pytest.mark.slow
 def test_a_model_that_breaks_its_rule_publishes_nothing(lab: Lab, project: Path) -> None:
     model = project / "dbt_project/models/intermediate/int_campuses__judged.sql"
     rule = "when active is not true then 'campus_inactive'"

@@ -26,6 +26,7 @@ def test_a_page_fits_its_window(look: Look, name: str, width: str) -> None:
     assert page.locator("h1").count() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "scheme"), list(product(OURS, ("light", "dark"))))
 def test_a_page_is_accessible_in_both_themes(look: Look, name: str, scheme: str) -> None:
     page = look(name, scheme=scheme)
@@ -52,6 +53,7 @@ def test_a_dark_page_is_dark(look: Look) -> None:
     assert brightness("dark") < 150 < 600 < brightness("light")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_chart_has_marks(look: Look, width: str) -> None:
     page = look("status.html", width=WIDTHS[width])
@@ -70,6 +72,7 @@ def test_every_chart_has_marks(look: Look, width: str) -> None:
     assert marks["changes"] >= 60
 
 
+@pytest.mark.slow
 def test_charts_follow_the_theme_when_it_changes(look: Look) -> None:
     page = look("status.html")
     fill = "document.querySelector('#rejected .mark-rect path').getAttribute('fill')"
@@ -92,6 +95,7 @@ def test_an_old_page_admits_its_age(look: Look, site: Path) -> None:
     assert page.locator(".banner.bad").inner_text().startswith("Overdue")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OURS)
 def test_everything_can_be_reached_by_keyboard(look: Look, name: str) -> None:
     page = look(name)
@@ -154,6 +158,7 @@ def test_the_lineage_graph_renders(look: Look) -> None:
     assert painted > 5000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "view", ["overview", "model/model.fortytwo_mirror.users", "overview?g_v=1"]
 )
@@ -167,6 +172,7 @@ def test_dbts_own_page_is_accessible(look: Look, view: str) -> None:
     assert [violation["id"] for violation in found.response["violations"]] == []
 
 
+@pytest.mark.slow
 def test_dbts_own_tree_opens_by_keyboard(look: Look) -> None:
     page = look("lineage.html")
     page.get_by_role("button", name="fortytwo_mirror").focus()
