@@ -1,17 +1,21 @@
-"""dlt's postgres destination, loading csv exactly: an empty string stays an empty string.
+"""dlt's postgres destination, loading exactly and all tables at once.
 
-dlt's own csv load adds FORCE_NULL for nullable columns, which turns '' into NULL (measured, dlt
-1.31). The files come from Arrow, whose writer quotes every string and leaves nulls unquoted, so
-PostgreSQL can tell them apart without it; the other formats are several times slower.
+- An empty string stays an empty string. dlt's own csv load adds FORCE_NULL for nullable columns,
+  which turns '' into NULL (measured, dlt 1.31). The files come from Arrow, whose writer quotes
+  every string and leaves nulls unquoted, so PostgreSQL can tell them apart without it; the other
+  formats are several times slower.
+- A load is in `raw` whole or not at all. dlt merges each table in a transaction of its own, so that
+  a kill in between leaves some tables of the old pass and some of the new one.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 from dlt.common.destination import DestinationCapabilitiesContext
-from dlt.common.destination.client import LoadJob
+from dlt.common.destination.client import LoadJob, RunnableLoadJob
 from dlt.common.normalizers.naming import NamingConvention
 from dlt.common.storages.load_package import ParsedLoadJobFileName
 from dlt.destinations import postgres
@@ -33,20 +37,49 @@ class ExactCsvCopyJob(PostgresCsvCopyJob):
             columns = sql.SQL(", ").join(sql.Identifier(name.strip('"')) for name in header)
             statement = sql.SQL("copy {} ({}) from stdin with (format csv, encoding 'utf-8')")
             with client.begin_transaction(), client.native_connection.cursor() as cursor:
+                # the file's times name no zone (extract/resources.py)
+                cursor.execute("set local timezone to 'UTC'")
                 cursor.copy_expert(statement.format(table, columns), file, size=1 << 16)
 
 
-class _ExactCsvClient(PostgresClient):
+class PostponedMergeJob(RunnableLoadJob):
+    """The merge of one table from staging: put aside until the whole load is staged."""
+
+    def run(self) -> None:
+        """Keep the statements, one a line, for `complete_load`."""
+        client: Any = self._job_client
+        client.merges[self._load_id].append(Path(self._file_path).read_text("utf-8"))
+
+
+class _ExactClient(PostgresClient):
+    # merges put aside, by load; of the destination, since dlt makes a client for each job
+    merges: defaultdict[str, list[str]]
+
     def create_load_job(
         self, table: Any, file_path: str, load_id: str, restore: bool = False
     ) -> LoadJob:
-        if ParsedLoadJobFileName.parse(file_path).file_format == "csv":
+        file_format = ParsedLoadJobFileName.parse(file_path).file_format
+        if file_format == "csv":
             return ExactCsvCopyJob(file_path)
+        if file_format == "sql":
+            return PostponedMergeJob(file_path)
         return super().create_load_job(table, file_path, load_id, restore)
+
+    def complete_load(self, load_id: str) -> None:
+        statements = [line for text in self.merges.pop(load_id, []) for line in text.splitlines()]
+        with self.sql_client.begin_transaction():
+            for statement in statements:
+                self.sql_client.execute_sql(statement)
+            super().complete_load(load_id)
 
 
 class exact_postgres(postgres):  # noqa: N801  (a destination's name, as dlt writes them)
-    """The destination `postgres` with `ExactCsvCopyJob`."""
+    """The destination `postgres` with `ExactCsvCopyJob`, its merges in one transaction."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        merges: defaultdict[str, list[str]] = defaultdict(list)
+        self._client = type("ExactClient", (_ExactClient,), {"merges": merges})
 
     def capabilities(
         self,
@@ -63,4 +96,4 @@ class exact_postgres(postgres):  # noqa: N801  (a destination's name, as dlt wri
     @property
     def client_class(self) -> type[PostgresClient]:
         """The client that loads exactly."""
-        return _ExactCsvClient
+        return self._client

@@ -13,6 +13,7 @@ from extract import cli
 from extract import database as databases
 from extract.contract import CONTRACTS
 from extract.run import run_lock
+from tests.faults.truth import contents
 
 RAW = list(CONTRACTS)
 
@@ -88,6 +89,30 @@ def test_an_extraction_with_nothing_new_writes_nothing(world: str, connection: C
         run("run", "--mode", "live")
         cursor.execute(query)
         assert cursor.fetchone() == before
+
+
+def test_a_load_is_in_raw_whole_or_not_at_all(world: str, connection: Connection) -> None:
+    run("run")
+    before = contents(connection, "raw")
+    requests.post(f"{world}/_sandbox/advance", json={"edit_silently": 10}, timeout=30)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "create function refuse() returns trigger language plpgsql as "
+            "$$ begin raise exception 'no'; end $$;"
+            "create trigger refuse before update on raw.users execute function refuse()"
+        )
+        result = run("run")
+        assert result.exit_code == 1
+        assert contents(connection, "raw") == before
+
+        cursor.execute("drop trigger refuse on raw.users")
+        assert run("run").exit_code == 0
+    after = contents(connection, "raw")
+    assert {name for name in before if before[name] != after[name]} >= {
+        "coalitions",
+        "users",
+        "cursus_users",
+    }
 
 
 def test_the_plan_predicts_the_calls(world: str, connection: Connection) -> None:
