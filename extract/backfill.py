@@ -153,24 +153,26 @@ class Backfill:
         at_once = 1
         while any(queues.values()) and self._may_go_on():
             started = time.monotonic()
-            for table, queue in queues.items():
-                groups, queue[:] = queue[:at_once], queue[at_once:]
-                if groups and not self.stopped:
-                    self._load(table, groups)
+            self._load({table: queue[:at_once] for table, queue in queues.items() if queue})
+            for queue in queues.values():
+                del queue[:at_once]
             pace = (time.monotonic() - started) / at_once
             at_once = max(1, min(MOST_BATCHES_A_LOAD, int(SECONDS_A_LOAD / max(pace, 0.01))))
 
-    def _load(self, table: str, groups: list[list[int]]) -> None:
+    def _load(self, groups: dict[str, list[list[int]]]) -> None:
+        """Read some groups of students for each table, and load them at once."""
         context = replace(self._context, scope={}, finished=[], stopped="")
-        self._loader.load(context, lambda context: relations(context, table, groups))
-        read = list(context.scope.get(table, ()))
+        self._loader.load(
+            context, lambda context: [relations(context, *group) for group in groups.items()]
+        )
+        read = [(table, user) for table in groups for user in context.scope.get(table, ())]
         with self._connection.cursor() as cursor:
             execute_values(
                 cursor,
                 "insert into ops.relation_reads (resource, user_id, read_at, checked_at) values %s "
                 "on conflict (resource, user_id) do update set read_at = excluded.read_at, "
                 "checked_at = excluded.checked_at, stale = false",
-                [(table, user) for user in read],
+                read,
                 template="(%s, %s, now(), now())",
                 page_size=5000,
             )
@@ -214,7 +216,7 @@ class Backfill:
             return bool(waits)
 
 
-def relations(context: Pass, table: str, groups: Sequence[Sequence[int]]) -> list[DltResource]:
+def relations(context: Pass, table: str, groups: Sequence[Sequence[int]]) -> DltResource:
     """The complete rows of some users in one big relation table."""
 
     def rows() -> Iterator[pa.Table]:
@@ -226,6 +228,8 @@ def relations(context: Pass, table: str, groups: Sequence[Sequence[int]]) -> lis
         context.scope[table] = read
         # an empty page first: students without a row left are deleted too
         yield CONTRACTS[table].schema().empty_table()
+        if context.stopped:  # while the table before was read
+            return
         try:
             for done in context.walk(walks):
                 ids = [int(user) for user in done.walk.params["filter[user_id]"].split(",")]
@@ -236,4 +240,4 @@ def relations(context: Pass, table: str, groups: Sequence[Sequence[int]]) -> lis
         except BudgetSpent as error:
             context.stopped = str(error)
 
-    return [resource(table, rows)]
+    return resource(table, rows)
