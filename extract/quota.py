@@ -26,6 +26,8 @@ HOUR = 3600.0
 # exactly 1/limit apart earns 429 from network jitter (42-api.md section 2): 10 % slower does not
 MARGIN = 1.1
 BUCKET = 60.0
+# an answer may know of so many calls less than we have sent: those that are under way
+UNDER_WAY = 10
 # calls of each hour that background work (the backfill) leaves to live passes
 RESERVED_FOR_LIVE = 100
 
@@ -53,6 +55,31 @@ class _State:
     remaining_hour: float = 0.0
     blocked_until: float = 0.0
     sent: int = 0
+
+
+@dataclass(frozen=True)
+class _Expected:
+    """What an answer should say if nobody else uses the key; then there is nothing to correct."""
+
+    secondly_limit: int
+    hourly_limit: int
+    left: int
+    hour: float
+
+    def told_by(self, secondly: int | None, hourly: int | None, remaining: int | None) -> bool:
+        return (
+            secondly in (None, self.secondly_limit)
+            and hourly in (None, self.hourly_limit)
+            and self.hour == time.time() // HOUR
+            and (remaining is None or self.left <= remaining <= self.left + UNDER_WAY)
+        )
+
+
+def _expected(state: _State) -> _Expected | None:
+    if state.remaining is None:
+        return None
+    left = state.remaining - state.sent
+    return _Expected(state.secondly_limit, state.hourly_limit, left, state.remaining_hour)
 
 
 class Quota:
@@ -88,6 +115,7 @@ class Quota:
         # one call goes ahead alone: its answer tells the limits before six go at once
         self._first = threading.Lock()
         self._told = threading.Event()
+        self._expected: _Expected | None = None
         self.max_calls = max_calls
         self.calls = 0
 
@@ -116,6 +144,7 @@ class Quota:
                     moment = state.next_at
                     state.next_at += MARGIN / state.secondly_limit
                     self._count(state, moment)
+                    self._expected = _expected(state)
                     self.calls += 1
                     break
             if background or wait > self._max_wait:
@@ -154,6 +183,8 @@ class Quota:
         remaining = _integer(headers.get("X-Hourly-RateLimit-Remaining"))
         self._told.set()
         if secondly is None and hourly is None and remaining is None:
+            return
+        if self._expected and self._expected.told_by(secondly, hourly, remaining):
             return
         with self._state() as state:
             if secondly and secondly > state.secondly_limit:

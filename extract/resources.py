@@ -67,18 +67,32 @@ def _as_file(contract: Contract, tables: Iterator[pa.Table]) -> Iterator[Any]:
         return
     load_id = pa.scalar(dlt.current.load_package_state()["load_id"])
     path = Path(dlt.current.pipeline().working_dir) / f"{contract.table}.csv"
-    schema = contract.schema().append(pa.field(LOAD_ID, pa.string()))
+    schema = _without_zones(contract.schema()).append(pa.field(LOAD_ID, pa.string()))
     count = 0
     try:
         # other users may not read people's rows, wherever the working folder is
         private = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(private, "wb") as target, csv.CSVWriter(target, schema) as file:
             for table in _large(chain([first], tables)):
-                file.write_table(table.append_column(LOAD_ID, pa.repeat(load_id, len(table))))
+                loaded = table.append_column(LOAD_ID, pa.repeat(load_id, len(table)))
+                file.write_table(loaded.cast(schema))
                 count += len(table)
         yield dlt.mark.with_file_import(str(path), "csv", count)
     finally:
         path.unlink(missing_ok=True)
+
+
+def _without_zones(schema: pa.Schema) -> pa.Schema:
+    """The schema with times that say UTC nowhere: Arrow writes them six times as fast.
+
+    The load reads them as UTC (`ExactCsvCopyJob`).
+    """
+    return pa.schema(
+        field.with_type(pa.timestamp(field.type.unit))
+        if pa.types.is_timestamp(field.type)
+        else field
+        for field in schema
+    )
 
 
 def _large(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:

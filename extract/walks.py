@@ -131,12 +131,13 @@ class WalkStore:
         unfinished = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.part")
         handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            # neither Parquet nor compressed: they cost more than the few rows of a file do
-            with (
-                os.fdopen(handle, "wb") as file,
-                ipc.new_file(file, finished.table.schema) as rows,
-            ):
+            # neither Parquet nor compressed, and written at once: each costs more than the few rows
+            # of a file do
+            text = pa.BufferOutputStream()
+            with ipc.new_file(text, finished.table.schema) as rows:
                 rows.write_table(finished.table)
+            with os.fdopen(handle, "wb") as file:
+                file.write(text.getvalue())
             unfinished.replace(path)
         except BaseException:
             unfinished.unlink(missing_ok=True)
@@ -191,6 +192,7 @@ class Walker:
     ) -> None:
         self._client, self._store, self._api_url = client, store, api_url
         self._in_flight = in_flight
+        self._computing = threading.Lock()
         self._on_rewalk, self._on_page, self._on_kept = on_rewalk, on_page, on_kept
 
     def finish(self, walks: Iterator[Walk], keep: bool = True) -> Iterator[Finished]:
@@ -265,7 +267,9 @@ class Walker:
             size=task.page_size,
             background=walk.background,
         )
-        return _held_to_contract(walk, page)
+        # one at a time: threads that compute together hand the interpreter back and forth
+        with self._computing:
+            return _held_to_contract(walk, page)
 
     def _take(self, task: _Progress, generation: int, future: Future[Arrived]) -> None:
         try:
@@ -300,7 +304,6 @@ class Walker:
 
 
 def _held_to_contract(walk: Walk, page: Page) -> Arrived:
-    """In the thread that read the page: its objects are gone before the next one comes."""
     rows = page.rows
     if walk.change_row:
         rows = [walk.change_row(row) for row in rows]
