@@ -91,7 +91,7 @@ test-slow: $(INSTALLED) ## Those that take long: whole days of passes, several b
 	@$(RUN) pytest -n 2 --dist loadgroup -m slow
 
 test-faults: $(INSTALLED) ## Faults injected into API, network, disk and database
-	@$(RUN) pytest -n 2 -m faults
+	@$(RUN) pytest -n 3 -m faults
 
 lint: $(INSTALLED) ## ruff, mypy, sqlfluff, dbt-bouncer; no database needed
 	@$(MAKE) -j 2 --output-sync=target lint-types lint-dbt lint-sql lint-python
