@@ -17,6 +17,11 @@ from tests.faults.lab import Case, Postgres, Sandbox
 from tests.faults.truth import contents
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The many short tests last, so that no process is left alone with a long one."""
+    items.sort(key=lambda item: item.path.name == "test_api.py")
+
+
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
     """A small sandbox that every test of this process breaks and mends."""
