@@ -5,6 +5,11 @@
 
     An unchanged definition is not touched at all. Columns may be added at the end in place; other
     changes take a new view, and fail, naming them, while views of readers use the old one.
+
+    Staging and intermediate are such views too, for another reason: dbt's own drop what stands on them
+    with each build, and two threads that drop at once can wait for each other (a deadlock in one of
+    eight builds of a soaked mirror). Nobody but our models stands on them, so a changed one may take
+    them along: they come after it.
 -#}
 {% materialization lasting_view, adapter='postgres' %}
     {%- set target = this.incorporate(type='view') -%}
@@ -42,7 +47,9 @@
 create temporary view {{ adapter.quote(relation.identifier ~ '__candidate') }} as (
 {{ sql }}
 );
-select pg_get_viewdef('{{ candidate }}'::regclass) = pg_get_viewdef('{{ relation }}'::regclass);
+select coalesce(
+    pg_get_viewdef('{{ candidate }}'::regclass) = pg_get_viewdef(to_regclass('{{ relation }}')), false
+);
     {%- endset -%}
     {%- set unchanged = run_query(query).rows[0][0] -%}
     {%- do run_query('drop view ' ~ candidate) -%}
@@ -58,7 +65,7 @@ begin
 {{ sql }}
         );
     exception when invalid_table_definition then
-        drop view {{ relation }};
+        drop view {{ relation }}{{ '' if model.config.meta.has_readers else ' cascade' }};
         create view {{ relation }} as (
 {{ sql }}
         );
