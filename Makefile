@@ -85,7 +85,7 @@ database-stop: $(INSTALLED) ## Stop the embedded PostgreSQL
 .PHONY: test test-slow test-faults lint lint-python lint-types lint-sql lint-dbt format docs docs-serve sandbox bench clean lock
 
 test: $(INSTALLED) ## Tests with coverage, some minutes (TESTS='tests/test_embedded.py -k killed')
-	@$(RUN) pytest $(if $(TESTS),$(TESTS),-n 2 --dist loadgroup -m 'not slow and not faults' --cov --cov-report=term)
+	@$(RUN) pytest $(if $(TESTS),$(TESTS),-n 3 --dist loadgroup -m 'not slow and not faults' --cov --cov-report=term)
 
 test-slow: $(INSTALLED) ## Those that take long: whole days of passes, several builds each
 	@$(RUN) pytest -n 2 --dist loadgroup -m slow

@@ -20,6 +20,7 @@ from pathlib import Path
 import psutil
 import psycopg2
 import pytest
+import requests
 from coverage import Coverage
 
 from extract import embedded
@@ -35,9 +36,10 @@ DATABASE = "test_mirror"
 
 # Tests that share what takes long to make: one pytest process makes it.
 TOGETHER = {
-    "publication/": "publication",
+    "publication/": "builds",
     "dbt/": "builds",
     "end_to_end/": "builds",
+    "site/": "site",
     "sandbox/test_worlds.py": "network",
 }
 
@@ -278,6 +280,19 @@ def start_sandbox() -> Iterator[Callable[..., str]]:
 def sandbox(start_sandbox: Callable[..., str]) -> str:
     """The address of a small sandbox that tests share: for reading, not for changing its world."""
     return start_sandbox()
+
+
+@pytest.fixture(scope="session")
+def own_sandbox(start_sandbox: Callable[..., str]) -> str:
+    """The one that `fresh_sandbox` hands on."""
+    return start_sandbox()
+
+
+@pytest.fixture
+def fresh_sandbox(own_sandbox: str) -> str:
+    """The address of a small sandbox as just started, whose world the test may change."""
+    requests.post(f"{own_sandbox}/_sandbox/reset", timeout=30).raise_for_status()
+    return own_sandbox
 
 
 def _sandbox(scale: str, limits: str, latency: float) -> tuple[subprocess.Popen[str], str]:

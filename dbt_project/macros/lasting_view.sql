@@ -26,11 +26,11 @@
         {%- call statement('main') -%}
             {{ replace_lasting_view_sql(target, sql) }}
         {%- endcall -%}
+        {%- do persist_docs(target, model) -%}
+        {{ run_hooks(post_hooks, inside_transaction=true) }}
+        {%- do adapter.commit() -%}
     {%- endif -%}
 
-    {%- do persist_docs(target, model) -%}
-    {{ run_hooks(post_hooks, inside_transaction=true) }}
-    {%- do adapter.commit() -%}
     {{ run_hooks(post_hooks, inside_transaction=false) }}
     {{ return({'relations': [target]}) }}
 {% endmaterialization %}
@@ -40,20 +40,34 @@
     {{ return(dbt.materialization_view_default()) }}
 {% endmaterialization %}
 
-{#- PostgreSQL prints both definitions in the same way, so formatting and comments do not count. -#}
+{#-
+    Whether the view has this definition and these descriptions. PostgreSQL prints both definitions in
+    the same way, so formatting and SQL comments do not count. The candidate goes with dbt's
+    connection, which is closed after each model.
+-#}
 {% macro lasting_view_is_unchanged(relation, sql) %}
-    {%- set candidate = 'pg_temp.' ~ adapter.quote(relation.identifier ~ '__candidate') -%}
+    {%- set candidate = adapter.quote(relation.identifier ~ '__candidate') -%}
+    {%- set descriptions = {'': model.description} -%}
+    {%- for column in model.columns.values() -%}
+        {%- do descriptions.update({column.name: column.description}) -%}
+    {%- endfor -%}
     {%- set query -%}
-create temporary view {{ adapter.quote(relation.identifier ~ '__candidate') }} as (
+create temporary view {{ candidate }} as (
 {{ sql }}
 );
-select coalesce(
-    pg_get_viewdef('{{ candidate }}'::regclass) = pg_get_viewdef(to_regclass('{{ relation }}')), false
-);
+select
+    pg_get_viewdef('pg_temp.{{ candidate }}'::regclass) = pg_get_viewdef('{{ relation }}'::regclass)
+    and '{{ tojson(descriptions) | replace("'", "''") }}'::jsonb = (
+        select jsonb_object_agg(coalesce(attribute.attname, ''), description.description)
+        from pg_description as description
+        left join pg_attribute as attribute
+            on
+                description.objoid = attribute.attrelid
+                and description.objsubid = attribute.attnum
+        where description.objoid = '{{ relation }}'::regclass
+    );
     {%- endset -%}
-    {%- set unchanged = run_query(query).rows[0][0] -%}
-    {%- do run_query('drop view ' ~ candidate) -%}
-    {{ return(unchanged) }}
+    {{ return(run_query(query).rows[0][0]) }}
 {% endmacro %}
 
 {% macro replace_lasting_view_sql(relation, sql) %}

@@ -30,7 +30,7 @@ def project(dbt_target: Path, tmp_path: Path) -> Path:
 def run(project: Path, *arguments: str) -> str:
     """What a `dbt run` of the report complains of."""
     result = dbt("--quiet", "run", "--select", REPORT, *arguments, project=project)
-    return "" if result.returncode == 0 else result.stdout
+    return "" if result.success else result.output
 
 
 def edit(project: Path, old: str, new: str, suffix: str = ".sql") -> None:
@@ -51,6 +51,21 @@ def test_an_unchanged_report_is_not_touched_and_waits_for_nobody(project: Path) 
     reader.close()
     assert (complaint, emptied) == ("", "")
     assert query(LAST_CHANGE % REPORT) == before
+
+
+@pytest.mark.slow
+def test_a_new_description_reaches_a_view_that_is_not_touched(project: Path) -> None:
+    before = query(LAST_CHANGE % REPORT)
+    edit(project, "Those of them who are flagged active.", "Today's actives.", ".yml")
+
+    complaint = run(project)
+
+    assert complaint == ""
+    assert query(
+        "select col_description(attrelid, attnum) from pg_attribute "
+        f"where attrelid = 'reports.{REPORT}'::regclass and attname = 'active_students'"
+    ) == [("Today's actives.",)]
+    assert query(LAST_CHANGE % REPORT)[0][0] == before[0][0]
 
 
 @pytest.mark.slow

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import psycopg2
 from psycopg2 import sql
 
 from extract.contract import CONTRACTS, UNKNOWN_FIELDS
+from tests.publication.lab import Lab, Outcome
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TYPES = {
@@ -107,12 +107,8 @@ def query(statement: str) -> list[tuple[Any, ...]]:
         connection.close()
 
 
-def dbt(*arguments: str, project: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """Call dbt in a project directory, with the target folder of the fixture `dbt_target`."""
-    return subprocess.run(
-        [Path(sys.executable).parent / "dbt", "--no-use-colors", "--warn-error", *arguments],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def dbt(*arguments: str, project: Path = ROOT) -> Outcome:
+    """Run dbt in this process, with the target folder of the fixture `dbt_target`."""
+    server = {name: value for name, value in os.environ.items() if name.startswith("PG")}
+    lab = Lab(server, Path(os.environ["DBT_TARGET_PATH"]))
+    return lab.dbt("--warn-error", *arguments, project=project)

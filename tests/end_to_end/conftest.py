@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,17 +13,16 @@ from extract import database as databases
 
 @pytest.fixture
 def world(
-    start_sandbox: Callable[..., str],
+    fresh_sandbox: str,
     dbt_target: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> str:
-    address = start_sandbox()
-    monkeypatch.setenv("FORTYTWO_API_URL", address)
+    monkeypatch.setenv("FORTYTWO_API_URL", fresh_sandbox)
     monkeypatch.setenv("FORTYTWO_CLIENT_ID", "sandbox")
     monkeypatch.setenv("FORTYTWO_CLIENT_SECRET", "sandbox")
     # tests/dbt runs them; here they would prove the same models again in each build
     monkeypatch.setenv("DBT_EXCLUDE_RESOURCE_TYPES", "unit_test")
-    return address
+    return fresh_sandbox
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 import requests
@@ -19,11 +19,8 @@ RAW = list(CONTRACTS)
 
 
 @pytest.fixture
-def world(
-    start_sandbox: Callable[..., str], database: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> str:
-    address = start_sandbox()
-    monkeypatch.setenv("FORTYTWO_API_URL", address)
+def world(fresh_sandbox: str, database: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("FORTYTWO_API_URL", fresh_sandbox)
     monkeypatch.setenv("FORTYTWO_CLIENT_ID", "sandbox")
     monkeypatch.setenv("FORTYTWO_CLIENT_SECRET", "sandbox")
 
@@ -33,7 +30,7 @@ def world(
 
     # os._exit would end pytest as well
     monkeypatch.setattr(cli, "fail", fail)
-    return address
+    return fresh_sandbox
 
 
 @pytest.fixture

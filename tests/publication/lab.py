@@ -168,7 +168,8 @@ class Lab:
                 statuses[node.name] = str(entry.status.value)
         return Outcome(result.success, output.getvalue(), statuses)
 
-    def rendered(self, hook: str = "on-run-end-0") -> str:
-        """The script that the last dbt command rendered for a hook, for any database."""
-        script = next(self.target.rglob(f"*{hook}.sql")).read_text()
+    def rendered(self) -> str:
+        """The script by which dbt would publish now, for a database of any name."""
+        printed = self.dbt("--quiet", "run-operation", "show_publication").output
+        script = printed[printed.index("begin;") :]
         return script.replace(f'"{self.variables["PGDATABASE"]}".', "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -126,6 +127,7 @@ def test_a_table_that_shrank_since_the_publication_before_is_noticed(
         update ops.runs set rows = rows || '{"projects_users": 99999}'
         where published_at = (select min(published_at) from ops.runs)
     """
+    lab.publish()
     lab.run(shrunk)
     assert failures(check(lab, capsys)[1]) == {"row_counts.projects_users"}
 
@@ -134,9 +136,9 @@ def test_a_table_that_shrank_since_the_publication_before_is_noticed(
 
 
 def test_an_empty_database_fails_and_says_what_to_do(
-    database: dict[str, str], capsys: pytest.CaptureFixture[str], lab: Lab
+    database: dict[str, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    empty = Lab(database, lab.target)
+    empty = Lab(database, tmp_path)
 
     status, results = check(empty, capsys)
 

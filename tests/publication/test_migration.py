@@ -55,8 +55,7 @@ def older(published: Published, server: dict[str, str]) -> Iterator[tuple[Lab, s
     copy_database(server, published.lab.variables["PGDATABASE"])
     lab = replace(published.lab, variables={**server, "PGDATABASE": NAME})
     lab.run(OLDER.format(role=role))
-    printed = lab.dbt("--quiet", "run-operation", "show_publication").output
-    script = printed[printed.index("begin;") :].replace(f'"{NAME}".', "")
+    script = lab.rendered()
     kept = keep_database(server)
     yield replace(lab, variables={**server, "PGDATABASE": kept}, script=script), role
     drop_database(server, kept)

@@ -120,7 +120,7 @@ def test_the_scheduler_runs_every_job_once_a_day_and_live_passes_between(
     done: list[tuple[str, datetime]] = []
 
     def sleep(seconds: float) -> None:
-        clock[0] += timedelta(seconds=max(seconds, 1))
+        clock[0] += timedelta(seconds=max(seconds, 30))
         if clock[0] >= end:
             raise scheduler.Stop
 
