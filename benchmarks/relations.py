@@ -78,8 +78,9 @@ def ours(path: Path) -> None:
     import pyarrow as pa
 
     from extract import database
+    from extract.arrow import to_arrow
     from extract.context import Pass
-    from extract.contract import CONTRACTS, to_arrow
+    from extract.contract import CONTRACTS
     from extract.pipeline import Loader
     from extract.raw import Raw
     from extract.record import Record, create_schema

@@ -242,7 +242,9 @@ class FortyTwoClient:
 
     def _parse(self, body: bytes) -> Any:
         """JSON; NUL and lone surrogates, which PostgreSQL cannot store, are cleaned and counted."""
-        if b"\\u0000" not in body and not _has_long_number(body):
+        # most pages have no backslash at all, which is found out ten times as fast
+        has_nul = b"\\" in body and b"\\u0000" in body
+        if not has_nul and not _has_long_number(body):
             try:
                 return orjson.loads(body)
             except orjson.JSONDecodeError:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from extract.contract import UNKNOWN_FIELDS, unknown_fields
+from extract.arrow import unknown_fields
+from extract.contract import UNKNOWN_FIELDS
 from extract.erase import is_kept_out
 from extract.errors import DeletionGuard
 from extract.raw import Raw

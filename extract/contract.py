@@ -11,16 +11,11 @@ recorded answers). Three rules:
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any, Literal
 
-import orjson
 import pyarrow as pa
-
-from extract.errors import ContractError
 
 Row = dict[str, Any]
 DataType = Literal["bigint", "text", "bool", "double", "timestamp", "json"]
@@ -32,19 +27,6 @@ ARROW_TYPES: dict[DataType, pa.DataType] = {
     "double": pa.float64(),
     "timestamp": pa.timestamp("us", tz="UTC"),
     "json": pa.string(),
-}
-EXPECTED: dict[DataType, str] = {
-    "bigint": "a whole number of at most 64 bits, e.g. 42",
-    "text": 'a string, e.g. "libft"',
-    "bool": "true or false",
-    "double": "a number, e.g. 5.43",
-    "timestamp": 'a timestamp, e.g. "2024-05-27T09:14:02.117Z"',
-    "json": "a list or an object",
-}
-# what Arrow would take for a number: true for 1, and 1.0 for a whole one
-NO_NUMBERS: dict[DataType, frozenset[type]] = {
-    "bigint": frozenset({bool, float}),
-    "double": frozenset({bool}),
 }
 UNKNOWN_FIELDS = "unknown_fields"
 
@@ -295,125 +277,3 @@ CONTRACTS: dict[str, Contract] = {
         ),
     )
 }
-
-
-def to_arrow(contract: Contract, rows: Sequence[Row], path: str) -> pa.Table:
-    """Turn payload rows into an Arrow table of the contract's fixed schema.
-
-    Args:
-        rows: API objects; they are changed in place.
-        path: The endpoint, for messages, e.g. `/v2/cursus/21/users`.
-
-    Raises:
-        ContractError: A required field is gone, a key is null or a value has another type; the
-            message names the contract test, the endpoint and the field, never the value.
-    """
-    if contract.prepare:
-        for row in rows:
-            contract.prepare(row)
-    _write_json(contract, rows, path)
-    found = _values(contract, rows, path)
-    arrays = [
-        _array(contract, column, values, path)
-        for column, values in zip(contract.columns, found, strict=True)
-    ]
-    known = contract.known_fields()
-    if set().union(*rows) <= known:
-        arrays.append(pa.nulls(len(rows), pa.string()))
-    else:
-        unknown = ({k: v for k, v in row.items() if k not in known} or None for row in rows)
-        arrays.append(pa.array([_json(fields) for fields in unknown], pa.string()))
-    return pa.Table.from_arrays(arrays, schema=contract.schema())
-
-
-def unknown_fields(table: pa.Table) -> Iterable[str]:
-    """The names of the fields in a table that the contract does not know."""
-    names: set[str] = set()
-    for text in table.column(UNKNOWN_FIELDS).drop_null().to_pylist():
-        names.update(orjson.loads(text))
-    return sorted(names)
-
-
-def missing_fields(contract: Contract, present: Collection[str]) -> list[str]:
-    """The optional fields of the contract that no object carried any more.
-
-    Args:
-        present: Every field that some object of a listing had, as it was sent.
-    """
-    optional = {c.field for c in contract.columns if not c.required}
-    return sorted(optional - contract.derived - set(present))
-
-
-def _write_json(contract: Contract, rows: Sequence[Row], path: str) -> None:
-    """Put the text of lists and objects in their place, in the rows themselves.
-
-    The parsed lists of 100 projects weigh ten times their text: each goes at once.
-    """
-    for column in contract.columns:
-        if column.data_type != "json":
-            continue
-        kinds = {type(row.get(column.field)) for row in rows}
-        if not kinds <= {list, dict, type(None)}:
-            raise _broken(contract, column, path, f"the API sent {_kinds(kinds)}")
-        for row in rows:
-            if column.field in row:
-                row[column.field] = _json(row[column.field])
-
-
-def _values(contract: Contract, rows: Sequence[Row], path: str) -> list[Sequence[Any]]:
-    """The values of each column of the contract; null where an optional field is missing."""
-    try:
-        every = itemgetter(*(column.field for column in contract.columns))
-        return list(zip(*map(every, rows), strict=True)) or [()] * len(contract.columns)
-    except KeyError:
-        pass
-    for column in contract.columns:
-        if column.required and not all(column.field in row for row in rows):
-            raise _broken(contract, column, path, "the field is gone from the payload")
-    return [[row.get(column.field) for row in rows] for column in contract.columns]
-
-
-def _array(contract: Contract, column: Column, values: Sequence[Any], path: str) -> pa.Array:
-    if column.not_null and None in values:
-        raise _broken(contract, column, path, "it is null")
-    try:
-        if column.data_type == "timestamp":
-            return pa.array(values, pa.string()).cast(ARROW_TYPES["timestamp"])
-        if not NO_NUMBERS.get(column.data_type, frozenset()).isdisjoint(map(type, values)):
-            raise pa.ArrowTypeError("a boolean or a fraction")
-        return pa.array(values, ARROW_TYPES[column.data_type])
-    except (pa.ArrowException, OverflowError, TypeError):
-        # not chained: Arrow's message shows the value
-        kinds = _kinds(map(type, values))
-        raise _broken(contract, column, path, f"the API sent {kinds}") from None
-
-
-def _json(value: Any) -> str | None:
-    if value is None:
-        return None
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError:  # numbers beyond 64 bits: jsonb keeps them, the slower writer knows them
-        return json.dumps(value)
-
-
-def _kinds(types: Iterable[type]) -> str:
-    """Which JSON types came, in words."""
-    names = {
-        bool: "a boolean",
-        int: "a whole number",
-        float: "a fraction",
-        str: "a string",
-        list: "a list",
-        dict: "an object",
-        type(None): "null",
-    }
-    return " and ".join(sorted({names.get(kind, "something else") for kind in types}))
-
-
-def _broken(contract: Contract, column: Column, path: str, what: str) -> ContractError:
-    return ContractError(
-        f"Contract test raw.{contract.table}.{column.name} failed: {path}, field "
-        f"{column.field!r}: {what}; expected {EXPECTED[column.data_type]}. Nothing was loaded. If "
-        "the API really changed, adapt extract/contract.py and the staging model."
-    )

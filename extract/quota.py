@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
 import os
 import threading
 import time
@@ -19,6 +18,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from extract.errors import ApiError, BudgetSpent
 
@@ -270,7 +271,7 @@ class Quota:
                     m: n for m, n in state.buckets.items() if float(m) * BUCKET > ended
                 }
                 yield state
-                data = json.dumps(vars(state)).encode()
+                data = orjson.dumps(vars(state))
                 os.pwrite(handle, data, 0)
                 os.ftruncate(handle, len(data))
             finally:
@@ -281,7 +282,7 @@ def _read(handle: int, now: float) -> _State:
     """The state in the file; a damaged one or one from before a reboot starts afresh."""
     data = os.pread(handle, 1 << 20, 0)
     try:
-        values: dict[str, Any] = json.loads(data) if data else {}
+        values: dict[str, Any] = orjson.loads(data) if data else {}
         state = _State(**values)
         stale = any(float(minute) * BUCKET > now + BUCKET for minute in state.buckets)
         return _State() if stale or state.next_at > now + 120 else state

@@ -39,13 +39,14 @@ class Record:
 
     Args:
         connection: In autocommit mode; used under a lock.
-        keep_calls: Buffered calls before they are written.
+        keep_calls: Buffered calls before they are written, with the walks that they were part of.
     """
 
     def __init__(self, connection: Connection, run_id: str, keep_calls: int = 500) -> None:
         self._connection, self.run_id, self._keep_calls = connection, run_id, keep_calls
         self._lock = threading.Lock()
         self._calls: list[tuple[Any, ...]] = []
+        self._walks: list[tuple[Any, ...]] = []
         self.statuses: Counter[str] = Counter()
         self.calls_of: Counter[str] = Counter()
 
@@ -97,7 +98,7 @@ class Record:
             self.statuses[str(call.status or call.error)] += 1
             self._calls.append(row)
             if len(self._calls) >= self._keep_calls:
-                self._write_calls()
+                self._write_buffered()
 
     def application(
         self,
@@ -128,19 +129,17 @@ class Record:
     def walk(self, finished: Finished) -> None:
         """Take note of one complete walk."""
         self.calls_of[finished.walk.table] += finished.calls
-        self._execute(
-            "insert into ops.walks (finished_at, run_id, resource, walk, rows, calls, walked) "
-            "values (to_timestamp(%s), %s, %s, %s, %s, %s, %s)",
-            (
-                finished.finished_at,
-                self.run_id,
-                finished.walk.table,
-                finished.walk.key[:100],
-                finished.table.num_rows,
-                finished.calls,
-                finished.walked,
-            ),
+        row = (
+            datetime.fromtimestamp(finished.finished_at, UTC),
+            self.run_id,
+            finished.walk.table,
+            finished.walk.key[:100],
+            finished.table.num_rows,
+            finished.calls,
+            finished.walked,
         )
+        with self._lock:
+            self._walks.append(row)
 
     def drift(self, resource: str, kind: str, fields: Iterable[str]) -> list[str]:
         """Record drifted fields; returns those never seen before (to be reported once)."""
@@ -155,20 +154,28 @@ class Record:
         return new
 
     def flush(self) -> None:
-        """Write buffered calls and forget what is older than the retention."""
+        """Write buffered calls and walks, and forget what is older than the retention."""
         with self._lock:
-            self._write_calls()
+            self._write_buffered()
         for table, column in (("api_calls", "called_at"), ("walks", "finished_at")):
             statement = sql.SQL(
                 "delete from ops.{} where {} < now() - make_interval(days => %s)"
             ).format(sql.Identifier(table), sql.Identifier(column))
             self._execute(statement, (RETENTION_DAYS,))
 
-    def _write_calls(self) -> None:
-        rows, self._calls = self._calls, []
-        if rows:
-            with self._connection.cursor() as cursor:
-                execute_values(cursor, "insert into ops.api_calls values %s", rows)
+    def _write_buffered(self) -> None:
+        calls, self._calls = self._calls, []
+        walks, self._walks = self._walks, []
+        with self._connection.cursor() as cursor:
+            if calls:
+                execute_values(cursor, "insert into ops.api_calls values %s", calls)
+            if walks:
+                execute_values(
+                    cursor,
+                    "insert into ops.walks "
+                    "(finished_at, run_id, resource, walk, rows, calls, walked) values %s",
+                    walks,
+                )
 
     def _execute(
         self, statement: str | sql.Composable, values: tuple[Any, ...]

@@ -10,6 +10,8 @@ from typing import Any
 
 import dlt
 import pyarrow as pa
+from dlt.common.configuration.container import Container
+from dlt.common.pipeline import PipelineContext
 from dlt.extract import DltResource
 from pyarrow import csv
 
@@ -66,7 +68,8 @@ def _as_file(contract: Contract, tables: Iterator[pa.Table]) -> Iterator[Any]:
     if first is None:
         return
     load_id = pa.scalar(dlt.current.load_package_state()["load_id"])
-    path = Path(dlt.current.pipeline().working_dir) / f"{contract.table}.csv"
+    # dlt.current.pipeline() is the same, and resolves the whole configuration each time
+    path = Path(Container()[PipelineContext].pipeline().working_dir) / f"{contract.table}.csv"
     schema = _without_zones(contract.schema()).append(pa.field(LOAD_ID, pa.string()))
     count = 0
     try:

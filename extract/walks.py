@@ -9,7 +9,6 @@ file until its rows are loaded, so that a killed run repeats one walk at most.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import os
 import threading
@@ -17,14 +16,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pyarrow as pa
 from pyarrow import ipc
 
+from extract.arrow import missing_fields, to_arrow
 from extract.client import FortyTwoClient, Page, PageTooHeavy
-from extract.contract import CONTRACTS, missing_fields, to_arrow
+from extract.contract import CONTRACTS
 from extract.errors import ContractError, IncompleteWalk
 
 WALKS = 5
@@ -59,6 +61,12 @@ class Walk:
     to_short_page: bool = True
     in_flight: int = 100
     change_row: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+
+    @cached_property
+    def question(self) -> str:
+        """A hash of everything that is asked."""
+        asked = self.path, sorted(self.params.items()), sorted(self.constants.items())
+        return hashlib.sha256(orjson.dumps(asked)).hexdigest()[:24]
 
 
 @dataclass(frozen=True)
@@ -127,20 +135,19 @@ class WalkStore:
 
     def put(self, finished: Finished, api_url: str) -> None:
         """Keep a complete walk; whole or not at all."""
+        # neither Parquet nor compressed: for the few rows of a file both cost more than they save
+        text = pa.BufferOutputStream()
+        with ipc.new_file(text, finished.table.schema) as rows:
+            rows.write_table(finished.table)
         path = self._path(finished.walk, api_url)
-        unfinished = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.part")
-        handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        unfinished = f"{path}.{os.getpid()}.part"
         try:
-            # neither Parquet nor compressed, and written at once: each costs more than the few rows
-            # of a file do
-            text = pa.BufferOutputStream()
-            with ipc.new_file(text, finished.table.schema) as rows:
-                rows.write_table(finished.table)
+            handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(handle, "wb") as file:
                 file.write(text.getvalue())
-            unfinished.replace(path)
+            Path(unfinished).replace(path)
         except BaseException:
-            unfinished.unlink(missing_ok=True)
+            Path(unfinished).unlink(missing_ok=True)
             raise
 
     def drop(self, walks: Sequence[Walk], api_url: str) -> None:
@@ -160,14 +167,8 @@ class WalkStore:
         return -60 <= age <= self._max_age
 
     def _path(self, walk: Walk, api_url: str) -> Path:
-        question = [
-            api_url,
-            walk.path,
-            sorted(walk.params.items()),
-            sorted(walk.constants.items()),
-        ]
-        digest = hashlib.sha256(json.dumps(question).encode()).hexdigest()[:24]
-        return self._directory / f"{walk.table}-{digest}.arrow"
+        api = hashlib.sha256(api_url.encode()).hexdigest()[:8]
+        return self._directory / f"{walk.table}-{api}-{walk.question}.arrow"
 
 
 class Walker:
@@ -392,7 +393,7 @@ class _Progress:
             return f"the list changed while it was read (X-Total {' and '.join(known)})"
         total = next(iter(self._totals))
         rows = sum(table.num_rows for table in self._tables.values())
-        distinct = len(set(self._keys()))
+        distinct = self._distinct_keys()
         if distinct != rows:
             return f"{rows - distinct} rows came twice"
         if total is not None and distinct != total:
@@ -413,13 +414,11 @@ class _Progress:
             missing_fields(contract, self._fields) if self._fields else (),
         )
 
-    def _keys(self) -> list[tuple[Any, ...]]:
+    def _distinct_keys(self) -> int:
         names = CONTRACTS[self.walk.table].primary_key
-        columns = [
-            [key for table in self._tables.values() for key in table.column(name).to_pylist()]
-            for name in names
-        ]
-        return list(zip(*columns, strict=True))
+        tables = self._tables.values()
+        columns = [[key for t in tables for key in t.column(name).to_pylist()] for name in names]
+        return len(set(columns[0] if len(columns) == 1 else zip(*columns, strict=True)))
 
 
 __all__ = ["Arrived", "ContractError", "Finished", "Walk", "WalkStore", "Walker"]

@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 import pytest
 
-from extract.contract import CONTRACTS, to_arrow, unknown_fields
+from extract.arrow import to_arrow, unknown_fields
+from extract.contract import CONTRACTS
 from extract.errors import ContractError
 
 COALITION: dict[str, Any] = {

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from extract.arrow import to_arrow
 from extract.auth import ClientCredentials
-from extract.contract import CONTRACTS, to_arrow
+from extract.contract import CONTRACTS
 from extract.quota import machine_clock
 from extract.walks import Finished, Walk, WalkStore
 from tests.end_to_end import oracle
