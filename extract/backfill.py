@@ -32,7 +32,7 @@ from extract.resources import resource
 
 # a load costs about half a second: few batches a load when they are slow, more when fast
 SECONDS_A_LOAD = 30.0
-MOST_BATCHES_A_LOAD = 40
+MOST_BATCHES_A_LOAD = 100
 CHECK_EVERY_HOURS = 24
 # a small mirror is re-read whole every night; a large one in `reconcile_days`
 LEAST_SHARE = 200

@@ -6,14 +6,17 @@
   formats are several times slower.
 - A load is in `raw` whole or not at all. dlt merges each table in a transaction of its own, so that
   a kill in between leaves some tables of the old pass and some of the new one.
+- What is staged is not written to the WAL as well: staging tables are unlogged. A crash of the
+  server empties them, so they are counted before they are merged: what is missing there is deleted.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.common.destination.client import LoadJob, RunnableLoadJob
 from dlt.common.normalizers.naming import NamingConvention
@@ -40,6 +43,9 @@ class ExactCsvCopyJob(PostgresCsvCopyJob):
                 # the file's times name no zone (extract/resources.py)
                 cursor.execute("set local timezone to 'UTC'")
                 cursor.copy_expert(statement.format(table, columns), file, size=1 << 16)
+                if client.is_staging_dataset_active:
+                    job_client: Any = self._job_client
+                    job_client.staged[self._load_id][table.string] += cursor.rowcount
 
 
 class PostponedMergeJob(RunnableLoadJob):
@@ -52,8 +58,9 @@ class PostponedMergeJob(RunnableLoadJob):
 
 
 class _ExactClient(PostgresClient):
-    # merges put aside, by load; of the destination, since dlt makes a client for each job
-    merges: defaultdict[str, list[str]]
+    # by load, and of the destination, since dlt makes a client for each job:
+    merges: defaultdict[str, list[str]]  # what was put aside
+    staged: defaultdict[str, Counter[str]]  # rows copied, by quoted staging table
 
     def create_load_job(
         self, table: Any, file_path: str, load_id: str, restore: bool = False
@@ -65,9 +72,21 @@ class _ExactClient(PostgresClient):
             return PostponedMergeJob(file_path)
         return super().create_load_job(table, file_path, load_id, restore)
 
+    def _make_create_table(self, qualified_name: str, table: Any) -> str:
+        statement = super()._make_create_table(qualified_name, table)
+        if self.sql_client.is_staging_dataset_active:
+            return statement.replace("CREATE TABLE", "CREATE UNLOGGED TABLE", 1)
+        return statement
+
     def complete_load(self, load_id: str) -> None:
         statements = [line for text in self.merges.pop(load_id, []) for line in text.splitlines()]
         with self.sql_client.begin_transaction():
+            # dlt's `not in` compares row by row when the staged keys do not fit in there
+            self.sql_client.execute_sql("set local work_mem to '64MB'")
+            for table, rows in self.staged.pop(load_id, Counter()).items():
+                found = self.sql_client.execute_sql(f"select count(*) from {table}")
+                if not found or found[0][0] != rows:
+                    raise psycopg2.OperationalError(f"rows that were copied to {table} are gone")
             for statement in statements:
                 self.sql_client.execute_sql(statement)
             super().complete_load(load_id)
@@ -78,8 +97,8 @@ class exact_postgres(postgres):  # noqa: N801  (a destination's name, as dlt wri
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        merges: defaultdict[str, list[str]] = defaultdict(list)
-        self._client = type("ExactClient", (_ExactClient,), {"merges": merges})
+        own = {"merges": defaultdict(list), "staged": defaultdict(Counter)}
+        self._client = type("ExactClient", (_ExactClient,), own)
 
     def capabilities(
         self,

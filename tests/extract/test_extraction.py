@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from extract import cli
 from extract import database as databases
 from extract.contract import CONTRACTS
+from extract.destination import PostponedMergeJob
 from extract.run import run_lock
 from tests.faults.truth import contents
 
@@ -110,6 +111,32 @@ def test_a_load_is_in_raw_whole_or_not_at_all(world: str, connection: Connection
         "users",
         "cursus_users",
     }
+
+
+def test_rows_that_a_crash_took_out_of_staging_delete_nothing(
+    world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("run")
+    before = contents(connection, "raw")
+    stage = PostponedMergeJob.run
+
+    def crash(job: PostponedMergeJob) -> None:
+        stage(job)
+        with connection.cursor() as cursor:
+            cursor.execute("truncate raw_staging.users")  # as a crash does: it is unlogged
+
+    monkeypatch.setattr(PostponedMergeJob, "run", crash)
+    requests.post(f"{world}/_sandbox/advance", json={"edit_silently": 10}, timeout=30)
+    result = run("run")
+    assert result.exit_code == 1
+    assert "The database went away during the run" in result.output
+    assert contents(connection, "raw") == before
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select count(*) from pg_class where relnamespace = 'raw_staging'::regnamespace "
+            "and relkind = 'r' and relpersistence <> 'u' and not starts_with(relname, '_dlt')"
+        )
+        assert cursor.fetchone() == (0,)
 
 
 def test_the_plan_predicts_the_calls(world: str, connection: Connection) -> None:
