@@ -88,6 +88,13 @@ def test_offset_timestamps_and_empty_strings_arrive_unchanged() -> None:
     }
     table = to_arrow(CONTRACTS["campus_users"], [row], "/v2/campus_users")
     assert table.column("created_at") == table.column("updated_at")
+    later = {**row, "id": 2, "created_at": None, "updated_at": "2030-01-01T00:00:00.000Z"}
+    table = to_arrow(CONTRACTS["campus_users"], [row, later], "/v2/campus_users")
+    assert [moment and moment.year for moment in table.column("created_at").to_pylist()] == [
+        2028,
+        None,
+    ]
+    assert [moment.year for moment in table.column("updated_at").to_pylist()] == [2028, 2030]
     coalition = {**COALITION, "slug": ""}
     table = to_arrow(CONTRACTS["coalitions"], [coalition], "/v2/coalitions")
     assert table.column("slug").to_pylist() == [""]

@@ -73,6 +73,10 @@ def test_a_first_extraction_makes_every_raw_table_and_says_what_it_did(
     with connection.cursor() as cursor:
         cursor.execute("select count(*), min(error), max(status) from ops.api_calls")
         assert cursor.fetchone() == (23, "", 200)
+        cursor.execute(
+            "select sum(calls), sum(rows) filter (where resource = 'users') from ops.walks"
+        )
+        assert cursor.fetchone() == (23, 306)
         cursor.execute("select count(*) from ops.delete_scope")
         assert cursor.fetchone() == (0,)
 

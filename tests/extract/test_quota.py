@@ -104,6 +104,17 @@ def test_calls_of_other_machines_count_by_the_headers(tmp_path: Path) -> None:
         made.acquire()
 
 
+def test_an_answer_is_heeded_in_mid_run_when_others_use_the_key(tmp_path: Path) -> None:
+    made = quota(tmp_path, Clock(), max_wait=1.0)
+    made.learn({"X-Hourly-RateLimit-Limit": "1200", "X-Hourly-RateLimit-Remaining": "1000"})
+    made.acquire()
+    made.learn({"X-Hourly-RateLimit-Limit": "1200", "X-Hourly-RateLimit-Remaining": "999"})
+    made.acquire()
+    made.learn({"X-Hourly-RateLimit-Limit": "1200", "X-Hourly-RateLimit-Remaining": "0"})
+    with pytest.raises(BudgetSpent, match="used up"):
+        made.acquire()
+
+
 def test_the_backfill_leaves_calls_for_live_passes(tmp_path: Path) -> None:
     made = quota(tmp_path, Clock(), max_wait=1.0)
     made.learn(
