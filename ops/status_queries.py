@@ -45,6 +45,9 @@ from ops.runs
 where
     status in ('published', 'unchanged')
     or (mode = 'backfill' and status in ('loaded', 'stopped'))
+    or (status = 'loaded' and exists (  -- `make extract && dbt build`
+        select from ops.runs as build where build.published_at > runs.finished_at
+    ))
 group by mode
 """
 PUBLISHED = """

@@ -101,6 +101,24 @@ def test_it_says_what_needs_attention_and_what_to_do(past: Connection) -> None:
     assert "make cron-install" in text
 
 
+def test_a_full_pass_that_a_bare_build_published_is_a_good_one(past: Connection) -> None:
+    loaded = """
+        insert into ops.runs (run_id, mode, status, started_at, finished_at)
+        values ('d', 'full', 'loaded', now() - interval '2 hours', now() - interval '1 hour')
+    """
+    built = """
+        insert into ops.runs (run_id, mode, status, started_at, finished_at, published_at)
+        values ('e', 'build', 'published', now(), now(), now())
+    """
+    with past.cursor() as cursor:
+        cursor.execute(loaded)
+        before = read_status(past).last_good["full"]
+        cursor.execute(built)
+        after = read_status(past).last_good["full"]
+
+    assert after - before > timedelta(hours=27)
+
+
 def test_it_fits_on_a_screen_and_has_no_colours_without_a_terminal(past: Connection) -> None:
     text = shown(read_status(past))
 
