@@ -29,7 +29,8 @@ from extract.quota import Quota
 from extract.raw import Raw
 from extract.record import Phases, Record, create_schema
 from extract.settings import Settings, local_directory, make_private
-from extract.walks import Walker, WalkStore
+from extract.walk_store import WalkStore
+from extract.walks import Walker
 
 MODES = ("full", "live", "backfill")
 LOCK = (42, 21)

@@ -2,32 +2,31 @@
 
 Offset pages are no snapshot: a row deleted in mid-walk shifts later rows back and one is never
 seen (42-api.md section 3). So a walk is read to the short page, deduplicated by key and held
-against every X-Total it saw; a mismatch is walked again, then fails. A complete walk is kept in a
-file until its rows are loaded, so that a killed run repeats one walk at most.
+against every X-Total it saw; a mismatch is walked again, then fails.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pyarrow as pa
-from pyarrow import ipc
 
 from extract.arrow import missing_fields, to_arrow
 from extract.client import FortyTwoClient, Page, PageTooHeavy
 from extract.contract import CONTRACTS
-from extract.errors import ContractError, IncompleteWalk
+from extract.errors import IncompleteWalk
+
+if TYPE_CHECKING:
+    from extract.walk_store import WalkStore
 
 WALKS = 5
 SMALLEST_PAGE = 10
@@ -106,69 +105,6 @@ class Arrived:
     number: int
     total: int | None
     per_page: int
-
-
-class WalkStore:
-    """Complete walks on disk (0600), waiting to be loaded.
-
-    A file's name is the hash of what was asked, so that only the very same question is answered
-    from it; files older than `max_age` seconds are no answer any more.
-    """
-
-    def __init__(self, directory: Path, max_age: float = 6 * 3600.0) -> None:
-        self._directory, self._max_age = directory, max_age
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-    def get(self, walk: Walk, api_url: str) -> Finished | None:
-        """The kept rows of this very walk, if an interrupted run left them."""
-        path = self._path(walk, api_url)
-        try:
-            if not self._is_fresh(path):
-                return None
-            with ipc.open_file(path) as file:
-                table = file.read_all()
-        except (OSError, pa.ArrowException):
-            return None
-        if table.schema.remove_metadata() != CONTRACTS[walk.table].schema():
-            return None
-        return Finished(walk, table, 0, 0, path.stat().st_mtime)
-
-    def put(self, finished: Finished, api_url: str) -> None:
-        """Keep a complete walk; whole or not at all."""
-        # neither Parquet nor compressed: for the few rows of a file both cost more than they save
-        text = pa.BufferOutputStream()
-        with ipc.new_file(text, finished.table.schema) as rows:
-            rows.write_table(finished.table)
-        path = self._path(finished.walk, api_url)
-        unfinished = f"{path}.{os.getpid()}.part"
-        try:
-            handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(text.getvalue())
-            Path(unfinished).replace(path)
-        except BaseException:
-            Path(unfinished).unlink(missing_ok=True)
-            raise
-
-    def drop(self, walks: Sequence[Walk], api_url: str) -> None:
-        """Forget walks whose rows are loaded."""
-        for walk in walks:
-            self._path(walk, api_url).unlink(missing_ok=True)
-
-    def clear_old(self) -> None:
-        """Remove what no run will ask for any more."""
-        for path in self._directory.iterdir():
-            if not self._is_fresh(path):
-                path.unlink(missing_ok=True)
-
-    def _is_fresh(self, path: Path) -> bool:
-        # a time to come is one that a wrong clock wrote: nobody knows how old the file is
-        age = time.time() - path.stat().st_mtime
-        return -60 <= age <= self._max_age
-
-    def _path(self, walk: Walk, api_url: str) -> Path:
-        api = hashlib.sha256(api_url.encode()).hexdigest()[:8]
-        return self._directory / f"{walk.table}-{api}-{walk.question}.arrow"
 
 
 class Walker:
@@ -419,6 +355,3 @@ class _Progress:
         tables = self._tables.values()
         columns = [[key for t in tables for key in t.column(name).to_pylist()] for name in names]
         return len(set(columns[0] if len(columns) == 1 else zip(*columns, strict=True)))
-
-
-__all__ = ["Arrived", "ContractError", "Finished", "Walk", "WalkStore", "Walker"]

@@ -12,7 +12,8 @@ from extract.client import FortyTwoClient
 from extract.errors import ApiError, ContractError, IncompleteWalk
 from extract.quota import Quota
 from extract.settings import Settings
-from extract.walks import Walk, Walker, WalkStore
+from extract.walk_store import WalkStore
+from extract.walks import Walk, Walker
 from tests.extract.listing import Listing, serve
 
 WALK = Walk("coalitions_users", "test", "/coalitions_users")

@@ -17,7 +17,8 @@ from extract.arrow import to_arrow
 from extract.auth import ClientCredentials
 from extract.contract import CONTRACTS
 from extract.quota import machine_clock
-from extract.walks import Finished, Walk, WalkStore
+from extract.walk_store import WalkStore
+from extract.walks import Finished, Walk
 from tests.end_to_end import oracle
 from tests.extract.test_walks import WALK, row
 from tests.faults import children

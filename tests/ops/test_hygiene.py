@@ -18,7 +18,7 @@ from extract import logs
 from extract.database import connect
 from extract.record import Record
 from extract.settings import ROOT, local_directory
-from extract.walks import WalkStore
+from extract.walk_store import WalkStore
 from ops import archive, housekeeping, hygiene, retention
 from ops.sync import dbt_program
 
