@@ -249,6 +249,24 @@ def test_rejected_rows_say_since_when_and_until_when(lab: Lab) -> None:
     assert not now_after and (first_after, last_after) == (first, last)
 
 
+def test_a_row_that_is_rejected_again_is_the_one_known_since_then(lab: Lab) -> None:
+    rows = "table_name = 'campuses' and rule = 'campus_inactive'"
+    kept = f"select key, first_seen_at, gone_at from ops.rejections where {rows} order by key"
+    lab.publish()
+    before = lab.rows(kept)
+    lab.run(f"""
+        create table kept as select * from intermediate.int_rejected_rows where {rows};
+        delete from intermediate.int_rejected_rows where {rows};
+    """)
+    lab.publish()
+    gone = lab.rows(kept)
+    lab.run("insert into intermediate.int_rejected_rows select * from kept")
+    lab.publish()
+
+    assert before and all(gone_at is not None for _, _, gone_at in gone)
+    assert lab.rows(kept) == before
+
+
 def test_unchanged_rejections_are_not_written_again(lab: Lab) -> None:
     query = """
         select n_tup_ins, n_tup_upd, n_tup_del from pg_stat_user_tables

@@ -12,16 +12,24 @@ projects as (
     select * from {{ source('fortytwo', 'projects') }}
 ),
 
+listed as (
+    select
+        projects.id as project_id,
+        (campus.element ->> 'id')::bigint as campus_id
+    from projects
+    cross join lateral {{ json_list('projects.campus') }} as campus (element)
+),
+
 invented as (
     select
         campus_projects.campus_id,
         campus_projects.project_id
     from campus_projects
-    left join projects
+    left join listed
         on
-            campus_projects.project_id = projects.id
-            and {{ json_list_has_id('projects.campus', 'campus_projects.campus_id') }}
-    where projects.id is null
+            campus_projects.project_id = listed.project_id
+            and campus_projects.campus_id = listed.campus_id
+    where listed.project_id is null
 )
 
 select * from invented

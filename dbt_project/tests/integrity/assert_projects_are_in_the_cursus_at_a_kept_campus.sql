@@ -8,17 +8,17 @@ with projects as (
     select * from {{ ref('projects') }}
 ),
 
-campus_projects as (
-    select * from {{ ref('campus_projects') }}
+offered as (
+    select distinct project_id from {{ ref('campus_projects') }}
 ),
 
 misplaced as (
-    select distinct projects.id
+    select projects.id
     from projects
-    left join campus_projects on projects.id = campus_projects.project_id
+    left join offered on projects.id = offered.project_id
     where
         ({{ json_list_has_id('projects.cursus', anchor_cursus_id()) }}) is not true
-        or campus_projects.project_id is null
+        or offered.project_id is null
 )
 
 select * from misplaced
