@@ -12,9 +12,10 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -181,15 +182,15 @@ class Walker:
                 schedule.active.append(task)
             future = pool.submit(self._page, task, task.take_page())
             schedule.flying[future] = task, task.generation
+            future.add_done_callback(schedule.arrived.put)
 
     def _arrived(self, schedule: _Schedule) -> Iterator[_Progress]:
         """Take the pages that have arrived; yields walks that are read to their end."""
-        done, _ = wait(schedule.flying, timeout=1.0, return_when=FIRST_COMPLETED)
-        for future in done:
-            task, generation = schedule.flying.pop(future)
-            self._take(task, generation, future)
-            if task.is_read() and not schedule.pages_flying(task):
-                yield task
+        future = schedule.arrived.get()
+        task, generation = schedule.flying.pop(future)
+        self._take(task, generation, future)
+        if task.is_read() and not schedule.pages_flying(task):
+            yield task
 
     def forget(self, walks: Sequence[Walk]) -> None:
         """Drop kept walks whose rows are loaded."""
@@ -258,6 +259,7 @@ class _Schedule:
         self.walks = walks
         self.active: list[_Progress] = []
         self.flying: dict[Future[Arrived], tuple[_Progress, int]] = {}
+        self.arrived: SimpleQueue[Future[Arrived]] = SimpleQueue()
 
     def pages_flying(self, task: _Progress) -> int:
         return sum(flying is task for flying, _ in self.flying.values())
