@@ -30,10 +30,7 @@
     {%- for key in live['keys'] if key.kind == 'f' and key_text(key) not in wanted_foreign_keys -%}
         {%- do surplus.append(key.name) -%}
     {%- endfor -%}
-    {#- Foreign keys come with the first publication: a table that wants some and has none is not read yet. -#}
-    {%- set is_first = spec.foreign_keys and not live['keys'] | selectattr('kind', 'equalto', 'f') | list -%}
     {{ return({
-        'is_first': is_first,
         'added': added, 'retyped': retyped, 'dropped': dropped, 'nullable': nullable,
         'not_null': not_null, 'missing_keys': missing_keys, 'surplus_keys': surplus,
         'exclusive': (added + retyped + dropped + nullable + not_null + surplus) | length > 0,
@@ -71,9 +68,9 @@
 {% endmacro %}
 
 {% macro migrate_before_sql(spec, live, change) -%}
-{%- if change.is_first %}
-{{ prepare_first_rows_sql(spec) }}
-{%- endif -%}
+{%- if not change.exclusive -%}
+    {{ return('') }}
+{%- endif %}
 {% for name in change.surplus_keys %}
 alter table {{ spec.live }} drop constraint {{ adapter.quote(name) }};
 {% endfor -%}
@@ -89,9 +86,6 @@ alter table {{ spec.live }} add column {{ adapter.quote(column.name) }} {{ colum
 {%- endmacro %}
 
 {% macro migrate_after_sql(spec, live, change) -%}
-{%- if change.is_first %}
-{{ restore_primary_key_sql(spec) }}
-{%- endif -%}
 {%- for name in change.not_null %}
 alter table {{ spec.live }} alter column {{ adapter.quote(name) }} set not null;
 {%- endfor -%}
@@ -112,41 +106,6 @@ alter table {{ spec.live }} add foreign key ({{ adapter.quote(key.column) }})
     ({{ adapter.quote(key.parent_column) }}) on delete cascade deferrable;
 {%- endfor -%}
 {{ comments_sql(spec, live) }}
-{%- endmacro %}
-
-{#-
-    The first rows of a table go in without its primary key, which is made after them in a third of the
-    time; and into a file of its own, for which a server without replicas (`wal_level = minimal`) writes
-    no log. Neither can be while a reader has the empty table open or a view groups by its key: then row
-    by row.
--#}
-{% macro prepare_first_rows_sql(spec) -%}
-do $first$
-begin
-    if exists (select from {{ spec.live }}) then
-        return;
-    end if;
-    set local lock_timeout = '300ms';
-    {#- By the name that PostgreSQL gives it; under another one it stays. #}
-    alter table {{ spec.live }} drop constraint if exists {{ adapter.quote(spec.name ~ '_pkey') }};
-    truncate {{ spec.live }};
-    set local lock_timeout = '30s';
-exception when lock_not_available or dependent_objects_still_exist or feature_not_supported then
-    null;
-end
-$first$;
-{%- endmacro %}
-
-{% macro restore_primary_key_sql(spec) -%}
-do $first$
-begin
-    if not exists (
-        select from pg_constraint where conrelid = {{ sql_text(spec.live) }}::regclass and contype = 'p'
-    ) then
-        alter table {{ spec.live }} add primary key ({{ column_list(spec.primary_key) }});
-    end if;
-end
-$first$;
 {%- endmacro %}
 
 {#- Every foreign key (else each deleted parent reads all of its children), then the declared ones. -#}

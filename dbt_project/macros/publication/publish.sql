@@ -24,6 +24,7 @@
 {%- set live = catalog_state(mirror_schema()) -%}
 {%- set candidates = catalog_state(specs[0].candidate_schema) -%}
 {%- set migrations = {} -%}
+{%- set empty = empty_tables(specs | map(attribute='name') | select('in', live) | list) -%}
 {%- for spec in specs -%}
     {%- for column in spec.columns.values() -%}
         {%- do column.update({'candidate_type': candidates[spec.name].columns[column.name].type}) -%}
@@ -53,6 +54,7 @@ select pg_advisory_xact_lock(42, 22);
 {{ create_mirror_table_sql(spec) }}
 {{ comments_sql(spec, {'columns': {}}) }}
 {%- do live.update({spec.name: created_state(spec, candidates[spec.name])}) -%}
+{%- do empty.append(spec.name) -%}
 {%- do migrations.update({spec.name: migration(spec, live[spec.name], candidates[spec.name])}) -%}
 {% endfor %}
 
@@ -86,6 +88,10 @@ from {{ changed_table(spec) }};
 {% for spec in specs -%}
 {{ migrate_before_sql(spec, live[spec.name], migrations[spec.name]) }}
 {%- endfor %}
+create temporary table put_aside (relation regclass, statement text) on commit drop;
+{%- for spec in specs if spec.name in empty %}
+{{ prepare_first_rows_sql(spec) }}
+{%- endfor %}
 set constraints all deferred;
 {% for spec in specs %}
 {{ update_sql(spec) }}
@@ -94,11 +100,14 @@ set constraints all deferred;
 {{ delete_sql(spec) }}
 {% endfor -%}
 {% for spec in specs %}
-{{ insert_sql(spec, migrations[spec.name]) }}
+{{ insert_sql(spec, is_first=spec.name in empty) }}
 {% endfor -%}
--- Every foreign key of the new state is checked here.
+-- Every foreign key of the new state is checked here; those of a table's first rows, all at once, below.
 set constraints all immediate;
 {% for spec in specs -%}
+{%- if spec.name in empty %}
+{{ finish_first_rows_sql(spec) }}
+{%- endif -%}
 {{ migrate_after_sql(spec, live[spec.name], migrations[spec.name]) }}
 {%- endfor %}
 {{ verify_publication_sql(specs) }}
