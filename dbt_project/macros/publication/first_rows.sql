@@ -83,7 +83,8 @@ begin
         ) into is_orphaned;
         if is_orphaned then
             raise foreign_key_violation using message = format(
-                'rows of table %s violate foreign key constraint "%s"', '{{ spec.live }}', entry.conname
+                'Nothing was published: first rows of {{ spec.name }} refer to a row of %s that is not '
+                'there (%s).', entry.parent, entry.conname
             );
         end if;
     end loop;
