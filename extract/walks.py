@@ -150,13 +150,13 @@ class Walker:
                 yield from self._submit(pool, schedule, keep)
                 if not schedule.flying:
                     return
-                for task in self._arrived(schedule):
-                    finished = self._judge(task)
-                    if finished:
-                        schedule.active.remove(task)
-                        if keep:
-                            self._store.put(finished, self._api_url)
-                        yield finished
+                task = self._arrived(schedule)
+                finished = self._judge(task) if task else None
+                if task and finished:
+                    schedule.active.remove(task)
+                    if keep:
+                        self._store.put(finished, self._api_url)
+                    yield finished
         except BaseException:
             self._client.stop()
             raise
@@ -184,13 +184,12 @@ class Walker:
             schedule.flying[future] = task, task.generation
             future.add_done_callback(schedule.arrived.put)
 
-    def _arrived(self, schedule: _Schedule) -> Iterator[_Progress]:
-        """Take the pages that have arrived; yields walks that are read to their end."""
+    def _arrived(self, schedule: _Schedule) -> _Progress | None:
+        """Take the next page that arrives; returns its walk when that is read to its end."""
         future = schedule.arrived.get()
         task, generation = schedule.flying.pop(future)
         self._take(task, generation, future)
-        if task.is_read() and not schedule.pages_flying(task):
-            yield task
+        return task if task.is_read() and not schedule.pages_flying(task) else None
 
     def forget(self, walks: Sequence[Walk]) -> None:
         """Drop kept walks whose rows are loaded."""

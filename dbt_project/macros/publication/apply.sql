@@ -73,9 +73,8 @@ group by numbered.chunk, numbered._action, numbered._columns;
 
 {#-
     ops.rejections from int_rejected_rows: new ones in, gone ones dated, those that are back freed of
-    their date, the others not touched. First what
-    differs, in one pass over both, then the few rows: looking rows up in the table that is being
-    filled takes hours at a million.
+    their date, the others not touched. First what differs, in one pass over both, then the few rows:
+    looking rows up in the table that is being filled takes hours at a million.
 -#}
 {% macro record_rejections_sql() -%}
 {%- for node in graph.nodes.values()
@@ -94,6 +93,7 @@ from {{ node.relation_name }} as rejected
 full join ops.rejections as known
     on rejected.table_name = known.table_name
     and rejected.rule = known.rule and rejected.key = known.key
+-- new; or known and on the wrong side: rejected but dated as gone, not rejected but not dated
 where known.key is null or (rejected.key is null) = (known.gone_at is null);
 analyze pg_temp.changed_rejections;
 

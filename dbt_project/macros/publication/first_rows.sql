@@ -49,7 +49,7 @@ begin
     end loop;
     truncate {{ spec.live }};
     begin
-        for entry in {{ foreign_key_triggers_sql(spec) }} loop
+        for entry in {{ foreign_key_triggers_sql(spec) }} and trigger.tgenabled = 'O' loop
             execute format('alter table {{ spec.live }} disable trigger %I', entry.tgname);
         end loop;
     exception when insufficient_privilege then
