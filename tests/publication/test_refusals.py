@@ -218,6 +218,40 @@ def test_every_rule_that_is_broken_is_caught_by_the_test_that_names_it(lab: Lab)
     assert set(BROKEN) <= outcome.failed()
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "delete from marts.campus_projects where project_id = (select min(id) from marts.projects)",
+        "update marts.projects set cursus = '[]' where id = (select min(id) from marts.projects)",
+    ],
+    ids=["at no kept campus", "outside the cursus"],
+)
+def test_either_reason_to_leave_a_project_out_is_noticed(lab: Lab, broken: str) -> None:
+    name = "assert_projects_are_in_the_cursus_at_a_kept_campus"
+    lab.run(broken)
+
+    assert lab.dbt("--quiet", "test", "--select", name).failed() == {name}
+
+
+def test_a_key_that_comes_twice_or_is_null_is_caught_in_staging(lab: Lab) -> None:
+    for name in lab.rows("""
+        select format('alter table %s drop constraint %I cascade', conrelid::regclass, conname)
+        from pg_constraint
+        where connamespace = 'raw'::regnamespace and contype in ('p', 'u')
+    """):
+        lab.run(name[0])
+    lab.run("""
+        insert into raw.cursus select * from raw.cursus limit 1;
+        alter table raw.coalitions alter column id drop not null;
+        update raw.coalitions set id = null where id = (select min(id) from raw.coalitions);
+    """)
+
+    assert lab.dbt("--quiet", "test", "--select", "test_name:primary_key").failed() == {
+        "primary_key_stg_fortytwo__cursus_id",
+        "primary_key_stg_fortytwo__coalitions_id",
+    }
+
+
 def test_a_duplicate_key_is_caught_by_the_contract(lab: Lab) -> None:
     with pytest.raises(psycopg2.errors.UniqueViolation):
         lab.run("insert into marts.coalitions (id, name) values (1, 'again')")

@@ -117,6 +117,15 @@ select table_name, rule, key, now()
 from pg_temp.changed_rejections
 where state = 'new';
 
+-- The next publication joins it whole, perhaps before autovacuum has seen it.
+do $analyze$
+begin
+    if (select count(*) from pg_temp.changed_rejections) > (select count(*) from ops.rejections) / 10 then
+        analyze ops.rejections;
+    end if;
+end
+$analyze$;
+
 delete from ops.rejections
 where gone_at < now() - interval '{{ changes_retention_days() }} days';
 {%- endfor -%}
