@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ class Listing:
     Attributes:
         before_page: Called with (this listing, how many pages were asked for so far).
         total: What X-Total says of the real total; None leaves the header out.
+        delays: Seconds that the so many-th answer takes.
     """
 
     rows: list[dict[str, Any]]
@@ -26,6 +28,7 @@ class Listing:
     before_page: Callable[[Listing, int], None] = lambda listing, asked: None
     total: Callable[[int], int | None] = lambda total: total
     answers: dict[int, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
+    delays: dict[int, float] = field(default_factory=dict)
     asked: int = 0
     tokens: int = 0
     url: str = ""
@@ -33,11 +36,16 @@ class Listing:
 
     def answer(self, query: dict[str, list[str]]) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body of the next page."""
+        answer, asked = self._answer(query)
+        time.sleep(self.delays.get(asked, 0))
+        return answer
+
+    def _answer(self, query: dict[str, list[str]]) -> tuple[tuple[int, dict[str, str], bytes], int]:
         with self.lock:
             self.asked += 1
             self.before_page(self, self.asked)
             if self.asked in self.answers:
-                return self.answers[self.asked]
+                return self.answers[self.asked], self.asked
             number = int(query["page[number]"][0])
             size = min(int(query["page[size]"][0]), self.clamp)
             page = self.rows[(number - 1) * size : number * size]
@@ -47,7 +55,7 @@ class Listing:
             total = self.total(len(self.rows))
             if total is not None:
                 headers["X-Total"] = str(total)
-            return 200, headers, json.dumps(page).encode()
+            return (200, headers, json.dumps(page).encode()), self.asked
 
 
 @contextmanager

@@ -116,6 +116,18 @@ def test_a_heavy_page_is_asked_for_in_smaller_pieces(
     assert read(listing, tmp_path) == [list(range(1, 251))]
 
 
+def test_a_late_page_of_a_walk_that_began_anew_is_waited_for_and_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("extract.client.ATTEMPTS", 1)
+    listing = Listing([row(key) for key in range(1, 251)])
+    # of the first list's second and third page one is too heavy, the other comes after the walk
+    # in smaller pages has all it needs
+    listing.answers[2] = (504, {}, b"<html>504 Gateway Time-out</html>")
+    listing.delays[3] = 1.0
+    assert read(listing, tmp_path) == [list(range(1, 251))]
+
+
 def test_a_null_key_names_the_contract_test(tmp_path: Path) -> None:
     listing = Listing([row(1), {**row(2), "id": None}])
     with pytest.raises(ContractError, match=r"raw\.coalitions_users\.id failed.*it is null"):
