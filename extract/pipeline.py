@@ -27,6 +27,7 @@ from extract.context import Pass
 from extract.database import libpq_environment
 from extract.destination import exact_postgres
 from extract.errors import MirrorError
+from extract.processor import on_one_processor
 
 PIPELINE = "fortytwo"
 DATASET = "raw"
@@ -88,7 +89,8 @@ class Loader:
 
         started = time.monotonic()
         try:
-            self._pipeline.extract(fortytwo(), loader_file_format="csv")
+            with on_one_processor():
+                self._pipeline.extract(fortytwo(), loader_file_format="csv")
             on_extracted()
             self._pipeline.normalize()
             context.raw.set_scope(context.scope)
@@ -100,7 +102,7 @@ class Loader:
         finally:
             with suppress(psycopg2.Error):
                 context.raw.set_scope({})
-        context.raw.index_relations()
+        context.raw.create_indexes()
         logs.event(
             "load", rows=self._rows(), milliseconds=round(1000 * (time.monotonic() - started))
         )
