@@ -103,15 +103,16 @@ def ours(path: Path) -> None:
             )
 
             def rows(context: Pass, pages: Iterator[list[bytes]]) -> Iterator[Any]:
-                read: list[int] = []
-                context.scope[TABLE] = read
+                scope = context.scope[TABLE] = []
                 for walk in pages:
                     tables = [to_arrow(contract, orjson.loads(page), "/v2") for page in walk]
                     done = pa.concat_tables(tables).combine_chunks()
                     users = set(done.column("user_id").to_pylist())
                     known = context.raw.keys(TABLE, users)
-                    context.check_gone(TABLE, known, known - set(done.column("id").to_pylist()))
-                    read.extend(users)
+                    gone = known - set(done.column("id").to_pylist())
+                    context.check_gone(TABLE, known, gone)
+                    if gone:
+                        scope.extend(users)
                     yield done
 
             made = resource(TABLE, partial(rows, context, pages))

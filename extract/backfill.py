@@ -161,11 +161,11 @@ class Backfill:
 
     def _load(self, groups: dict[str, list[list[int]]]) -> None:
         """Read some groups of students for each table, and load them at once."""
-        context = replace(self._context, scope={}, finished=[], stopped="")
+        context = replace(self._context, scope={}, read={}, finished=[], stopped="")
         self._loader.load(
             context, lambda context: [relations(context, *group) for group in groups.items()]
         )
-        read = [(table, user) for table in groups for user in context.scope.get(table, ())]
+        read = [(table, user) for table in groups for user in context.read.get(table, ())]
         with self._connection.cursor() as cursor:
             execute_values(
                 cursor,
@@ -224,8 +224,8 @@ def relations(context: Pass, table: str, groups: Sequence[Sequence[int]]) -> Dlt
             endpoints.relation_walk(table, ids, context.settings.cursus_id, background=True)
             for ids in groups
         )
-        read: list[int] = []
-        context.scope[table] = read
+        read = context.read[table] = []
+        scope = context.scope[table] = []
         # an empty page first: students without a row left are deleted too
         yield CONTRACTS[table].schema().empty_table()
         if context.stopped:  # while the table before was read
@@ -234,7 +234,10 @@ def relations(context: Pass, table: str, groups: Sequence[Sequence[int]]) -> Dlt
             for done in context.walk(walks):
                 ids = [int(user) for user in done.walk.params["filter[user_id]"].split(",")]
                 known = context.raw.keys(table, ids)
-                context.check_gone(table, known, known - set(done.keys()))
+                gone = known - set(done.keys())
+                context.check_gone(table, known, gone)
+                if gone:  # or the load would compare the whole table to delete nothing
+                    scope.extend(ids)
                 read.extend(ids)
                 yield done.table
         except BudgetSpent as error:

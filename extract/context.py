@@ -25,6 +25,7 @@ class Pass:
     Attributes:
         campus_ids: Only these campuses; None for all.
         scope: Per table, the scope values that were read completely: what the load may delete.
+        read: Per big relation, the students whose rows were read completely.
         finished: Walks whose rows are in the load, to be dropped from the store after it.
         report: Told a sentence that a person should read.
         gone: Users of raw whom the API no longer lists; `anonymised` of them are to be erased.
@@ -39,6 +40,7 @@ class Pass:
     campus_ids: Collection[int] | None = None
     report: Callable[[str], None] = lambda sentence: None
     scope: dict[str, Collection[int]] = field(default_factory=dict)
+    read: dict[str, list[int]] = field(default_factory=dict)
     finished: list[Walk] = field(default_factory=list)
     rows: Counter[str] = field(default_factory=Counter)
     stopped: str = ""

@@ -129,15 +129,26 @@ class Raw:
                     (table, SCOPE_COLUMN[table], list(values)),
                 )
 
-    def index_relations(self) -> None:
-        """Indexes for the loads' deletes and for questions by user."""
+    def create_indexes(self) -> None:
+        """Indexes for the loads' merges and deletes, and for questions by user."""
+        there = self.tables
+        wanted: dict[str, tuple[str, ...]] = {
+            table: (column,) for table, column in SCOPE_COLUMN.items() if column == "user_id"
+        }
+        # a key of one column has its index from dlt's `unique`
+        wanted |= {
+            table: contract.primary_key
+            for table, contract in CONTRACTS.items()
+            if len(contract.primary_key) > 1
+        }
         with self._connection.cursor() as cursor:
-            for table, column in SCOPE_COLUMN.items():
-                if column == "user_id" and table in self.tables:
+            for table, columns in wanted.items():
+                if table in there:
                     cursor.execute(
-                        sql.SQL("create index if not exists {} on raw.{} (user_id)").format(
-                            sql.Identifier(f"{table}_user_id_idx"),
+                        sql.SQL("create index if not exists {} on raw.{} ({})").format(
+                            sql.Identifier(f"{table}_{'_'.join(columns)}_idx"),
                             sql.Identifier(table),
+                            sql.SQL(", ").join(map(sql.Identifier, columns)),
                         )
                     )
 

@@ -203,6 +203,30 @@ def test_a_count_that_disagrees_has_the_batch_read_again(
     assert count(connection, "achievements_users") == before + 3
 
 
+def test_a_batch_that_is_read_again_loses_what_the_api_lists_no_more(
+    world: str, connection: Connection
+) -> None:
+    run("run")
+    run("run", "--mode", "backfill")
+    rows = "select id, user_id, achievement_id from raw.achievements_users order by id"
+    with connection.cursor() as cursor:
+        cursor.execute(rows)
+        before = cursor.fetchall()
+        cursor.execute(
+            "insert into raw.achievements_users (id, achievement_id, user_id, _dlt_load_id) "
+            "select 999999999, achievement_id, user_id, 'stray' from raw.achievements_users limit 1"
+        )
+        # a row that another batch will bring
+        cursor.execute(
+            "update raw.achievements_users set user_id = (select max(id) from raw.users) "
+            "where id = (select id from raw.achievements_users order by user_id limit 1)"
+        )
+        cursor.execute("update ops.relation_reads set stale = true")
+        run("run", "--mode", "backfill")
+        cursor.execute(rows)
+        assert cursor.fetchall() == before
+
+
 def test_only_the_chosen_campuses_are_read_and_may_lose_rows(
     world: str, connection: Connection
 ) -> None:
