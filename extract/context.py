@@ -24,7 +24,8 @@ class Pass:
 
     Attributes:
         campus_ids: Only these campuses; None for all.
-        scope: Per table, the scope values that were read completely: what the load may delete.
+        scope: Per table, scope values that were read completely and may have lost a row: where the
+            load may delete.
         read: Per big relation, the students whose rows were read completely.
         finished: Walks whose rows are in the load, to be dropped from the store after it.
         report: Told a sentence that a person should read.
