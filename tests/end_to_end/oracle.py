@@ -6,11 +6,12 @@ rows come from the sandbox's control endpoint: every row that the API would list
 
 from __future__ import annotations
 
-import json
 from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+import orjson
 import psycopg2.extras
 import requests
 from psycopg2.extensions import connection as Connection
@@ -25,11 +26,22 @@ LINKS = {
 }
 
 
-def rows(address: str, resource: str) -> list[Row]:
-    """Every row of a resource that the API lists now."""
-    answer = requests.get(f"{address}/_sandbox/rows/{resource}?listed=true", timeout=60)
-    answer.raise_for_status()
-    return [json.loads(line) for line in answer.iter_lines() if line]
+def rows(address: str, resource: str) -> Iterator[Row]:
+    """Every row of a resource that the API lists now, one at a time: relations are millions."""
+    path = f"{address}/_sandbox/rows/{resource}?listed=true"
+    with requests.get(path, timeout=60, stream=True) as answer:
+        answer.raise_for_status()
+        for line in answer.iter_lines(1 << 20):
+            yield orjson.loads(line)
+
+
+def flat(row: Row) -> Row:
+    """The row without the objects in it, which `mirror` has in tables of their own."""
+
+    def plain(value: Any) -> bool:
+        return not isinstance(value[0] if isinstance(value, list) and value else value, dict)
+
+    return {name: value for name, value in row.items() if plain(value)}
 
 
 def expected(address: str, cursus_id: int = 21, *, relations: bool = True) -> Tables:
@@ -39,7 +51,7 @@ def expected(address: str, cursus_id: int = 21, *, relations: bool = True) -> Ta
         for row in rows(address, "campus")
         if row["active"] and row["public"] and row["users_count"] >= 3
     }
-    listed = rows(address, "campus")
+    listed = list(rows(address, "campus"))
     names = Counter(row["name"] for row in listed)
     projects, campus_projects, sessions = _projects(address, campuses, cursus_id)
     achievements, campus_achievements = _achievements(address, campuses, listed, names)
@@ -79,7 +91,7 @@ def expected(address: str, cursus_id: int = 21, *, relations: bool = True) -> Ta
     if not relations:
         return tables
     tables["projects_users"] = {
-        r["id"]: {**r, "user_id": r["user"]["id"], "project_id": r["project"]["id"]}
+        r["id"]: {**flat(r), "user_id": r["user"]["id"], "project_id": r["project"]["id"]}
         for r in rows(address, "projects_users")
         if r["user"]["id"] in users and r["project"]["id"] in projects
     }

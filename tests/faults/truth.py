@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
+import orjson
 import requests
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
+
+from extract.contract import CONTRACTS
 
 Row = dict[str, Any]
 Key = tuple[int, ...]
@@ -50,23 +52,22 @@ class Truth:
     def _read(self, table: str) -> dict[Key, Row]:
         if table == "campus_achievements":
             return self._campus_achievements()
-        rows = self._listed(table)
+        rows: Iterable[Row] = self._listed(table)
         if table == "projects":
             rows = [_without_counts(row) for row in rows if _in_cursus(row)]
         elif table == "blocs":
-            for row in rows:
-                row["coalitions"] = [{"id": c["id"]} for c in row["coalitions"]]
+            rows = [{**r, "coalitions": [{"id": c["id"]} for c in r["coalitions"]]} for r in rows]
         elif table == "users":
             rows = self._students(rows)
         elif table in (*RELATIONS, "cursus_users"):
-            rows = [_relation(row) for row in rows]
             students = self.rows("users")
-            rows = [row for row in rows if (row["user_id"],) in students]
+            kept = (_relation(table, row) for row in rows)
+            rows = [row for row in kept if (row["user_id"],) in students]
         if table == "cursus_users":
             rows = [row for row in rows if row["cursus_id"] == CURSUS]
         return {(row["id"],): row for row in rows}
 
-    def _students(self, rows: list[Row]) -> list[Row]:
+    def _students(self, rows: Iterable[Row]) -> list[Row]:
         campus_of = {
             row["id"]: row["primary_campus_id"]
             for row in self._lines("rows/users?listed=true&fields=id,primary_campus_id")
@@ -74,12 +75,10 @@ class Truth:
         enrolled = {
             row["user"]["id"] for row in self._listed("cursus_users") if row["cursus_id"] == CURSUS
         }
-        for row in rows:
-            row["campus_id"] = campus_of[row["id"]]
         campuses = self.rows("campus")
         return [
             row
-            for row in rows
+            for row in ({**row, "campus_id": campus_of[row["id"]]} for row in rows)
             if row["kind"] == "student"
             and not row["alumni?"]
             and row["id"] in enrolled
@@ -105,13 +104,15 @@ class Truth:
                     pairs[campus, achievement["id"]] = pair
         return pairs
 
-    def _listed(self, resource: str) -> list[Row]:
+    def _listed(self, resource: str) -> Iterator[Row]:
         return self._lines(f"rows/{resource}?listed=true")
 
-    def _lines(self, path: str) -> list[Row]:
-        answer = requests.get(f"{self._address}/_sandbox/{path}", timeout=60)
-        answer.raise_for_status()
-        return [json.loads(line) for line in answer.content.splitlines()]
+    def _lines(self, path: str) -> Iterator[Row]:
+        """A row at a time: the network's relations are millions."""
+        with requests.get(f"{self._address}/_sandbox/{path}", timeout=60, stream=True) as answer:
+            answer.raise_for_status()
+            for line in answer.iter_lines(1 << 20):
+                yield orjson.loads(line)
 
 
 def _in_cursus(project: Row) -> bool:
@@ -124,13 +125,13 @@ def _without_counts(project: Row) -> Row:
     return project
 
 
-def _relation(row: Row) -> Row:
-    """A relation row with its ids where raw has them."""
+def _relation(table: str, row: Row) -> Row:
+    """A relation row with its ids where raw has them, and no more than raw keeps."""
     row.setdefault("user_id", (row.get("user") or {}).get("id"))
     row.setdefault("project_id", (row.get("project") or {}).get("id"))
     teams = {team["id"]: team for team in row.get("teams", ())}
     row["current_team"] = teams.get(row.get("current_team_id"))
-    return row
+    return {column.name: api_value(row, column.name) for column in CONTRACTS[table].columns}
 
 
 def differences(
