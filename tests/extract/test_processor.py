@@ -24,6 +24,21 @@ def test_the_thread_and_those_it_starts_stay_on_one_processor() -> None:
     assert os.sched_getaffinity(0) == before
 
 
+def test_a_thread_that_wakes_does_not_interrupt_the_one_at_work() -> None:
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
+    with on_one_processor(), ThreadPoolExecutor(1) as pool:
+        assert pool.submit(os.sched_getscheduler, 0).result() == os.SCHED_BATCH
+        assert os.sched_getscheduler(0) == os.SCHED_BATCH
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
+
+
+def test_a_schedule_that_somebody_chose_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getscheduler", lambda process: os.SCHED_IDLE)
+    monkeypatch.setattr(os, "sched_setscheduler", lambda *arguments: pytest.fail("it was changed"))
+    with on_one_processor():
+        assert len(os.sched_getaffinity(0)) == 1
+
+
 def test_an_error_gives_the_processors_back() -> None:
     before = os.sched_getaffinity(0)
     with pytest.raises(ZeroDivisionError), on_one_processor():
