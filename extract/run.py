@@ -225,7 +225,6 @@ def _pass(
     )
     _warn_about_secret(client.auth, progress)
     store = WalkStore(local_directory() / "walks")
-    store.clear_old()
     walker = Walker(
         client,
         store,

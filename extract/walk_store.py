@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
+import orjson
 import pyarrow as pa
 from pyarrow import ipc
 
@@ -15,64 +19,138 @@ from extract.contract import CONTRACTS
 from extract.walks import Finished, Walk
 
 
-class WalkStore:
-    """Complete walks on disk (0600), waiting to be loaded.
+class _Place(NamedTuple):
+    """Where the rows of a walk are in the file, in bytes."""
 
-    A file's name is the hash of what was asked, so that only the very same question is answered
-    from it; files older than `max_age` seconds are no answer any more.
+    start: int
+    size: int
+    finished_at: float
+
+
+class WalkStore:
+    """Complete walks on disk (0600), waiting to be loaded; for one process at a time.
+
+    They are in one file, one after the other: a line that says what follows (`_head`), then the
+    rows as an Arrow stream. A file for each walk is a tenth of what an extraction costs
+    (docs/performance.md).
+
+    A walk is named by the hash of what was asked, so that only the very same question is answered
+    from here; walks older than `max_age` seconds are no answer any more.
     """
 
     def __init__(self, directory: Path, max_age: float = 6 * 3600.0) -> None:
-        self._directory, self._max_age = directory, max_age
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._path, self._max_age = directory / "kept", max_age
+        for path in directory.iterdir():
+            if path != self._path:  # half-written, or of an earlier version
+                path.unlink()
+        self._file: io.FileIO | None = None
+        self._places = self._read_places()
+        self._clean()
 
     def get(self, walk: Walk, api_url: str) -> Finished | None:
         """The kept rows of this very walk, if an interrupted run left them."""
-        path = self._path(walk, api_url)
+        place = self._places.get(_name(walk, api_url))
+        if place is None or not self._is_fresh(place.finished_at):
+            return None
         try:
-            if not self._is_fresh(path):
-                return None
-            with ipc.open_file(path) as file:
-                table = file.read_all()
+            with self._path.open("rb") as file:
+                table = ipc.open_stream(_piece(file, place)).read_all()
         except (OSError, pa.ArrowException):
             return None
-        if table.schema.remove_metadata() != CONTRACTS[walk.table].schema():
+        if table.schema != CONTRACTS[walk.table].schema():
             return None
-        return Finished(walk, table, 0, 0, path.stat().st_mtime)
+        return Finished(walk, table, 0, 0, place.finished_at)
 
     def put(self, finished: Finished, api_url: str) -> None:
         """Keep a complete walk; whole or not at all."""
-        # neither Parquet nor compressed: for the few rows of a file both cost more than they save
-        text = pa.BufferOutputStream()
-        with ipc.new_file(text, finished.table.schema) as rows:
-            rows.write_table(finished.table)
-        path = self._path(finished.walk, api_url)
-        unfinished = f"{path}.{os.getpid()}.part"
+        # not compressed: for the few rows of a walk that costs more than it saves
+        rows = pa.BufferOutputStream()
+        with ipc.new_stream(rows, finished.table.schema) as stream:
+            stream.write_table(finished.table)
+        text, name = rows.getvalue(), _name(finished.walk, api_url)
+        self._file = self._file or _private(self._path, "ab")
+        end = self._file.seek(0, os.SEEK_END)
         try:
-            handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(text.getvalue())
-            Path(unfinished).replace(path)
+            self._places[name] = _append(self._file, name, finished.finished_at, text)
         except BaseException:
-            Path(unfinished).unlink(missing_ok=True)
+            self._file.truncate(end)
             raise
 
     def drop(self, walks: Sequence[Walk], api_url: str) -> None:
         """Forget walks whose rows are loaded."""
-        for walk in walks:
-            self._path(walk, api_url).unlink(missing_ok=True)
+        names = {_name(walk, api_url) for walk in walks}
+        if not names.isdisjoint(self._places):
+            self._places = {n: place for n, place in self._places.items() if n not in names}
+            self._clean()
 
-    def clear_old(self) -> None:
-        """Remove what no run will ask for any more."""
-        for path in self._directory.iterdir():
-            if not self._is_fresh(path):
-                path.unlink(missing_ok=True)
+    def _read_places(self) -> dict[str, _Place]:
+        """What of the file is an answer; nothing from where it is damaged."""
+        places = {}
+        with suppress(FileNotFoundError), self._path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            for line in iter(file.readline, b""):
+                try:
+                    head = orjson.loads(line)
+                    place = _Place(file.tell(), int(head["bytes"]), float(head["finished_at"]))
+                    end = file.seek(place.size, os.SEEK_CUR)
+                except (ValueError, KeyError, TypeError, OSError):
+                    break
+                if end <= size and self._is_fresh(place.finished_at):
+                    places[str(head["walk"])] = place
+        return places
 
-    def _is_fresh(self, path: Path) -> bool:
-        # a time to come is one that a wrong clock wrote: nobody knows how old the file is
-        age = time.time() - path.stat().st_mtime
-        return -60 <= age <= self._max_age
+    def _clean(self) -> None:
+        """Have nothing in the file but answers, and no file when there is none."""
+        if self._file:
+            self._file.close()
+            self._file = None
+        if not self._places:
+            self._path.unlink(missing_ok=True)
+            return
+        unfinished = self._path.with_suffix(".part")
+        try:
+            with self._path.open("rb") as old, _private(unfinished, "wb") as new:
+                self._places = {
+                    name: _append(new, name, place.finished_at, _piece(old, place))
+                    for name, place in self._places.items()
+                }
+            unfinished.replace(self._path)
+        except OSError:  # to ask again is dear, to answer with what is loaded already is wrong
+            self._places = {}
+            self._path.unlink(missing_ok=True)
+            unfinished.unlink(missing_ok=True)
 
-    def _path(self, walk: Walk, api_url: str) -> Path:
-        api = hashlib.sha256(api_url.encode()).hexdigest()[:8]
-        return self._directory / f"{walk.table}-{api}-{walk.question}.arrow"
+    def _is_fresh(self, finished_at: float) -> bool:
+        # a time to come is one that a wrong clock wrote: nobody knows how old the walk is
+        return -60 <= time.time() - finished_at <= self._max_age
+
+
+def _name(walk: Walk, api_url: str) -> str:
+    api = hashlib.sha256(api_url.encode()).hexdigest()[:8]
+    return f"{walk.table}-{api}-{walk.question}"
+
+
+def _private(path: Path, mode: str) -> io.FileIO:
+    return io.FileIO(path, mode, opener=lambda name, flags: os.open(name, flags, 0o600))
+
+
+def _piece(file: io.BufferedReader, place: _Place) -> bytes:
+    file.seek(place.start)
+    return file.read(place.size)
+
+
+def _append(file: io.FileIO, name: str, finished_at: float, text: bytes | pa.Buffer) -> _Place:
+    """Write a walk to the end of the file.
+
+    Raises:
+        OSError: It is not written, or not whole.
+    """
+    size = len(memoryview(text))
+    head = orjson.dumps({"walk": name, "finished_at": finished_at, "bytes": size}) + b"\n"
+    start = file.tell() + len(head)
+    for part in (head, text):
+        left = memoryview(part)
+        while left:
+            left = left[os.write(file.fileno(), left) :]
+    return _Place(start, size, finished_at)

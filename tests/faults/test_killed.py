@@ -13,14 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from extract.arrow import to_arrow
 from extract.auth import ClientCredentials
-from extract.contract import CONTRACTS
 from extract.quota import machine_clock
-from extract.walk_store import WalkStore
-from extract.walks import Finished, Walk
+from extract.walks import Walk
 from tests.end_to_end import oracle
-from tests.extract.test_walks import WALK, row
 from tests.faults import children
 from tests.faults.lab import Case, run_here, stale
 from tests.faults.truth import FULL, RELATIONS, contents, differences
@@ -215,15 +211,3 @@ def test_the_clock_jumps_in_mid_run(days: int, case: Case, monkeypatch: pytest.M
     ran = run_here("full")
     assert ran.error is None, ran.said
     assert not wrong(case)
-
-
-def test_a_walk_kept_while_the_clock_was_wrong_is_no_answer(tmp_path: Path) -> None:
-    store = WalkStore(tmp_path)
-    rows = to_arrow(CONTRACTS[WALK.table], [row(1)], "/x")
-    store.put(Finished(WALK, rows, 1, 1, time.time()), "url")
-    (kept,) = tmp_path.iterdir()
-    assert store.get(WALK, "url")
-    os.utime(kept, (time.time() + 86400, time.time() + 86400))
-    assert store.get(WALK, "url") is None
-    store.clear_old()
-    assert not list(tmp_path.iterdir())

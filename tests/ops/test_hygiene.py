@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import subprocess
 import time
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,16 @@ import pytest
 from psycopg2.extensions import connection as Connection
 
 from extract import logs
+from extract.arrow import to_arrow
+from extract.contract import CONTRACTS
 from extract.database import connect
 from extract.record import Record
 from extract.settings import ROOT, local_directory
 from extract.walk_store import WalkStore
+from extract.walks import Finished
 from ops import archive, housekeeping, hygiene, retention
 from ops.sync import dbt_program
+from tests.extract.test_walks import WALK, row
 
 # What a month leaves: 4,320 calls a day, which is a full pass, 96 live ones and the reconciliation.
 # With every call that the API allows, all month long, ops.api_calls alone has 200 MB.
@@ -250,7 +254,7 @@ def test_after_a_month_local_is_as_small_as_the_handbook_says() -> None:
     """30 days of logs, of walks that nobody loaded, of a talkative server and of builds."""
     local = local_directory()
     (local / "logs").mkdir(parents=True)
-    store = WalkStore(local / "walks")
+    large = to_arrow(CONTRACTS[WALK.table], [row(number) for number in range(100)], "/x")
     line = b'{"time":"2025-11-21T01:00:00.000Z","event":"api_call","endpoint":"/users","page":1}\n'
     today = date(2025, 11, 21)
     for day in range(DAYS):
@@ -258,10 +262,10 @@ def test_after_a_month_local_is_as_small_as_the_handbook_says() -> None:
             line * 28_800
         )
         logs.tidy(local / "logs", today - timedelta(days=DAYS - day))
-        walk = local / "walks" / f"{day}.arrow"
-        walk.write_bytes(bytes(2_000_000))
-        os.utime(walk, (0, time.time() - 86_400))
-        store.clear_old()
+        kept = WalkStore(local / "walks")
+        for number in range(100):
+            walk = replace(WALK, path=f"/{number}")
+            kept.put(Finished(walk, large, 1, 1, time.time() - 86_400), "url")
         with (local / "postgres.log").open("ab") as server:
             server.write(b"LOG: checkpoint\n" * 100_000)
         retention.tidy_files()
@@ -274,6 +278,7 @@ def test_after_a_month_local_is_as_small_as_the_handbook_says() -> None:
     files = [path for path in local.rglob("*") if path.is_file()]
     assert len(list(dbt_log.parent.iterdir())) == 6
     assert sum(path.stat().st_size for path in files) < LARGEST_LOCAL
+    WalkStore(local / "walks")
     assert not list((local / "walks").iterdir())
     handbook = (ROOT / "docs" / "operate.md").read_text()
     assert f"{LARGEST_LOCAL // 10**6} MB" in handbook and f"{LARGEST_OPS // 10**6} MB" in handbook

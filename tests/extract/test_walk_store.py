@@ -1,0 +1,139 @@
+"""Walks that wait to be loaded: each is kept whole, answers its own question, and goes in time."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from extract.arrow import to_arrow
+from extract.contract import CONTRACTS
+from extract.walk_store import WalkStore
+from extract.walks import Finished, Walk
+from tests.extract.test_walks import WALK, row
+
+FIRST, SECOND, THIRD = (replace(WALK, path=f"/{name}") for name in ("first", "second", "third"))
+
+
+def finished(walk: Walk, rows: int, at: float | None = None) -> Finished:
+    """A walk with so many rows, read now or at another time."""
+    table = to_arrow(CONTRACTS[walk.table], [row(key) for key in range(rows)], "/x")
+    return Finished(walk, table, 1, 1, at or time.time())
+
+
+def kept(directory: Path) -> dict[str, int]:
+    """What the next run finds: rows by path."""
+    store = WalkStore(directory)
+    found = {walk.path: store.get(walk, "url") for walk in (FIRST, SECOND, THIRD)}
+    return {path: len(one.keys()) for path, one in found.items() if one}
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """Nothing can be written beyond so many bytes, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_kept_walk_comes_back_as_it_was(tmp_path: Path) -> None:
+    store = WalkStore(tmp_path)
+    for walk, rows in ((FIRST, 3), (SECOND, 0)):
+        store.put(finished(walk, rows), "url")
+    again = WalkStore(tmp_path)
+    for walk, rows in ((FIRST, 3), (SECOND, 0)):
+        for one in (store, again):
+            answer = one.get(walk, "url")
+            assert answer and answer.table.equals(finished(walk, rows).table)
+    assert not again.get(FIRST, "another API") and not again.get(THIRD, "url")
+
+
+def test_of_a_walk_that_was_kept_twice_the_later_counts(tmp_path: Path) -> None:
+    store = WalkStore(tmp_path)
+    store.put(finished(FIRST, 3), "url")
+    store.put(finished(FIRST, 5), "url")
+    assert kept(tmp_path) == {"/first": 5}
+
+
+def test_what_is_dropped_is_gone_and_the_rest_stays(tmp_path: Path) -> None:
+    store = WalkStore(tmp_path)
+    for walk in (FIRST, SECOND):
+        store.put(finished(walk, 3), "url")
+    store.drop([FIRST], "url")
+    assert not store.get(FIRST, "url")
+    store.put(finished(THIRD, 4), "url")
+    assert kept(tmp_path) == {"/second": 3, "/third": 4}
+    store.drop([SECOND, THIRD], "url")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("hours", [-7, 24])
+def test_an_old_walk_or_one_of_a_wrong_clock_is_no_answer(hours: int, tmp_path: Path) -> None:
+    store = WalkStore(tmp_path)
+    store.put(finished(FIRST, 3, time.time() + 3600 * hours), "url")
+    assert not store.get(FIRST, "url")
+    assert kept(tmp_path) == {}
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_walk_that_was_half_written_leaves_those_before_it(tmp_path: Path) -> None:
+    store = WalkStore(tmp_path)
+    store.put(finished(FIRST, 3), "url")
+    (file,) = tmp_path.iterdir()
+    whole = file.stat().st_size
+    store.put(finished(SECOND, 3), "url")
+    written = file.read_bytes()
+    for end in (*range(whole, len(written), 97), len(written) - 1):
+        file.write_bytes(written[:end])
+        assert kept(tmp_path) == {"/first": 3}, end
+        assert file.stat().st_size == whole
+    file.write_bytes(b"\x00" * 5000 + written)
+    assert kept(tmp_path) == {}
+
+
+def test_damaged_rows_are_no_answer(tmp_path: Path) -> None:
+    store = WalkStore(tmp_path)
+    store.put(finished(FIRST, 3), "url")
+    (file,) = tmp_path.iterdir()
+    written = file.read_bytes()
+    start = written.index(b"\n") + 1
+    file.write_bytes(written[:start] + b"\x00" * (len(written) - start))
+    assert kept(tmp_path) == {}
+
+
+def test_a_full_disk_keeps_what_was_kept(tmp_path: Path) -> None:
+    store = WalkStore(tmp_path)
+    store.put(finished(FIRST, 3), "url")
+    (file,) = tmp_path.iterdir()
+    with files_of_at_most(file.stat().st_size + 1000), pytest.raises(OSError, match="too large"):
+        store.put(finished(SECOND, 1000), "url")
+    assert not store.get(SECOND, "url")
+    store.put(finished(THIRD, 4), "url")
+    assert kept(tmp_path) == {"/first": 3, "/third": 4}
+
+
+def test_a_full_disk_never_leaves_what_is_loaded(tmp_path: Path) -> None:
+    store = WalkStore(tmp_path)
+    store.put(finished(FIRST, 3), "url")
+    store.put(finished(SECOND, 1000), "url")
+    with files_of_at_most(1000):
+        store.drop([FIRST], "url")
+    assert not store.get(SECOND, "url")
+    assert kept(tmp_path) == {}
+
+
+def test_a_walk_of_another_version_is_no_answer(tmp_path: Path) -> None:
+    store = WalkStore(tmp_path)
+    before = finished(FIRST, 3)
+    store.put(replace(before, table=before.table.drop_columns(["score"])), "url")
+    (tmp_path / "coalitions_users-0-0.arrow").write_bytes(b"as it was before")
+    assert kept(tmp_path) == {}
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
