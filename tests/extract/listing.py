@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,6 +23,8 @@ class Listing:
         before_page: Called with (this listing, how many pages were asked for so far).
         total: What X-Total says of the real total; None leaves the header out.
         delays: Seconds that the so many-th answer takes.
+        drip: Seconds after each byte of a page's body.
+        seen: Path and headers of each page asked for.
     """
 
     rows: list[dict[str, Any]]
@@ -29,6 +33,8 @@ class Listing:
     total: Callable[[int], int | None] = lambda total: total
     answers: dict[int, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
     delays: dict[int, float] = field(default_factory=dict)
+    drip: float = 0.0
+    seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     asked: int = 0
     tokens: int = 0
     url: str = ""
@@ -59,8 +65,12 @@ class Listing:
 
 
 @contextmanager
-def serve(listing: Listing) -> Iterator[str]:
-    """Serve the listing on a free loopback port; yields the address."""
+def serve(listing: Listing, certificate: Path | None = None) -> Iterator[str]:
+    """Serve the listing on a free loopback port; yields the address.
+
+    Args:
+        certificate: A file with a key and its certificate: then by TLS.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -71,6 +81,7 @@ def serve(listing: Listing) -> Iterator[str]:
             self._send(200, {}, b'{"access_token": "t", "expires_in": 7200}')
 
         def do_GET(self) -> None:
+            listing.seen.append((self.path, dict(self.headers)))
             self._send(*listing.answer(parse_qs(urlsplit(self.path).query)))
 
         def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
@@ -79,16 +90,26 @@ def serve(listing: Listing) -> Iterator[str]:
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            if not (listing.drip and self.command == "GET"):
+                self.wfile.write(body)
+                return
+            with suppress(ConnectionError):
+                for place in range(len(body)):
+                    self.wfile.write(body[place : place + 1])
+                    time.sleep(listing.drip)
 
         def log_message(self, *arguments: object) -> None:
             return
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
-        listing.url = f"http://127.0.0.1:{server.server_port}"
+        listing.url = f"{'https' if certificate else 'http'}://127.0.0.1:{server.server_port}"
         yield listing.url
     finally:
         server.shutdown()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 from extract import client as clients
+from extract.auth import ClientCredentials
 from extract.client import Call, FortyTwoClient, PageTooHeavy
 from extract.errors import ApiError, CredentialsError
 from extract.quota import Quota
@@ -129,3 +133,65 @@ def test_the_record_of_a_call_counts_people_and_never_names_them(tmp_path: Path)
     assert call.query == "filter[id]=3 ids"
     assert call.quota_left is None
     assert call.rows == 3
+
+
+def test_a_drip_is_cut_off_at_the_deadline_and_not_after_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clients, "LONGEST_ANSWER", 0.5)
+    monkeypatch.setattr(clients, "ATTEMPTS", 1)
+    started = time.monotonic()
+    with pytest.raises(PageTooHeavy, match="dripped in too slowly"):
+        get(Listing([{"id": key} for key in range(100)], drip=0.05), tmp_path)
+    assert time.monotonic() - started < 10  # the whole body takes a minute
+
+
+def test_a_redirect_is_no_answer_and_the_token_stays_here(tmp_path: Path) -> None:
+    with serve(Listing(list(ROWS))) as elsewhere:
+        listing = Listing([], answers={1: (302, {"Location": f"{elsewhere}/v2/users"}, b"")})
+        with pytest.raises(ApiError, match="was answered 302"):
+            get(listing, tmp_path)
+
+
+def test_the_proxy_of_the_environment_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listing, url = Listing(list(ROWS)), "http://api.example.test"
+    with serve(listing) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy)
+        client = FortyTwoClient(Settings(url, "i", "s"), Quota(url, directory=tmp_path))
+        assert client.page("/users").rows == ROWS
+    ((path, headers),) = listing.seen
+    assert path == f"{url}/v2/users?page%5Bnumber%5D=1&page%5Bsize%5D=100"
+    assert headers["Host"] == "api.example.test"
+    assert headers["Authorization"] == "Bearer t"
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl to make a certificate with")
+def test_only_a_certificate_that_is_trusted_gets_a_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = tmp_path / "certificate.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-keyout", certificate, "-out", tmp_path / "public.pem"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    certificate.write_text(certificate.read_text() + (tmp_path / "public.pem").read_text())
+    listing = Listing(list(ROWS))
+    with serve(listing, certificate) as url:
+        quota = Quota(url, directory=tmp_path)
+        config = Settings(url, "i", "s")
+        with monkeypatch.context() as patch:
+            # a page is sent another way than the token is asked for
+            patch.setattr(ClientCredentials, "token", lambda self: "t")
+            patch.setattr(clients, "ATTEMPTS", 1)
+            with pytest.raises(ApiError, match=r"connection trouble \(SSLError\)"):
+                FortyTwoClient(config, quota).page("/users")
+        assert not listing.seen
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "public.pem"))
+        assert FortyTwoClient(config, quota).page("/users").rows == ROWS
