@@ -13,6 +13,7 @@ import hashlib
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ MARGIN = 1.1
 BUCKET = 60.0
 # an answer may know of so many calls less than we have sent: those that are under way
 UNDER_WAY = 10
+# bytes by which the file grows
+BLOCK = 1024
 # calls of each hour that background work (the backfill) leaves to live passes
 RESERVED_FOR_LIVE = 100
 
@@ -108,7 +111,10 @@ class Quota:
         directory = directory or quota_directory()
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         digest = hashlib.sha256(key.encode()).hexdigest()[:16]
-        self._path = directory / f"quota-{digest}.json"
+        path = directory / f"quota-{digest}.json"
+        # open for good: each call looks into it
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        weakref.finalize(self, os.close, self._file)
         self._stopping = threading.Event()
         self._clock, self._sleep, self._on_wait = clock, sleep or self._pause, on_wait
         self._max_wait = max_wait
@@ -262,25 +268,27 @@ class Quota:
     def _state(self) -> Iterator[_State]:
         """The shared state, locked; written back on leaving without an error."""
         with self._thread_lock:
-            handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            fcntl.flock(self._file, fcntl.LOCK_EX)
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX)
-                state = _read(handle, self._clock())
+                data = os.pread(self._file, 1 << 20, 0)
+                size, state = len(data), _parsed(data, self._clock())
                 ended = self._clock() - HOUR - BUCKET
                 state.buckets = {
                     m: n for m, n in state.buckets.items() if float(m) * BUCKET > ended
                 }
                 yield state
                 data = orjson.dumps(vars(state))
-                os.pwrite(handle, data, 0)
-                os.ftruncate(handle, len(data))
+                # spaces at the end, or nearly every call would make the file a little shorter
+                data = data.ljust(-(-len(data) // BLOCK) * BLOCK)
+                os.pwrite(self._file, data, 0)
+                if size > len(data):
+                    os.ftruncate(self._file, len(data))
             finally:
-                os.close(handle)
+                fcntl.flock(self._file, fcntl.LOCK_UN)
 
 
-def _read(handle: int, now: float) -> _State:
+def _parsed(data: bytes, now: float) -> _State:
     """The state in the file; a damaged one or one from before a reboot starts afresh."""
-    data = os.pread(handle, 1 << 20, 0)
     try:
         values: dict[str, Any] = orjson.loads(data) if data else {}
         state = _State(**values)
