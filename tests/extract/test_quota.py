@@ -155,8 +155,10 @@ def test_a_state_from_before_a_reboot_or_damaged_starts_afresh(tmp_path: Path) -
     rebooted = Clock(100.0)
     quota(tmp_path, rebooted, max_wait=0.0).acquire()
     assert rebooted.now < 102
-    path.write_text("{damaged")
-    quota(tmp_path, rebooted, max_wait=0.0).acquire()
+    path.write_text("{damaged" * 1000)
+    for _ in range(3):
+        quota(tmp_path, rebooted, max_wait=0.0).acquire()
+    assert sum(json.loads(path.read_text())["buckets"].values()) == 3
     assert path.stat().st_mode & 0o777 == 0o600
 
 

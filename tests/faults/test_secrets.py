@@ -16,7 +16,7 @@ import requests
 from dlt.common.runtime import anon_tracker
 
 import extract.settings
-from extract.client import USER_AGENT, FortyTwoClient
+from extract.client import HEADERS, FortyTwoClient
 from extract.quota import Quota
 from extract.settings import Settings
 from tests.faults import lab
@@ -302,7 +302,7 @@ def test_requests_name_the_program_and_nobody(tmp_path: Path) -> None:
     server.server_close()
     assert len(headers) == 2
     for sent in headers:
-        assert sent["User-Agent"] == USER_AGENT
+        assert sent["User-Agent"] == HEADERS["User-Agent"]
         told = " ".join(sent.values())
         assert CANARY not in told
         assert os.uname().nodename not in told

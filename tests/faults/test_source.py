@@ -84,7 +84,7 @@ def test_the_document_has_the_outcomes_of_this_suite() -> None:
 
 
 def test_every_test_that_the_document_names_exists() -> None:
-    sources = [path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py")]
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")]
     there = set(re.findall(r"^def (test_\w+)", "\n".join(sources), re.MULTILINE))
     named = set(re.findall(r"`(test_\w+)`", table.DOCUMENT.read_text(encoding="utf-8")))
     assert named and named <= there
