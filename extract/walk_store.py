@@ -19,18 +19,25 @@ from extract.contract import CONTRACTS
 from extract.walks import Finished, Walk
 
 
+class _Head(NamedTuple):
+    """What the line before the rows of a walk says; they take so many bytes."""
+
+    walk: str
+    finished_at: float
+    size: int
+
+
 class _Place(NamedTuple):
-    """Where the rows of a walk are in the file, in bytes."""
+    """Where that line starts."""
 
     start: int
-    size: int
     finished_at: float
 
 
 class WalkStore:
     """Complete walks on disk (0600), waiting to be loaded; for one process at a time.
 
-    They are in one file, one after the other: a line that says what follows (`_head`), then the
+    They are in one file, one after the other: a line that says what follows (`_Head`), then the
     rows as an Arrow stream. A file for each walk is a tenth of what an extraction costs
     (docs/performance.md).
 
@@ -50,13 +57,14 @@ class WalkStore:
 
     def get(self, walk: Walk, api_url: str) -> Finished | None:
         """The kept rows of this very walk, if an interrupted run left them."""
-        place = self._places.get(_name(walk, api_url))
+        name = _name(walk, api_url)
+        place = self._places.get(name)
         if place is None or not self._is_fresh(place.finished_at):
             return None
         try:
             with self._path.open("rb") as file:
-                table = ipc.open_stream(_piece(file, place)).read_all()
-        except (OSError, pa.ArrowException):
+                table = ipc.open_stream(_text(file, name, place)).read_all()
+        except (OSError, ValueError, pa.ArrowException):
             return None
         if table.schema != CONTRACTS[walk.table].schema():
             return None
@@ -91,13 +99,12 @@ class WalkStore:
             size = os.fstat(file.fileno()).st_size
             for line in iter(file.readline, b""):
                 try:
-                    head = orjson.loads(line)
-                    place = _Place(file.tell(), int(head["bytes"]), float(head["finished_at"]))
-                    end = file.seek(place.size, os.SEEK_CUR)
-                except (ValueError, KeyError, TypeError, OSError):
+                    head = _head(line)
+                except ValueError:
                     break
-                if end <= size and self._is_fresh(place.finished_at):
-                    places[str(head["walk"])] = place
+                start = file.tell() - len(line)
+                if file.seek(head.size, os.SEEK_CUR) <= size and self._is_fresh(head.finished_at):
+                    places[head.walk] = _Place(start, head.finished_at)
         return places
 
     def _clean(self) -> None:
@@ -112,11 +119,12 @@ class WalkStore:
         try:
             with self._path.open("rb") as old, _private(unfinished, "wb") as new:
                 self._places = {
-                    name: _append(new, name, place.finished_at, _piece(old, place))
+                    name: _append(new, name, place.finished_at, _text(old, name, place))
                     for name, place in self._places.items()
                 }
             unfinished.replace(self._path)
-        except OSError:  # to ask again is dear, to answer with what is loaded already is wrong
+        except (OSError, ValueError):
+            # to ask again is dear, to answer with what is loaded already is wrong
             self._places = {}
             self._path.unlink(missing_ok=True)
             unfinished.unlink(missing_ok=True)
@@ -135,9 +143,30 @@ def _private(path: Path, mode: str) -> io.FileIO:
     return io.FileIO(path, mode, opener=lambda name, flags: os.open(name, flags, 0o600))
 
 
-def _piece(file: io.BufferedReader, place: _Place) -> bytes:
+def _head(line: bytes) -> _Head:
+    """Read a head.
+
+    Raises:
+        ValueError: It is none.
+    """
+    try:
+        walk, finished_at, size = orjson.loads(line)
+        return _Head(str(walk), float(finished_at), max(0, int(size)))
+    except TypeError as error:
+        raise ValueError("no head of a walk") from error
+
+
+def _text(file: io.BufferedReader, name: str, place: _Place) -> bytes:
+    """The rows of this walk.
+
+    Raises:
+        ValueError: Another one is there: somebody else wrote the file.
+    """
     file.seek(place.start)
-    return file.read(place.size)
+    head = _head(file.readline())
+    if head.walk != name:
+        raise ValueError("another walk")
+    return file.read(head.size)
 
 
 def _append(file: io.FileIO, name: str, finished_at: float, text: bytes | pa.Buffer) -> _Place:
@@ -146,11 +175,10 @@ def _append(file: io.FileIO, name: str, finished_at: float, text: bytes | pa.Buf
     Raises:
         OSError: It is not written, or not whole.
     """
-    size = len(memoryview(text))
-    head = orjson.dumps({"walk": name, "finished_at": finished_at, "bytes": size}) + b"\n"
-    start = file.tell() + len(head)
-    for part in (head, text):
+    start = file.tell()
+    head = _Head(name, finished_at, len(memoryview(text)))
+    for part in (orjson.dumps(list(head)) + b"\n", text):
         left = memoryview(part)
         while left:
             left = left[os.write(file.fileno(), left) :]
-    return _Place(start, size, finished_at)
+    return _Place(start, finished_at)

@@ -99,6 +99,16 @@ def test_a_walk_that_was_half_written_leaves_those_before_it(tmp_path: Path) -> 
     assert kept(tmp_path) == {}
 
 
+def test_another_process_never_has_one_walk_taken_for_another(tmp_path: Path) -> None:
+    store = WalkStore(tmp_path)
+    for walk in (FIRST, SECOND):
+        store.put(finished(walk, 3), "url")
+    WalkStore(tmp_path).drop([FIRST], "url")  # now the second is where the first was
+    assert not store.get(FIRST, "url")
+    store.drop([THIRD, SECOND], "url")
+    assert kept(tmp_path) == {}
+
+
 def test_damaged_rows_are_no_answer(tmp_path: Path) -> None:
     store = WalkStore(tmp_path)
     store.put(finished(FIRST, 3), "url")
