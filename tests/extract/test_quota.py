@@ -68,23 +68,36 @@ def _process(directory: str, calls: int, results: multiprocessing.Queue[list[flo
     results.put(moments)
 
 
-def test_several_processes_share_one_second(tmp_path: Path) -> None:
-    made = Quota("key", directory=tmp_path)
-    made.learn({"X-Secondly-RateLimit-Limit": "10"})
+def in_three_processes(directory: Path, calls: int) -> list[float]:
+    """The moments of the calls that three processes make at the same time, so many each."""
     context = multiprocessing.get_context("spawn")
     results: multiprocessing.Queue[list[float]] = context.Queue()
     processes = [
-        context.Process(target=_process, args=(str(tmp_path), 8, results)) for _ in range(3)
+        context.Process(target=_process, args=(str(directory), calls, results), daemon=True)
+        for _ in range(3)
     ]
     for process in processes:
         process.start()
     moments = sorted(moment for _ in processes for moment in results.get(timeout=60))
     for process in processes:
         process.join()
-    assert len(moments) == 24
+    assert len(moments) == 3 * calls
+    # none was lost between one process's reading of the file and another's writing
+    assert sum(json.loads(next(directory.iterdir()).read_text())["buckets"].values()) == 3 * calls
+    return moments
+
+
+def test_several_processes_share_one_second(tmp_path: Path) -> None:
+    Quota("key", directory=tmp_path).learn({"X-Secondly-RateLimit-Limit": "10"})
     # 10 a second and one for the moment between the slot and the reading of the clock
-    assert most_in(1.0, moments) <= 11
-    assert sum(json.loads(next(tmp_path.iterdir()).read_text())["buckets"].values()) == 24
+    assert most_in(1.0, in_three_processes(tmp_path, 8)) <= 11
+
+
+def test_several_processes_lose_no_call_of_each_other(tmp_path: Path) -> None:
+    Quota("key", directory=tmp_path).learn(
+        {"X-Secondly-RateLimit-Limit": "1000000", "X-Hourly-RateLimit-Limit": "1000000"}
+    )
+    in_three_processes(tmp_path, 3000)
 
 
 def test_a_budget_ends_the_run_cleanly(tmp_path: Path) -> None:
