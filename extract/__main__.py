@@ -1,14 +1,9 @@
 """`python -m extract`."""
 
-import gc
+from extract.imports import without_collector
 
-# imports make a hundred thousand objects and little garbage: looking for it took 0.3 s a command
-gc.disable()
-
-from extract.cli import main  # noqa: E402
-
-gc.freeze()
-gc.enable()
+with without_collector():
+    from extract.cli import main
 
 if __name__ == "__main__":
     main()

@@ -242,7 +242,7 @@ class FortyTwoClient:
             )
         except requests.Timeout as error:
             raise _Retry("no answer in time", heavy=True) from error
-        except requests.RequestException as error:
+        except (requests.RequestException, HTTPError) as error:
             raise _Retry(f"connection trouble ({type(error).__name__})") from error
         return Page(list(data), paginator.total, paginator.per_page, number)
 
@@ -359,9 +359,6 @@ def _receive(response: requests.Response, started: float) -> None:
             if time.monotonic() - started > LONGEST_ANSWER:
                 raise _Retry("the answer dripped in too slowly", heavy=True)
             chunks.append(chunk)
-    except HTTPError as error:
-        response.close()
-        raise _Retry(f"connection trouble ({type(error).__name__})") from error
     except BaseException:
         response.close()
         raise

@@ -14,6 +14,7 @@ from typing import NoReturn
 from extract import embedded
 from extract.database import ensure_server, libpq_environment
 from extract.errors import MirrorError
+from extract.imports import without_collector
 from extract.settings import environment
 
 DBT_WITHOUT_DATABASE = {
@@ -45,14 +46,10 @@ def dbt() -> None:
         os.environ.update(libpq_environment())
     except MirrorError as error:
         _leave("dbt", error)
-    # imports make a hundred thousand objects and no garbage; to look for some took half a second
-    gc.disable()
-    from dbt.cli.main import cli  # takes a second, which no error need wait for
+    with without_collector():
+        from dbt.cli.main import cli  # takes a second, which no error need wait for
 
-    # what is imported stays, and a build is short: a tenth of its time was the collector's
-    gc.freeze()
-    gc.set_threshold(50_000)
-    gc.enable()
+    gc.set_threshold(50_000)  # a build is short: a tenth of its time was the collector's
     cli()
 
 

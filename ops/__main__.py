@@ -1,13 +1,9 @@
 """`python -m ops`."""
 
-import gc
+from extract.imports import without_collector
 
-gc.disable()  # as in extract/__main__.py
-
-from ops.cli import main  # noqa: E402
-
-gc.freeze()
-gc.enable()
+with without_collector():
+    from ops.cli import main
 
 if __name__ == "__main__":
     main()

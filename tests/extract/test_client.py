@@ -147,10 +147,12 @@ def test_a_drip_is_cut_off_at_the_deadline_and_not_after_its_end(
 
 
 def test_a_redirect_is_no_answer_and_the_token_stays_here(tmp_path: Path) -> None:
-    with serve(Listing(list(ROWS))) as elsewhere:
-        listing = Listing([], answers={1: (302, {"Location": f"{elsewhere}/v2/users"}, b"")})
+    elsewhere = Listing(list(ROWS))
+    with serve(elsewhere) as address:
+        listing = Listing([], answers={1: (302, {"Location": f"{address}/v2/users"}, b"")})
         with pytest.raises(ApiError, match="was answered 302"):
             get(listing, tmp_path)
+    assert not elsewhere.seen
 
 
 def test_the_proxy_of_the_environment_is_asked(
