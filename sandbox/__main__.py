@@ -50,6 +50,14 @@ def main(
     latency: Annotated[
         float, typer.Option(min=0, help="Seconds every answer takes (a heavy real page: 3.5).")
     ] = 0.0,
+    jitter: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help="Seconds by which arrivals may be earlier or later than the average one: calls "
+            "sent 0.55 s apart may arrive too close for the limits.",
+        ),
+    ] = 0.0,
     seed: Annotated[int, typer.Option(help="Another seed, another network.")] = 42,
     host: Annotated[
         str, typer.Option(help="Address to listen on; anything but loopback opens it to others.")
@@ -81,6 +89,7 @@ def main(
         scale=scale.value,
         limits=limits.value,
         latency=latency,
+        jitter=jitter,
         seed=seed,
         client_id=client_id,
         client_secret=client_secret,

@@ -8,6 +8,7 @@ import os
 import time
 import zlib
 from dataclasses import dataclass
+from random import Random
 
 import orjson
 from starlette.applications import Starlette
@@ -40,6 +41,7 @@ class Options:
     scale: str = "small"
     limits: str = "fast"
     latency: float = 0.0
+    jitter: float = 0.0
     seed: int = 42
     client_id: str = "sandbox"
     client_secret: str = "sandbox"
@@ -66,6 +68,8 @@ class Sandbox:
         gc.unfreeze()
         self.clock.reset()
         self.latency = options.latency
+        self.jitter = options.jitter
+        self._journeys = Random(f"{options.seed}/journeys")
         self.tokens = Tokens(
             self.clock,
             options.client_id,
@@ -98,6 +102,9 @@ class Sandbox:
         template = found.template if found else path
         target = f"{path}?{request.url.query}" if request.url.query else path
         limited = path.startswith("/v2/") and path not in TOKEN_PATHS
+        if self.jitter and limited:
+            # What counts for the windows is when a request arrives, not when it was sent.
+            await asyncio.sleep(self._journeys.uniform(0, 2 * self.jitter))
         arrived = self.calls.arrive(limited)
         fault = self.faults.take(path, template, target)
         started = time.perf_counter()

@@ -76,6 +76,7 @@ class Control:
                 "seed": sandbox.options.seed,
                 "limits": sandbox.limits.mode,
                 "latency": sandbox.latency,
+                "jitter": sandbox.jitter,
                 "retry_after": sandbox.limits.retry_after,
                 "now": iso(sandbox.clock.world()),
                 "version": world.version,
@@ -114,10 +115,10 @@ class Control:
         return _json({"now": iso(clock.world()), "real": clock.real()})
 
     async def settings(self, request: Request) -> Response:
-        """POST /_sandbox/settings: limits, latency, retry_after, without a restart."""
+        """POST /_sandbox/settings: limits, latency, jitter, retry_after, without a restart."""
         body = await _body(request)
         sandbox = self._sandbox
-        unknown = body.keys() - {"limits", "latency", "retry_after"}
+        unknown = body.keys() - {"limits", "latency", "jitter", "retry_after"}
         if unknown:
             raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}")
         if "limits" in body:
@@ -125,6 +126,8 @@ class Control:
             sandbox.limits.reset()
         if "latency" in body:
             sandbox.latency = float(body["latency"])
+        if "jitter" in body:
+            sandbox.jitter = float(body["jitter"])
         if "retry_after" in body:
             sandbox.limits.retry_after = bool(body["retry_after"])
         return await self.health(request)

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-import pytest
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+import requests
+
+from sandbox import app
 from sandbox.clock import Clock
 from sandbox.limits import Limits
+
+SCOPE = {
+    "type": "http", "method": "GET", "path": "/v2/cursus", "query_string": b"", "scheme": "http",
+    "server": ("sandbox", 80), "root_path": "",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -73,3 +84,45 @@ def test_a_new_token_does_not_bring_a_new_budget(limited):
     burst(limited, 2)
     limited.authorize()
     assert limited.get("cursus").status_code == 429
+
+
+def test_calls_sent_far_enough_apart_are_refused_where_they_arrive_too_close(limited):
+    limited.control("settings", {"jitter": 0.3})
+
+    def one(number):
+        time.sleep(number * 0.55)
+        headers = dict(limited.session.headers)
+        address = f"{limited.url}/v2/cursus?per_page=1"
+        return requests.get(address, headers=headers, timeout=10).status_code
+
+    with ThreadPoolExecutor(14) as pool:
+        statuses = list(pool.map(one, range(14)))
+    assert set(statuses) == {200, 429}
+    assert limited.calls()["max_in_1s"] > 2
+    limited.control("reset")
+    health = requests.get(f"{limited.url}/_sandbox/health", timeout=10).json()
+    assert health["jitter"] == 0
+
+
+def test_the_same_seed_makes_requests_arrive_equally_late(monkeypatch):
+    async def journeys(seed):
+        late = []
+
+        async def note(seconds):
+            late.append(seconds)
+
+        monkeypatch.setattr(app.asyncio, "sleep", note)
+        sandbox = app.Sandbox(app.Options(jitter=0.3, seed=seed))
+        for _ in range(30):
+            await sandbox({**SCOPE, "headers": []}, receive, send)
+        return late
+
+    async def receive():
+        return {"type": "http.request", "body": b""}
+
+    async def send(message):
+        pass
+
+    first, again, other = (asyncio.run(journeys(seed)) for seed in (1, 1, 2))
+    assert first == again != other
+    assert 0 <= min(first) < 0.1 < 0.5 < max(first) <= 0.6
