@@ -77,15 +77,15 @@ def ours(path: Path) -> None:
     # not at the top: the floor shall not pay for them
     import pyarrow as pa
 
-    from extract import database
-    from extract.arrow import to_arrow
-    from extract.context import Pass
-    from extract.contract import CONTRACTS
-    from extract.pipeline import Loader
-    from extract.raw import Raw
-    from extract.record import Record, create_schema
-    from extract.resources import resource
-    from extract.settings import Settings, local_directory
+    from extract.base import database
+    from extract.base.settings import Settings, local_directory
+    from extract.listing.columns import to_arrow
+    from extract.load.pipeline import Loader
+    from extract.load.raw import Raw
+    from extract.load.record import Record, create_schema
+    from extract.load.resources import resource
+    from extract.passes.context import Pass
+    from extract.tables.contract import CONTRACTS
 
     connection = database.connect("benchmark", autocommit=True)
     create_schema(connection)

@@ -1,6 +1,6 @@
 """`python -m extract`."""
 
-from extract.imports import without_collector
+from extract.base.imports import without_collector
 
 with without_collector():
     from extract.cli import main

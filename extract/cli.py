@@ -12,13 +12,13 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from extract import copy as copies
-from extract import logs
 from extract import run as runs
-from extract.errors import MirrorError, UsageError
-from extract.plan import make_plan, print_plan
+from extract.base import logs
+from extract.base.errors import MirrorError, UsageError
+from extract.base.settings import environment
+from extract.load import copy as copies
+from extract.passes.plan import make_plan, print_plan
 from extract.progress import ExtractionProgress
-from extract.settings import environment
 
 app = typer.Typer(
     help="Read the 42 API into the schema `raw` of the mirror's database.",

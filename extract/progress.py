@@ -17,8 +17,8 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from extract import logs
-from extract.walks import Arrived, Finished, Walk
+from extract.base import logs
+from extract.listing.listings import Arrived, Finished, Walk
 
 
 class ExtractionProgress:

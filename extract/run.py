@@ -13,24 +13,25 @@ from urllib.parse import urlsplit
 import psycopg2
 from psycopg2.extensions import connection as Connection
 
-from extract import database, endpoints, logs
-from extract.auth import ClientCredentials
-from extract.backfill import Backfill, nightly_share, was_started
-from extract.client import FortyTwoClient
-from extract.context import Pass
-from extract.erase import anonymised_users, erase, kept_out
-from extract.errors import BudgetSpent, BusyError, MirrorError, UsageError
-from extract.full import full
-from extract.live import live
-from extract.memory import stay_small
-from extract.pipeline import Loader, named
+from extract.api.auth import ClientCredentials
+from extract.api.client import FortyTwoClient
+from extract.api.quota import Quota
+from extract.base import database, logs
+from extract.base.errors import BudgetSpent, BusyError, MirrorError, UsageError
+from extract.base.memory import stay_small
+from extract.base.settings import Settings, local_directory, make_private
+from extract.listing.cache import WalkStore
+from extract.listing.listings import Walker
+from extract.load.pipeline import Loader, named
+from extract.load.raw import Raw
+from extract.load.record import Phases, Record, create_schema
+from extract.passes.backfill import Backfill, nightly_share, was_started
+from extract.passes.context import Pass
+from extract.passes.full import full
+from extract.passes.live import live
+from extract.people.erase import anonymised_users, erase, kept_out
 from extract.progress import ExtractionProgress
-from extract.quota import Quota
-from extract.raw import Raw
-from extract.record import Phases, Record, create_schema
-from extract.settings import Settings, local_directory, make_private
-from extract.walk_store import WalkStore
-from extract.walks import Walker
+from extract.tables import endpoints
 
 MODES = ("full", "live", "backfill")
 LOCK = (42, 21)

@@ -1,6 +1,6 @@
 """`python -m ops`."""
 
-from extract.imports import without_collector
+from extract.base.imports import without_collector
 
 with without_collector():
     from ops.cli import main

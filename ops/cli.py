@@ -8,24 +8,24 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from extract.api.lookup import rows_by_id
+from extract.base.database import connect
+from extract.base.errors import MirrorError, UsageError
+from extract.base.settings import credentials_configured
 from extract.cli import CampusIds, MaxCalls, Mode, exit_status, parse_campus_ids
-from extract.database import connect
-from extract.erase import erase, find_user, keep_out
-from extract.errors import MirrorError, UsageError
-from extract.lookup import rows_by_id
-from extract.record import create_schema
+from extract.load.record import create_schema
+from extract.people.erase import erase, find_user, keep_out
 from extract.run import MODES, new_run_id, run_lock
-from extract.settings import credentials_configured
-from ops import hygiene
-from ops.backup_commands import app as backups
-from ops.check import run_check
-from ops.reporting import reported
+from ops.backup.commands import app as backups
+from ops.checks.check import run_check
 from ops.sandbox import running_sandbox
-from ops.schedule_commands import app as schedules
-from ops.scheduler import app as scheduler
+from ops.schedule.commands import app as schedules
+from ops.schedule.scheduler import app as scheduler
 from ops.site.commands import app as pages
-from ops.status_commands import app as statuses
+from ops.status.commands import app as statuses
+from ops.status.reporting import reported
 from ops.sync import sync as run_sync
+from ops.upkeep import hygiene
 
 app = typer.Typer(
     help="Run the mirror of the 42 API.",

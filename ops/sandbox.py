@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from extract.errors import MirrorError
-from extract.settings import ROOT
+from extract.base.errors import MirrorError
+from extract.base.settings import ROOT
 
 STARTUP_LINE = "sandbox ready on "
 

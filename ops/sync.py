@@ -17,17 +17,17 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 from rich.console import Console
 
-from extract import database, logs
 from extract import run as runs
-from extract.errors import MirrorError
+from extract.base import database, logs
+from extract.base.errors import MirrorError
+from extract.base.settings import ROOT, local_directory
+from extract.load.raw import Raw
+from extract.load.record import Record
 from extract.progress import ExtractionProgress
-from extract.raw import Raw
-from extract.record import Record
-from extract.settings import ROOT, local_directory
-from ops import housekeeping
-from ops.logs import log_build, log_publication
-from ops.status_page import after_run
-from ops.summary import print_summary
+from ops.site.status_page import after_run
+from ops.status.summary import print_summary
+from ops.upkeep import housekeeping
+from ops.upkeep.logs import log_build, log_publication
 
 MODELS = ROOT / "dbt_project"
 

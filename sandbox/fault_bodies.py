@@ -10,7 +10,7 @@ import orjson
 Params = dict[str, Any]
 Row = dict[str, Any]
 
-_MARK = "@@sandbox@@"
+_MARK = "sandbox"
 
 
 def _edit(body: bytes, params: Params, change: Callable[[Row], None], every: bool) -> bytes:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from extract import database
-from extract.errors import MirrorError, UsageError
+from extract.base import database
+from extract.base.errors import MirrorError, UsageError
 
 
 def test_with_no_variable_set_it_is_the_embedded_server(

@@ -22,8 +22,8 @@ import pytest
 from psycopg2.extensions import connection as Connection
 
 from extract import embedded
+from extract.base.errors import MirrorError
 from extract.embedded.user import as_user
-from extract.errors import MirrorError
 
 ROOT = Path(__file__).resolve().parent.parent
 NOBODY = 65534

@@ -12,11 +12,11 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+from extract.base.errors import MirrorError
+from extract.base.settings import local_directory
 from extract.embedded import process
 from extract.embedded.cluster import NAME, create
 from extract.embedded.place import PORT, Place, binary, check_socket_path, locked
-from extract.errors import MirrorError
-from extract.settings import local_directory
 
 __all__ = [
     "NAME",

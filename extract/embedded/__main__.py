@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from extract import embedded
-from extract.errors import MirrorError
+from extract.base.errors import MirrorError
 
 
 def main() -> int:

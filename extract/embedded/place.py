@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from extract.base.errors import MirrorError
 from extract.embedded.user import give, server_user
-from extract.errors import MirrorError
 
 PORT = 5432
 SOCKET_PATH_BYTES = 103 if sys.platform == "darwin" else 107

@@ -13,7 +13,7 @@ import shutil
 from functools import cache
 from pathlib import Path
 
-from extract.errors import MirrorError
+from extract.base.errors import MirrorError
 
 # Above adduser's numbers, below those of systemd's services and of most containers' last id.
 UNUSED_USER_ID = 61042

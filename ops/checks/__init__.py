@@ -1,1 +1,1 @@
-"""The single checks behind `make check`; ops/check.py runs them all."""
+"""The single checks behind `make check`; ops/checks/check.py runs them all."""

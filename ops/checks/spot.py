@@ -10,7 +10,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 
-from extract.contract import CONTRACTS, Column, Contract
+from extract.tables.contract import CONTRACTS, Column, Contract
 from ops.checks.result import Result, exists, mirror
 
 Row = dict[str, Any]

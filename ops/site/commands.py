@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from extract import database
+from extract.base import database
 from extract.cli import exit_status
 
 app = typer.Typer()
@@ -19,7 +19,7 @@ def docs(
     ] = None,
 ) -> None:
     """Make the site: overview, status, data dictionary, handbook, lineage."""
-    from ops import docs as site  # dbt and Markdown are no other command's business
+    from ops.site import docs as site  # dbt and Markdown are no other command's business
 
     with exit_status():
         first = site.build()
@@ -32,7 +32,7 @@ def docs(
 @app.command()
 def status_page() -> None:
     """Make site/status.html anew; every sync does it by itself."""
-    from ops.status_page import write
+    from ops.site.status_page import write
 
     with exit_status():
         database.ensure_server()
@@ -46,7 +46,7 @@ def status_page() -> None:
 @app.command()
 def data_dictionary() -> None:
     """Write docs/data-dictionary.md from the contracts; needs no database."""
-    from ops.docs import write_dictionary
+    from ops.site.docs import write_dictionary
 
     with exit_status():
         typer.echo(write_dictionary())

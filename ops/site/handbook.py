@@ -14,7 +14,7 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markupsafe import Markup
 
-from extract.settings import ROOT
+from extract.base.settings import ROOT
 
 DOCS = ROOT / "docs"
 PURPOSE = re.compile(r"^\| (.+?) \| \[.+?\]\((.+?)\.md\) \|$", re.MULTILINE)

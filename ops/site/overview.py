@@ -7,8 +7,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ops.site.contracts import Contracts
-from ops.site.diagram import entity_relationship_svg
+from ops.site.catalog.contracts import Contracts
+from ops.site.catalog.diagram import entity_relationship_svg
 from ops.site.handbook import Chapter
 from ops.site.history import History
 from ops.site.pages import render

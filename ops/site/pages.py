@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from extract.settings import ROOT, environment
+from extract.base.settings import ROOT, environment
 from ops.site.vega import write_whole
 
 TEMPLATES = Path(__file__).with_name("templates")

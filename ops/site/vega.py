@@ -6,7 +6,7 @@ import os
 from importlib.metadata import version
 from pathlib import Path
 
-from extract.settings import local_directory
+from extract.base.settings import local_directory
 
 
 def bundle() -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import sql
 
-from extract.contract import CONTRACTS, UNKNOWN_FIELDS
+from extract.tables.contract import CONTRACTS, UNKNOWN_FIELDS
 from tests.publication.lab import Lab, Outcome
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from psycopg2.extensions import connection as Connection
 
-from extract import database as databases
+from extract.base import database as databases
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import psycopg2.extras
 import requests
 from psycopg2.extensions import connection as Connection
 
-from ops.summary import TABLES
+from ops.status.summary import TABLES
 
 Row = dict[str, Any]
 Tables = dict[str, dict[Any, Row]]

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from extract import client as clients
-from extract.auth import ClientCredentials
-from extract.client import Call, FortyTwoClient, PageTooHeavy
-from extract.errors import ApiError, CredentialsError
-from extract.quota import Quota
-from extract.settings import Settings
+from extract.api import client as clients
+from extract.api.auth import ClientCredentials
+from extract.api.client import Call, FortyTwoClient, PageTooHeavy
+from extract.api.quota import Quota
+from extract.base.errors import ApiError, CredentialsError
+from extract.base.settings import Settings
 from tests.extract.listing import Listing, serve
 
 ROWS = [{"id": key} for key in range(1, 4)]

@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 import pytest
 
-from extract.arrow import to_arrow, unknown_fields
-from extract.contract import CONTRACTS
-from extract.errors import ContractError
+from extract.base.errors import ContractError
+from extract.listing.columns import to_arrow, unknown_fields
+from extract.tables.contract import CONTRACTS
 
 COALITION: dict[str, Any] = {
     "id": 1,

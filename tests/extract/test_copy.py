@@ -9,8 +9,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from extract.copy import copy, duckdb_file
-from extract.errors import UsageError
+from extract.base.errors import UsageError
+from extract.load.copy import copy, duckdb_file
 from tests.dbt.world import create_raw, execute
 
 pytestmark = pytest.mark.usefixtures("database")

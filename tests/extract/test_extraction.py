@@ -10,10 +10,10 @@ from psycopg2.extensions import connection as Connection
 from typer.testing import CliRunner, Result
 
 from extract import cli
-from extract import database as databases
-from extract.contract import CONTRACTS
-from extract.destination import PostponedMergeJob
+from extract.base import database as databases
+from extract.load.destination import PostponedMergeJob
 from extract.run import run_lock
+from extract.tables.contract import CONTRACTS
 from tests.faults.truth import contents
 
 RAW = list(CONTRACTS)
@@ -306,7 +306,7 @@ def test_wrong_settings_end_with_the_cause_and_the_fix(
 def test_an_api_out_of_reach_is_named(
     world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("extract.auth.ATTEMPTS", 1)
+    monkeypatch.setattr("extract.api.auth.ATTEMPTS", 1)
     monkeypatch.setenv("FORTYTWO_API_URL", "http://127.0.0.1:9")
     result = run("run")
     assert result.exit_code == 1

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from extract.errors import BudgetSpent
-from extract.quota import HOUR, RESERVED_FOR_LIVE, Quota
+from extract.api.quota import HOUR, RESERVED_FOR_LIVE, Quota
+from extract.base.errors import BudgetSpent
 
 
 class Clock:

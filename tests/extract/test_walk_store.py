@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from extract.arrow import to_arrow
-from extract.contract import CONTRACTS
-from extract.walk_store import WalkStore
-from extract.walks import Finished, Walk
+from extract.listing.cache import WalkStore
+from extract.listing.columns import to_arrow
+from extract.listing.listings import Finished, Walk
+from extract.tables.contract import CONTRACTS
 from tests.extract.test_walks import WALK, row
 
 FIRST, SECOND, THIRD = (replace(WALK, path=f"/{name}") for name in ("first", "second", "third"))

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from extract.client import FortyTwoClient
-from extract.errors import ApiError, ContractError, IncompleteWalk
-from extract.quota import Quota
-from extract.settings import Settings
-from extract.walk_store import WalkStore
-from extract.walks import Walk, Walker
+from extract.api.client import FortyTwoClient
+from extract.api.quota import Quota
+from extract.base.errors import ApiError, ContractError, IncompleteWalk
+from extract.base.settings import Settings
+from extract.listing.cache import WalkStore
+from extract.listing.listings import Walk, Walker
 from tests.extract.listing import Listing, serve
 
 WALK = Walk("coalitions_users", "test", "/coalitions_users")
@@ -110,7 +110,7 @@ def test_kept_walks_are_private(tmp_path: Path) -> None:
 def test_a_heavy_page_is_asked_for_in_smaller_pieces(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("extract.client.ATTEMPTS", 1)
+    monkeypatch.setattr("extract.api.client.ATTEMPTS", 1)
     listing = Listing([row(key) for key in range(1, 251)])
     listing.answers[1] = (504, {}, b"<html>504 Gateway Time-out</html>")
     assert read(listing, tmp_path) == [list(range(1, 251))]
@@ -119,7 +119,7 @@ def test_a_heavy_page_is_asked_for_in_smaller_pieces(
 def test_a_late_page_of_a_walk_that_began_anew_is_waited_for_and_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("extract.client.ATTEMPTS", 1)
+    monkeypatch.setattr("extract.api.client.ATTEMPTS", 1)
     listing = Listing([row(key) for key in range(1, 251)])
     # of the first list's second and third page one is too heavy, the other comes after the walk
     # in smaller pages has all it needs

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from extract import endpoints
-from extract.settings import Settings
+from extract.base.settings import Settings
+from extract.tables import endpoints
 from ops.sync import dbt_build
 from tests.faults import lab
 from tests.faults.lab import Case, Postgres, Sandbox
@@ -103,8 +103,8 @@ def case(
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Short waits, and small pages so that short lists have several."""
-    monkeypatch.setattr("extract.client.LONGEST_BACKOFF", 0.01)
-    monkeypatch.setattr("extract.auth.LONGEST_BACKOFF", 0.01)
+    monkeypatch.setattr("extract.api.client.LONGEST_BACKOFF", 0.01)
+    monkeypatch.setattr("extract.api.auth.LONGEST_BACKOFF", 0.01)
     load = Settings.load.__func__  # type: ignore[attr-defined]
     monkeypatch.setattr(
         Settings, "load", classmethod(lambda cls: replace(load(cls), request_timeout=1.0))

@@ -22,9 +22,9 @@ from psycopg2.extensions import connection as Connection
 from rich.console import Console
 
 from extract import run as runs
+from extract.listing.listings import Arrived, Walk
 from extract.progress import ExtractionProgress
 from extract.run import Extracted
-from extract.walks import Arrived, Walk
 from tests.faults.truth import RELATIONS, Truth
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -178,14 +178,14 @@ FAULTS = (
         always("429_second"),
         FAILED,
         r"429, again and again",
-        {"extract.client.ATTEMPTS_429": 2},
+        {"extract.api.client.ATTEMPTS_429": 2},
     ),
     Fault("429 of the hour, `Retry-After`", once("429_hour", retry_after=2), HOURLY, pause=2.0),
     Fault(
         "429 of the hour, no `Retry-After`",
         once("429_hour", retry_after=False),
         HOURLY,
-        patience={"extract.quota.HOUR": 3.0},
+        patience={"extract.api.quota.HOUR": 3.0},
         pause=1.0,
     ),
     # -- the servers in front and the network
@@ -220,7 +220,7 @@ FAULTS = (
         always("hang", seconds=3, path="any"),
         FAILED,
         r"no answer in time",
-        {"extract.client.ATTEMPTS": 1},
+        {"extract.api.client.ATTEMPTS": 1},
     ),
     Fault("a slow drip", once("slow_drip", seconds=1), RECOVERED),
     Fault(
@@ -228,7 +228,7 @@ FAULTS = (
         always("slow_drip", seconds=1.5, path="any"),
         FAILED,
         r"dripped in too slowly",
-        {"extract.client.LONGEST_ANSWER": 0.5, "extract.client.ATTEMPTS": 1},
+        {"extract.api.client.LONGEST_ANSWER": 0.5, "extract.api.client.ATTEMPTS": 1},
     ),
     Fault("gzip damage", once("gzip_damage"), RECOVERED),
     Fault("gzip damage for ever", always("gzip_damage"), FAILED, r"connection trouble"),
@@ -339,7 +339,7 @@ FAULTS = (
         always("big_page", bytes=3 << 20, path="any"),
         FAILED,
         r"a page of more than 1 MiB",
-        {"extract.client.LARGEST_BODY": 1 << 20, "extract.client.ATTEMPTS": 1},
+        {"extract.api.client.LARGEST_BODY": 1 << 20, "extract.api.client.ATTEMPTS": 1},
     ),
 )
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from extract.errors import MirrorError
+from extract.base.errors import MirrorError
 from tests.faults.lab import Case, Ran, run_here
 from tests.faults.table import FAULTS, TARGETS, Fault, Injection, Outcome, Target
 from tests.faults.truth import contents, differences, stored

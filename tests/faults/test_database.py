@@ -18,9 +18,9 @@ import pytest
 from psycopg2.extensions import connection as Connection
 
 from extract import embedded
-from extract.client import Page
-from extract.errors import MirrorError
-from extract.walks import Walk
+from extract.api.client import Page
+from extract.base.errors import MirrorError
+from extract.listing.listings import Walk
 from tests.conftest import short_directory
 from tests.end_to_end import oracle
 from tests.faults import lab

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from extract.auth import ClientCredentials
-from extract.quota import machine_clock
-from extract.walks import Walk
+from extract.api.auth import ClientCredentials
+from extract.api.quota import machine_clock
+from extract.listing.listings import Walk
 from tests.end_to_end import oracle
 from tests.faults import children
 from tests.faults.lab import Case, run_here, stale

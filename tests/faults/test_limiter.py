@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from extract.errors import BudgetSpent
-from extract.quota import HOUR, Quota
+from extract.api.quota import HOUR, Quota
+from extract.base.errors import BudgetSpent
 
 
 @dataclass

@@ -15,10 +15,10 @@ import pytest
 import requests
 from dlt.common.runtime import anon_tracker
 
-import extract.settings
-from extract.client import HEADERS, FortyTwoClient
-from extract.quota import Quota
-from extract.settings import Settings
+import extract.base.settings
+from extract.api.client import HEADERS, FortyTwoClient
+from extract.api.quota import Quota
+from extract.base.settings import Settings
 from tests.faults import lab
 from tests.faults.lab import Case, Postgres, Sandbox, run_here
 from tests.faults.truth import FULL, differences

@@ -12,7 +12,7 @@ import requests
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from extract.contract import CONTRACTS
+from extract.tables.contract import CONTRACTS
 
 Row = dict[str, Any]
 Key = tuple[int, ...]

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from psycopg2.extensions import connection as Connection
 
-from extract import database, logs
-from extract.record import create_schema
+from extract.base import database, logs
+from extract.load.record import create_schema
 
 STAND_IN = """#!/bin/sh
 # Does what crontab does: keeps a file, prints it, and says when there is none.

@@ -17,15 +17,15 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from extract import database as databases_of_the_mirror
 from extract import run as runs
-from extract.erase import keep_out
-from extract.errors import BusyError, MirrorError, UsageError
+from extract.base import database as databases_of_the_mirror
+from extract.base.errors import BusyError, MirrorError, UsageError
+from extract.people.erase import keep_out
 from extract.progress import ExtractionProgress
-from ops import age, archive, postgres
-from ops.backup import backup
+from ops.backup import age, archive, postgres
+from ops.backup.backup import backup
+from ops.backup.restore import drill, restore
 from ops.cli import app
-from ops.restore import drill, restore
 
 # what dbt would have made, and what an analyst would have put on top
 PUBLISHED = """

@@ -14,16 +14,17 @@ from typing import Any
 import pytest
 from psycopg2.extensions import connection as Connection
 
-from extract import logs
-from extract.arrow import to_arrow
-from extract.contract import CONTRACTS
-from extract.database import connect
-from extract.record import Record
-from extract.settings import ROOT, local_directory
-from extract.walk_store import WalkStore
-from extract.walks import Finished
-from ops import archive, housekeeping, hygiene, retention
+from extract.base import logs
+from extract.base.database import connect
+from extract.base.settings import ROOT, local_directory
+from extract.listing.cache import WalkStore
+from extract.listing.columns import to_arrow
+from extract.listing.listings import Finished
+from extract.load.record import Record
+from extract.tables.contract import CONTRACTS
+from ops.backup import archive
 from ops.sync import dbt_program
+from ops.upkeep import housekeeping, hygiene, retention
 from tests.extract.test_walks import WALK, row
 
 # What a month leaves: 4,320 calls a day, which is a full pass, 96 live ones and the reconciliation.

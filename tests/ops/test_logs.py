@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from extract import logs
-from extract.client import Call, FortyTwoClient
-from extract.quota import Quota
-from extract.settings import Settings
-from ops.logs import log_build
+from extract.api.client import Call, FortyTwoClient
+from extract.api.quota import Quota
+from extract.base import logs
+from extract.base.settings import Settings
+from ops.upkeep.logs import log_build
 
 
 def lines() -> list[dict[str, Any]]:

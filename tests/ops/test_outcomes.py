@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from extract import logs
-from extract.errors import BusyError, MirrorError
-from extract.settings import local_directory
-from ops import webhook
-from ops.outcomes import last_outcomes, outcome
+from extract.base import logs
+from extract.base.errors import BusyError, MirrorError
+from extract.base.settings import local_directory
+from ops.status import webhook
+from ops.status.outcomes import last_outcomes, outcome
 
 
 class Receiver:

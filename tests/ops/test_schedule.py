@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from extract.errors import MirrorError, UsageError
-from extract.settings import ROOT
-from ops import crontab, units
-from ops.schedule import Schedule, need_settings_in_file, own_variables
-from ops.schedule_commands import app
+from extract.base.errors import MirrorError, UsageError
+from extract.base.settings import ROOT
+from ops.schedule import crontab, units
+from ops.schedule.commands import app
+from ops.schedule.schedule import Schedule, need_settings_in_file, own_variables
 
 SCRIPT = ROOT / "ops" / "scheduled.sh"
 OTHERS = "MAILTO=root\n# mine\n5 4 * * * /usr/bin/true # fortytwo\n"

@@ -13,9 +13,10 @@ import pytest
 from psycopg2.extensions import connection as Connection
 
 from extract import run as runs
-from extract.errors import BusyError, MirrorError, UsageError
-from ops import archive, scheduled
-from ops.outcomes import last_outcomes
+from extract.base.errors import BusyError, MirrorError, UsageError
+from ops.backup import archive
+from ops.schedule import scheduled
+from ops.status.outcomes import last_outcomes
 
 NOW = datetime(2025, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -171,7 +172,7 @@ def test_a_nightly_pass_waits_for_the_one_at_work(
         return 0
 
     monkeypatch.setattr(scheduled, "sync", sync)
-    monkeypatch.setattr("ops.scheduled.time.sleep", waits.append)
+    monkeypatch.setattr("ops.schedule.scheduled.time.sleep", waits.append)
 
     scheduled.full()
 

@@ -19,13 +19,14 @@ from psycopg2.extensions import connection as Connection
 from rich.console import Console
 from typer.testing import CliRunner
 
-from extract.errors import MirrorError
-from ops import crontab, metrics
+from extract.base.errors import MirrorError
 from ops.cli import app
-from ops.outcomes import outcome
-from ops.schedule import Schedule
-from ops.status import Status, read_status
-from ops.status_view import print_status
+from ops.schedule import crontab
+from ops.schedule.schedule import Schedule
+from ops.status import metrics
+from ops.status.outcomes import outcome
+from ops.status.status import Status, read_status
+from ops.status.view import print_status
 
 PAST = """
 insert into ops.runs (run_id, mode, status, started_at, finished_at, published_at, calls, rows,

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from extract.contract import CONTRACTS
-from ops.check import run_check
+from extract.tables.contract import CONTRACTS
+from ops.checks.check import run_check
 from ops.checks.spot import differing_fields
 from tests.publication.lab import TABLES, Lab
 

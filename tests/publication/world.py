@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psycopg2.extensions import connection as Connection
 
-from extract.contract import CONTRACTS, Contract
+from extract.tables.contract import CONTRACTS, Contract
 
 SQL_TYPES = {
     "bigint": "bigint",

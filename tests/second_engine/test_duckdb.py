@@ -24,10 +24,10 @@ import pytest
 from rich.console import Console
 
 from extract import run as runs
-from extract.contract import CONTRACTS, UNKNOWN_FIELDS
-from extract.copy import copy, duckdb_file
+from extract.load.copy import copy, duckdb_file
 from extract.progress import ExtractionProgress
-from ops.summary import TABLES
+from extract.tables.contract import CONTRACTS, UNKNOWN_FIELDS
+from ops.status.summary import TABLES
 from ops.sync import dbt_build
 from tests.conftest import ROOT
 

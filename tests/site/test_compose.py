@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
-from extract.errors import MirrorError
-from ops import scheduler
-from ops.schedule import Schedule
+from extract.base.errors import MirrorError
+from ops.schedule import scheduler
+from ops.schedule.schedule import Schedule
 from tests.site.conftest import ROOT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from extract import errors
-from ops.docs import DICTIONARY
-from ops.site.contracts import read_contracts
-from ops.site.dictionary import data_dictionary
+from extract.base import errors
+from ops.site.catalog.contracts import read_contracts
+from ops.site.catalog.dictionary import data_dictionary
+from ops.site.docs import DICTIONARY
 from ops.site.handbook import DOCS, anchor, chapters
 from tests.site.conftest import ROOT
 

@@ -10,10 +10,9 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
 
-from extract import database
-from ops import status_page
-from ops.site import vega
-from ops.site.contracts import RULE
+from extract.base import database
+from ops.site import status_page, vega
+from ops.site.catalog.contracts import RULE
 from ops.site.history import read_history
 from tests.site.conftest import SCHEMA, fill
 

@@ -1,0 +1,303 @@
+"""One limiter for every process on the machine that uses the same application key.
+
+The API allows 2 requests a second and 1,200 an hour per application (42-api.md section 2) and
+tells both limits and what is left with every answer. A small file under an advisory file lock
+holds the next free moment and the calls of the last hour; the answers' headers correct it, so that
+calls of other machines with the same key count too.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from extract.base.errors import ApiError, BudgetSpent
+
+HOUR = 3600.0
+# exactly 1/limit apart earns 429 from network jitter (42-api.md section 2): 10 % slower does not
+MARGIN = 1.1
+BUCKET = 60.0
+# an answer may know of so many calls less than we have sent: those that are under way
+UNDER_WAY = 10
+# bytes by which the file grows
+BLOCK = 1024
+# calls of each hour that background work (the backfill) leaves to live passes
+RESERVED_FOR_LIVE = 100
+
+
+def machine_clock() -> float:
+    """Seconds since boot, suspend included: the same for all processes, immune to clock jumps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def quota_directory() -> Path:
+    """Where the machine's processes of this user meet: XDG_STATE_HOME/fortytwo-mirror."""
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "fortytwo-mirror"
+
+
+@dataclass
+class _State:
+    """What the file holds. `buckets` maps a minute (clock // 60) to its calls."""
+
+    secondly_limit: int = 2
+    hourly_limit: int = 1200
+    next_at: float = 0.0
+    buckets: dict[str, int] = field(default_factory=dict)
+    remaining: int | None = None
+    remaining_hour: float = 0.0
+    blocked_until: float = 0.0
+    sent: int = 0
+
+
+@dataclass(frozen=True)
+class _Expected:
+    """What an answer should say if nobody else uses the key; then there is nothing to correct."""
+
+    secondly_limit: int
+    hourly_limit: int
+    left: int
+    hour: float
+
+    def told_by(self, secondly: int | None, hourly: int | None, remaining: int | None) -> bool:
+        return (
+            secondly in (None, self.secondly_limit)
+            and hourly in (None, self.hourly_limit)
+            and self.hour == time.time() // HOUR
+            and (remaining is None or self.left <= remaining <= self.left + UNDER_WAY)
+        )
+
+
+def _expected(state: _State) -> _Expected | None:
+    if state.remaining is None:
+        return None
+    left = state.remaining - state.sent
+    return _Expected(state.secondly_limit, state.hourly_limit, left, state.remaining_hour)
+
+
+class Quota:
+    """Hands out the moments at which a call may leave.
+
+    Args:
+        key: The application (any string; only its hash names the file).
+        max_calls: Budget of this run; None for no budget.
+        max_wait: Longest wait for the hour's window, in seconds, before `BudgetSpent`.
+        on_wait: Told the seconds of every wait longer than five seconds.
+        clock: Seconds, shared by all processes.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        *,
+        directory: Path | None = None,
+        max_calls: int | None = None,
+        max_wait: float = HOUR + BUCKET,
+        on_wait: Callable[[float], None] = lambda seconds: None,
+        clock: Callable[[], float] = machine_clock,
+        sleep: Callable[[float], None] | None = None,
+    ) -> None:
+        directory = directory or quota_directory()
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        digest = hashlib.sha256(key.encode()).hexdigest()[:16]
+        path = directory / f"quota-{digest}.json"
+        # open for good: each call looks into it
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        weakref.finalize(self, os.close, self._file)
+        self._stopping = threading.Event()
+        self._clock, self._sleep, self._on_wait = clock, sleep or self._pause, on_wait
+        self._max_wait = max_wait
+        self._thread_lock = threading.Lock()
+        # one call goes ahead alone: its answer tells the limits before six go at once
+        self._first = threading.Lock()
+        self._told = threading.Event()
+        self._expected: _Expected | None = None
+        self.max_calls = max_calls
+        self.calls = 0
+
+    def acquire(self, background: bool = False) -> None:
+        """Wait for the next free moment and take it.
+
+        Args:
+            background: Leave `RESERVED_FOR_LIVE` calls of the hour to live passes.
+
+        Raises:
+            BudgetSpent: The run's budget is used up, or the hour's window opens too late.
+        """
+        if not self._told.is_set() and not self._first.acquire(blocking=False):
+            self._told.wait(timeout=60.0)
+        while True:
+            with self._state() as state:
+                now = self._clock()
+                if self.max_calls is not None and self.calls >= self.max_calls:
+                    raise BudgetSpent(
+                        f"The budget of {self.max_calls} calls is spent. What was read is kept; "
+                        "the next run goes on from here."
+                    )
+                wait = self._hour_wait(state, now, RESERVED_FOR_LIVE if background else 0)
+                if wait <= 0:
+                    state.next_at = max(state.next_at, now)
+                    moment = state.next_at
+                    state.next_at += MARGIN / state.secondly_limit
+                    self._count(state, moment)
+                    self._expected = _expected(state)
+                    self.calls += 1
+                    break
+            if background or wait > self._max_wait:
+                raise BudgetSpent(
+                    "The API's calls of this hour are used up"
+                    + (" but for those kept for live passes" if background else "")
+                    + f"; more are free in about {wait / 60:.0f} minutes. What was read is kept; "
+                    "the next run goes on from here."
+                )
+            if wait > 5:
+                self._on_wait(wait)
+            self._sleep(min(wait, 30.0))
+        delay = moment - self._clock()
+        if delay > 0:
+            self._sleep(delay)
+
+    def unanswered(self) -> None:
+        """Take note of a call that brought no answer: if it went ahead, the next one does."""
+        if not self._told.is_set():
+            with suppress(RuntimeError):  # it was not the one
+                self._first.release()
+
+    def stop(self) -> None:
+        """End every wait: the run is over."""
+        self._stopping.set()
+        self._told.set()
+
+    def _pause(self, seconds: float) -> None:
+        if self._stopping.wait(seconds):
+            raise ApiError("The run was stopped.")
+
+    def learn(self, headers: Mapping[str, str]) -> None:
+        """Correct the state by the `X-*-RateLimit-*` headers of an answer."""
+        secondly = _integer(headers.get("X-Secondly-RateLimit-Limit"))
+        hourly = _integer(headers.get("X-Hourly-RateLimit-Limit"))
+        remaining = _integer(headers.get("X-Hourly-RateLimit-Remaining"))
+        self._told.set()
+        if secondly is None and hourly is None and remaining is None:
+            return
+        if self._expected and self._expected.told_by(secondly, hourly, remaining):
+            return
+        with self._state() as state:
+            if secondly and secondly > state.secondly_limit:
+                # slots handed out at the older, slower pace count no more
+                state.next_at = min(state.next_at, self._clock() + MARGIN / secondly)
+            state.secondly_limit = secondly or state.secondly_limit
+            if hourly:
+                state.hourly_limit = hourly
+            if remaining is not None:
+                state.remaining, state.remaining_hour = remaining, time.time() // HOUR
+                state.sent = 0
+
+    def refused(self, headers: Mapping[str, str]) -> float:
+        """Take note of a 429 for all processes; returns the seconds until the next try.
+
+        `Retry-After` counts if sent; else one second for the secondly window, or the rest of the
+        clock hour when no hourly call is left (no answer tells when the hour starts).
+        """
+        self._told.set()
+        retry_after = _integer(headers.get("Retry-After"))
+        hour_spent = (
+            _integer(headers.get("X-Hourly-RateLimit-Remaining")) == 0 or (retry_after or 0) > 60
+        )
+        if retry_after is not None:
+            wait = float(retry_after)
+        elif hour_spent:
+            wait = HOUR - time.time() % HOUR + 1
+        else:
+            wait = 1.0
+        with self._state() as state:
+            now = self._clock()
+            if hour_spent:
+                state.blocked_until = max(state.blocked_until, now + wait)
+                # the API's hour starts when it likes: at the end of the wait, its answer counts
+                state.remaining = None
+            state.next_at = max(state.next_at, now + min(wait, 60.0))
+        return wait
+
+    def left(self) -> tuple[int, int, int]:
+        """(calls left in this hour, hourly limit, secondly limit), as far as this machine knows."""
+        with self._state() as state:
+            return (
+                self._available(state, self._clock()),
+                state.hourly_limit,
+                state.secondly_limit,
+            )
+
+    def _available(self, state: _State, now: float) -> int:
+        own = sum(state.buckets.values())
+        available = state.hourly_limit - own
+        if state.remaining is not None and state.remaining_hour == time.time() // HOUR:
+            available = min(available, state.remaining - state.sent)
+        return max(0, available)
+
+    def _hour_wait(self, state: _State, now: float, reserved: int) -> float:
+        """Seconds until the hour's windows let a call through; 0 for now."""
+        if state.blocked_until > now:
+            return state.blocked_until - now
+        if self._available(state, now) > reserved:
+            return 0.0
+        own = sum(state.buckets.values())
+        if state.hourly_limit - own <= reserved:
+            oldest = min(float(minute) for minute in state.buckets) if state.buckets else now
+            return max(1.0, (oldest + 1) * BUCKET + HOUR - now)
+        # others used the key: the clock hour is the best guess, one call then tells more
+        return HOUR - time.time() % HOUR + 1
+
+    def _count(self, state: _State, moment: float) -> None:
+        minute = str(int(moment // BUCKET))
+        state.buckets[minute] = state.buckets.get(minute, 0) + 1
+        state.sent += 1
+
+    @contextmanager
+    def _state(self) -> Iterator[_State]:
+        """The shared state, locked; written back on leaving without an error."""
+        with self._thread_lock:
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            try:
+                data = os.pread(self._file, 1 << 20, 0)
+                size, state = len(data), _parsed(data, self._clock())
+                ended = self._clock() - HOUR - BUCKET
+                state.buckets = {
+                    m: n for m, n in state.buckets.items() if float(m) * BUCKET > ended
+                }
+                yield state
+                data = orjson.dumps(vars(state))
+                # spaces at the end, or nearly every call would make the file a little shorter
+                data = data.ljust(-(-len(data) // BLOCK) * BLOCK)
+                os.pwrite(self._file, data, 0)
+                if size > len(data):
+                    os.ftruncate(self._file, len(data))
+            finally:
+                fcntl.flock(self._file, fcntl.LOCK_UN)
+
+
+def _parsed(data: bytes, now: float) -> _State:
+    """The state in the file; a damaged one or one from before a reboot starts afresh."""
+    try:
+        values: dict[str, Any] = orjson.loads(data) if data else {}
+        state = _State(**values)
+        stale = any(float(minute) * BUCKET > now + BUCKET for minute in state.buckets)
+        return _State() if stale or state.next_at > now + 120 else state
+    except (ValueError, TypeError):
+        return _State()
+
+
+def _integer(text: str | None) -> int | None:
+    """A header's whole number; None if it is missing or something else."""
+    return int(text) if text and text.strip().isdigit() else None

@@ -1,0 +1,1 @@
+"""Settings, errors, logs, the database connection: what everything else stands on."""

@@ -1,0 +1,136 @@
+"""Configuration: environment variables first, then `.env` at the repository root.
+
+FORTYTWO_ENV_FILE names another file, such as /dev/null for none.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+from extract.base.errors import UsageError
+
+ROOT = Path(__file__).resolve().parents[2]
+DEFAULT_API_URL = "https://api.intra.42.fr"
+
+
+def environment() -> dict[str, str]:
+    """The process environment over the values of `.env` (set but empty counts as not set)."""
+    file = os.environ.get("FORTYTWO_ENV_FILE") or ROOT / ".env"
+    values = {key: value for key, value in dotenv_values(file).items() if value}
+    values.update({key: value for key, value in os.environ.items() if value})
+    return values
+
+
+def local_directory() -> Path:
+    """Everything this machine keeps beside the database: `.local/`, or FORTYTWO_LOCAL."""
+    return Path(environment().get("FORTYTWO_LOCAL") or ROOT / ".local").absolute()
+
+
+def make_private() -> None:
+    """Close `.local/` and `.env` to other users, whoever made them first.
+
+    Another directory or file of one's own choice stays as it is.
+    """
+    directory = local_directory()
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if directory == ROOT / ".local":
+        directory.chmod(0o700)
+    with suppress(FileNotFoundError, PermissionError):  # it may be somebody else's, lent to us
+        (ROOT / ".env").chmod(0o600)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run needs to know. Secrets are left out of the repr.
+
+    Attributes:
+        api_url: Scheme and host of the API, without `/v2`.
+        max_delete_fraction: Share of a table (0-1) that one pass may delete unasked; at least
+            `min_guarded_rows` rows must be going before the guard speaks.
+        backfill_calls: API calls that a full or live run may add for the big relations. None: a
+            live run adds none, a full run keeps up what a backfill has begun.
+        reconcile_days: Every relation row is read again at least this often, quota permitting.
+        requests_in_flight: Parallel requests; a heavy page takes seconds, so pacing alone would
+            leave the quota unused (42-api.md section 2).
+    """
+
+    api_url: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    client_secret_next: str = field(default="", repr=False)
+    cursus_id: int = 21
+    max_delete_fraction: float = 0.1
+    min_guarded_rows: int = 20
+    allow_deletes: bool = False
+    backfill_calls: int | None = None
+    reconcile_days: int = 30
+    requests_in_flight: int = 6
+    request_timeout: float = 60.0
+
+    @classmethod
+    def load(cls) -> Settings:
+        """Read the settings.
+
+        Raises:
+            UsageError: Credentials are missing or a number is not a number.
+        """
+        env = environment()
+        missing = [
+            name for name in ("FORTYTWO_CLIENT_ID", "FORTYTWO_CLIENT_SECRET") if not env.get(name)
+        ]
+        if missing:
+            raise UsageError(
+                f"{' and '.join(missing)} not set. Register an application on the 42 intra "
+                "(Settings > API), then put its UID and secret into .env (see .env.example), or "
+                "export them. To try the mirror without credentials, run `make sync` with none of "
+                "the FORTYTWO_ variables set: it uses the bundled sandbox."
+            )
+        api_url = env.get("FORTYTWO_API_URL", DEFAULT_API_URL).rstrip("/")
+        parts = urlsplit(api_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise UsageError(
+                f"FORTYTWO_API_URL is {api_url!r}, which is not an http(s) address. Use "
+                f"{DEFAULT_API_URL} or leave it out."
+            )
+        return cls(
+            api_url=api_url,
+            client_id=env["FORTYTWO_CLIENT_ID"],
+            client_secret=env["FORTYTWO_CLIENT_SECRET"],
+            client_secret_next=env.get("FORTYTWO_CLIENT_SECRET_NEXT", ""),
+            cursus_id=_number(env, "FORTYTWO_CURSUS_ID", 21),
+            max_delete_fraction=_fraction(env, "MAX_DELETE_FRACTION", 0.1),
+            allow_deletes=env.get("ALLOW_DELETES", "") not in ("", "0", "false", "no"),
+            backfill_calls=_number(env, "BACKFILL_CALLS", 0) if env.get("BACKFILL_CALLS") else None,
+            reconcile_days=_number(env, "RECONCILE_DAYS", 30),
+        )
+
+
+def credentials_configured() -> bool:
+    """Whether the user pointed the mirror at an API (then the sandbox is never started)."""
+    env = environment()
+    names = ("FORTYTWO_API_URL", "FORTYTWO_CLIENT_ID", "FORTYTWO_CLIENT_SECRET")
+    return any(env.get(name) for name in names)
+
+
+def _number(env: dict[str, str], name: str, default: int) -> int:
+    text = env.get(name, str(default))
+    if not text.isdigit():
+        raise UsageError(f"{name} is {text!r}; it must be a whole number such as {default}.")
+    return int(text)
+
+
+def _fraction(env: dict[str, str], name: str, default: float) -> float:
+    text = env.get(name, str(default))
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise UsageError(f"{name} is {text!r}; it must be a share between 0 and 1, like {default}.")
+    return value

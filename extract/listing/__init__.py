@@ -1,0 +1,1 @@
+"""A complete listing: reading it, caching it, holding it to its columns."""

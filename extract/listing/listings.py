@@ -1,0 +1,358 @@
+"""Complete walks: a listing counts when it adds up to its own X-Total, and only then.
+
+Offset pages are no snapshot: a row deleted in mid-walk shifts later rows back and one is never
+seen (42-api.md section 3). So a walk is read to the short page, deduplicated by key and held
+against every X-Total it saw; a mismatch is walked again, then fails.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pyarrow as pa
+
+from extract.api.client import FortyTwoClient, Page, PageTooHeavy
+from extract.base.errors import IncompleteWalk
+from extract.listing.columns import missing_fields, to_arrow
+from extract.tables.contract import CONTRACTS
+
+if TYPE_CHECKING:
+    from extract.listing.cache import WalkStore
+
+WALKS = 5
+SMALLEST_PAGE = 10
+
+
+@dataclass(frozen=True)
+class Walk:
+    """One listing to be read completely.
+
+    Attributes:
+        table: The raw table its rows go to.
+        key: Names the walk within the table, e.g. `campus 1`; part of the kept file's name.
+        path: Endpoint below `/v2`.
+        params: Filters, ranges and sort order.
+        constants: Columns that the walk knows and the payload does not, e.g. `campus_id`.
+        background: Leaves quota to live passes.
+        must_have_rows: An empty answer is an error (a list that always has members).
+        to_short_page: When X-Total fills the last page, ask for one more, in case it is wrong.
+        in_flight: Most pages of this walk at once; heavy ones fill the memory.
+        change_row: Applied to each object before the contract.
+    """
+
+    table: str
+    key: str
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, int] = field(default_factory=dict)
+    page_size: int = 100
+    background: bool = False
+    must_have_rows: bool = False
+    to_short_page: bool = True
+    in_flight: int = 100
+    change_row: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+
+    @cached_property
+    def question(self) -> str:
+        """A hash of everything that is asked."""
+        asked = self.path, sorted(self.params.items()), sorted(self.constants.items())
+        return hashlib.sha256(orjson.dumps(asked)).hexdigest()[:24]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A complete walk: its rows and what it took.
+
+    Attributes:
+        calls: Good answers that it took; 0 when it was kept from an interrupted run.
+        walked: How many times the list had to be walked until it added up.
+        missing: Optional fields of the contract that no row carried.
+    """
+
+    walk: Walk
+    table: pa.Table
+    calls: int
+    walked: int
+    finished_at: float
+    missing: Sequence[str] = ()
+
+    def keys(self) -> list[int]:
+        """The rows' first key column."""
+        name = CONTRACTS[self.walk.table].primary_key[0]
+        keys: list[int] = self.table.column(name).to_pylist()
+        return keys
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """One page of a walk, held to the contract.
+
+    Attributes:
+        fields: Every field that some object of it had.
+    """
+
+    table: pa.Table
+    fields: set[str]
+    number: int
+    total: int | None
+    per_page: int
+
+
+class Walker:
+    """Walks many listings at once, `settings.requests_in_flight` pages at a time.
+
+    Args:
+        on_rewalk: Told of a walk that did not add up, with the reason.
+        on_page: Told of the rows of each page as it arrives (for progress).
+        on_kept: Told of a walk that an interrupted run had kept.
+    """
+
+    def __init__(
+        self,
+        client: FortyTwoClient,
+        store: WalkStore,
+        api_url: str,
+        in_flight: int,
+        *,
+        on_rewalk: Callable[[Walk, str], None] = lambda walk, reason: None,
+        on_page: Callable[[Walk, Arrived], None] = lambda walk, page: None,
+        on_kept: Callable[[Finished], None] = lambda finished: None,
+    ) -> None:
+        self._client, self._store, self._api_url = client, store, api_url
+        self._in_flight = in_flight
+        self._computing = threading.Lock()
+        self._on_rewalk, self._on_page, self._on_kept = on_rewalk, on_page, on_kept
+
+    def finish(self, walks: Iterator[Walk], keep: bool = True) -> Iterator[Finished]:
+        """Read every walk to its end; yields each as it gets complete.
+
+        Pages of an earlier walk go before those of a later one, so that an interruption leaves
+        few walks half-read.
+
+        Raises:
+            IncompleteWalk: A listing did not add up, several times.
+            ApiError, BudgetSpent: See `FortyTwoClient.page`.
+        """
+        schedule = _Schedule(walks)
+        pool = ThreadPoolExecutor(self._in_flight, thread_name_prefix="page")
+        try:
+            while True:
+                yield from self._submit(pool, schedule, keep)
+                if not schedule.flying:
+                    return
+                task = self._arrived(schedule)
+                finished = self._judge(task) if task else None
+                if task and finished:
+                    schedule.active.remove(task)
+                    if keep:
+                        self._store.put(finished, self._api_url)
+                    yield finished
+        except BaseException:
+            self._client.stop()
+            raise
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _submit(
+        self, pool: ThreadPoolExecutor, schedule: _Schedule, keep: bool
+    ) -> Iterator[Finished]:
+        """Have `in_flight` pages asked for; yields walks that need none, being kept."""
+        while len(schedule.flying) < self._in_flight:
+            task = schedule.task_with_page()
+            if task is None:
+                walk = next(schedule.walks, None)
+                if walk is None:
+                    return
+                kept = self._store.get(walk, self._api_url) if keep else None
+                if kept:
+                    self._on_kept(kept)
+                    yield kept
+                    continue
+                task = _Progress(walk)
+                schedule.active.append(task)
+            future = pool.submit(self._page, task, task.take_page())
+            schedule.flying[future] = task, task.generation
+            future.add_done_callback(schedule.arrived.put)
+
+    def _arrived(self, schedule: _Schedule) -> _Progress | None:
+        """Take the next page that arrives; returns its walk when that is read to its end."""
+        future = schedule.arrived.get()
+        task, generation = schedule.flying.pop(future)
+        self._take(task, generation, future)
+        return task if task.is_read() and not schedule.pages_flying(task) else None
+
+    def forget(self, walks: Sequence[Walk]) -> None:
+        """Drop kept walks whose rows are loaded."""
+        self._store.drop(walks, self._api_url)
+
+    def _page(self, task: _Progress, number: int) -> Arrived:
+        walk = task.walk
+        page = self._client.page(
+            walk.path,
+            walk.params,
+            number=number,
+            size=task.page_size,
+            background=walk.background,
+        )
+        # one at a time: threads that compute together hand the interpreter back and forth
+        with self._computing:
+            return _held_to_contract(walk, page)
+
+    def _take(self, task: _Progress, generation: int, future: Future[Arrived]) -> None:
+        try:
+            page = future.result()
+        except PageTooHeavy:
+            if generation != task.generation:
+                return
+            if task.page_size <= SMALLEST_PAGE:
+                raise
+            task.restart(page_size=max(SMALLEST_PAGE, task.page_size // 2))
+            self._on_rewalk(task.walk, f"a page was too heavy, pages of {task.page_size} rows now")
+            return
+        if generation != task.generation:
+            return  # a page of before the last restart
+        task.add(page)
+        self._on_page(task.walk, page)
+
+    def _judge(self, task: _Progress) -> Finished | None:
+        """The finished walk, or None after starting it again."""
+        reason = task.mismatch()
+        if not reason:
+            return task.finished()
+        if task.walked >= WALKS:
+            raise IncompleteWalk(
+                f"GET /v2{task.walk.path} ({task.walk.key}) never added up in {WALKS} walks: "
+                f"{reason}. A list that does not add up is not loaded: `raw` and `mirror` are as "
+                "before. Run the same command again; if it stays, the API's X-Total is wrong."
+            )
+        self._on_rewalk(task.walk, reason)
+        task.restart()
+        return None
+
+
+def _held_to_contract(walk: Walk, page: Page) -> Arrived:
+    rows = page.rows
+    if walk.change_row:
+        rows = [walk.change_row(row) for row in rows]
+    fields: set[str] = set().union(*rows)
+    for row in rows:
+        row.update(walk.constants)
+    table = to_arrow(CONTRACTS[walk.table], rows, f"/v2{walk.path}")
+    return Arrived(table, fields, page.number, page.total, page.per_page)
+
+
+class _Schedule:
+    """The walks under way, the earliest first, and their pages in flight."""
+
+    def __init__(self, walks: Iterator[Walk]) -> None:
+        self.walks = walks
+        self.active: list[_Progress] = []
+        self.flying: dict[Future[Arrived], tuple[_Progress, int]] = {}
+        self.arrived: SimpleQueue[Future[Arrived]] = SimpleQueue()
+
+    def pages_flying(self, task: _Progress) -> int:
+        return sum(flying is task for flying, _ in self.flying.values())
+
+    def task_with_page(self) -> _Progress | None:
+        """The earliest walk that may ask for another page now."""
+        for task in self.active:
+            if task.has_page() and self.pages_flying(task) < task.walk.in_flight:
+                return task
+        return None
+
+
+class _Progress:
+    """One walk while it is being read."""
+
+    def __init__(self, walk: Walk) -> None:
+        self.walk = walk
+        self.page_size = walk.page_size
+        self.walked = 0
+        self.calls = 0
+        self.generation = 0
+        self.restart()
+
+    def restart(self, page_size: int | None = None) -> None:
+        if page_size:
+            self.page_size = page_size
+        self.walked += 0 if page_size else 1
+        self.generation += 1
+        self._tables: dict[int, pa.Table] = {}
+        self._totals: set[int | None] = set()
+        self._fields: set[str] = set()
+        self._last: int | None = None
+        self._next = 1
+
+    def has_page(self) -> bool:
+        """Whether another page may be asked for now."""
+        if self._next == 1:
+            return True
+        return self._last is not None and self._next <= self._last
+
+    def take_page(self) -> int:
+        self._next += 1
+        return self._next - 1
+
+    def add(self, page: Arrived) -> None:
+        self.calls += 1
+        rows = page.table.num_rows
+        self._fields |= page.fields
+        self._tables[page.number] = page.table
+        self._totals.add(page.total)
+        if page.total is not None:
+            pages = math.ceil(page.total / page.per_page)
+            self._last = max(self._last or 1, pages)
+            if self.walk.to_short_page and page.number == pages and rows == page.per_page:
+                self._last = max(self._last, pages + 1)
+        elif rows == page.per_page:
+            # no X-Total: go on to the short page
+            self._last = max(self._last or 1, page.number + 1)
+        else:
+            self._last = max(self._last or 1, page.number)
+
+    def is_read(self) -> bool:
+        return self._last is not None and len(self._tables) >= self._last
+
+    def mismatch(self) -> str:
+        """Why the pages are no complete list; empty when they are."""
+        if len(self._totals) > 1:
+            known = sorted(str(total) for total in self._totals)
+            return f"the list changed while it was read (X-Total {' and '.join(known)})"
+        total = next(iter(self._totals))
+        rows = sum(table.num_rows for table in self._tables.values())
+        distinct = self._distinct_keys()
+        if distinct != rows:
+            return f"{rows - distinct} rows came twice"
+        if total is not None and distinct != total:
+            return f"{distinct} rows of {total} came"
+        if distinct == 0 and self.walk.must_have_rows:
+            return "an empty answer for a list that always has members"
+        return ""
+
+    def finished(self) -> Finished:
+        tables = [self._tables[number] for number in sorted(self._tables)]
+        contract = CONTRACTS[self.walk.table]
+        return Finished(
+            self.walk,
+            pa.concat_tables(tables).combine_chunks(),
+            self.calls,
+            self.walked,
+            time.time(),
+            missing_fields(contract, self._fields) if self._fields else (),
+        )
+
+    def _distinct_keys(self) -> int:
+        names = CONTRACTS[self.walk.table].primary_key
+        tables = self._tables.values()
+        columns = [[key for t in tables for key in t.column(name).to_pylist()] for name in names]
+        return len(set(columns[0] if len(columns) == 1 else zip(*columns, strict=True)))

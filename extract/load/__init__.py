@@ -1,0 +1,1 @@
+"""Into the schema `raw`, and the record of it in `ops`."""

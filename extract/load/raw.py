@@ -1,0 +1,192 @@
+"""What the extraction asks the schema `raw` about, and the scope of what a load may delete."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+
+from extract.tables.contract import CONTRACTS
+from extract.tables.endpoints import SCOPE_COLUMN
+
+
+class Raw:
+    """Questions to the tables that earlier runs loaded; a missing table counts as empty.
+
+    Args:
+        connection: In autocommit mode.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @property
+    def tables(self) -> set[str]:
+        """The tables that are there now."""
+        with self._connection.cursor() as cursor:
+            cursor.execute("select tablename from pg_tables where schemaname = 'raw'")
+            return {name for (name,) in cursor.fetchall()} & CONTRACTS.keys()
+
+    def _rows(
+        self, query: sql.Composable, values: tuple[object, ...] = ()
+    ) -> list[tuple[object, ...]]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(query, values)
+            return cursor.fetchall()
+
+    def keys(self, table: str, scope: Collection[int] | None = None) -> set[int]:
+        """Ids of the rows of a table; of those in the scope if one is given."""
+        if table not in self.tables:
+            return set()
+        query = sql.SQL("select {key} from raw.{table}").format(
+            key=sql.Identifier(CONTRACTS[table].primary_key[-1]),
+            table=sql.Identifier(table),
+        )
+        if scope is None:
+            return {int(str(key)) for (key,) in self._rows(query)}
+        query += sql.SQL(" where {} = any(%s)").format(sql.Identifier(SCOPE_COLUMN[table]))
+        return {int(str(key)) for (key,) in self._rows(query, (list(scope),))}
+
+    def scope_values(self, table: str) -> set[int]:
+        """Every value of the table's scope column: the scope of a complete pass."""
+        if table not in self.tables:
+            return set()
+        query = sql.SQL("select distinct {} from raw.{}").format(
+            sql.Identifier(SCOPE_COLUMN[table]), sql.Identifier(table)
+        )
+        return {int(str(value)) for (value,) in self._rows(query) if value is not None}
+
+    def campus_of_users(self) -> dict[int, int]:
+        """The primary campus of every user in raw."""
+        if "users" not in self.tables:
+            return {}
+        rows = self._rows(sql.SQL("select id, campus_id from raw.users"))
+        return {int(str(user)): int(str(campus)) for user, campus in rows}
+
+    def students(self, campus_ids: Collection[int] | None = None) -> list[int]:
+        """Ids of the students whose relations are mirrored, the newest first."""
+        if "users" not in self.tables:
+            return []
+        query = "select id from raw.users where kind = 'student' and alumni is not true"
+        if campus_ids is None:
+            return [int(str(i)) for (i,) in self._rows(sql.SQL(query + " order by id desc"))]
+        chosen = sql.SQL(query + " and campus_id = any(%s) order by id desc")
+        return [int(str(i)) for (i,) in self._rows(chosen, (list(campus_ids),))]
+
+    def newest_update(self, table: str) -> datetime | None:
+        """The latest `updated_at` of a table."""
+        if table not in self.tables:
+            return None
+        query = sql.SQL("select max(updated_at) from raw.{}").format(sql.Identifier(table))
+        value = self._rows(query)[0][0]
+        assert value is None or isinstance(value, datetime)
+        return value
+
+    def length_of_users_pass(self) -> timedelta:
+        """Time between the first and the last walk of the newest full pass over the users."""
+        rows = self._rows(
+            sql.SQL(
+                "with campuses as (select * from ops.walks "
+                "where resource = 'users' and starts_with(walk, 'campus')) "
+                "select max(finished_at) - min(finished_at) from campuses where run_id = ("
+                "select run_id from campuses order by finished_at desc limit 1)"
+            )
+        )
+        length = rows[0][0]
+        return length if isinstance(length, timedelta) else timedelta()
+
+    def first_relation_read(self, table: str) -> datetime | None:
+        """When the backfill first read students' rows of a relation table."""
+        query = sql.SQL("select min(read_at) from ops.relation_reads where resource = %s")
+        moment = self._rows(query, (table,))[0][0]
+        return moment if isinstance(moment, datetime) else None
+
+    def rows_of_users(self, table: str, user_ids: Collection[int]) -> int:
+        """How many rows these users have in a relation table."""
+        if table not in self.tables:
+            return 0
+        query = sql.SQL("select count(*) from raw.{} where user_id = any(%s)").format(
+            sql.Identifier(table)
+        )
+        return int(str(self._rows(query, (list(user_ids),))[0][0]))
+
+    def row_count(self, table: str) -> int:
+        """Rows of a table."""
+        if table not in self.tables:
+            return 0
+        query = sql.SQL("select count(*) from raw.{}").format(sql.Identifier(table))
+        return int(str(self._rows(query)[0][0]))
+
+    def set_scope(self, scope: dict[str, Collection[int]]) -> None:
+        """Say what the coming load may delete (see `delete_scope_condition`)."""
+        with self._connection.cursor() as cursor:
+            cursor.execute("truncate ops.delete_scope")
+            for table, values in scope.items():
+                cursor.execute(
+                    "insert into ops.delete_scope select %s, %s, unnest(%s::bigint[])",
+                    (table, SCOPE_COLUMN[table], list(values)),
+                )
+
+    def create_indexes(self) -> None:
+        """Indexes for the loads' merges and deletes, and for questions by user."""
+        there = self.tables
+        wanted: dict[str, tuple[str, ...]] = {
+            table: (column,) for table, column in SCOPE_COLUMN.items() if column == "user_id"
+        }
+        # a key of one column has its index from dlt's `unique`
+        wanted |= {
+            table: contract.primary_key
+            for table, contract in CONTRACTS.items()
+            if len(contract.primary_key) > 1
+        }
+        with self._connection.cursor() as cursor:
+            for table, columns in wanted.items():
+                if table in there:
+                    cursor.execute(
+                        sql.SQL("create index if not exists {} on raw.{} ({})").format(
+                            sql.Identifier(f"{table}_{'_'.join(columns)}_idx"),
+                            sql.Identifier(table),
+                            sql.SQL(", ").join(map(sql.Identifier, columns)),
+                        )
+                    )
+
+    def delete_users_relations(self, tables: Iterable[str]) -> int:
+        """Delete relation rows whose user is not in raw any more; returns how many."""
+        deleted = 0
+        with self._connection.cursor() as cursor:
+            for table in set(tables) & self.tables:
+                cursor.execute(
+                    sql.SQL(
+                        "delete from raw.{table} as relation where not exists "
+                        "(select from raw.users where users.id = relation.user_id)"
+                    ).format(table=sql.Identifier(table))
+                )
+                deleted += cursor.rowcount
+            cursor.execute(
+                "delete from ops.relation_reads where not exists "
+                "(select from raw.users where users.id = relation_reads.user_id)"
+            )
+        return deleted
+
+    def signature(self) -> dict[str, list[object]]:
+        """What moves whenever a row of raw does: per table its row count and newest load."""
+        found: dict[str, list[object]] = {}
+        for table in sorted(self.tables):
+            query = sql.SQL("select count(*), max(_dlt_load_id) from raw.{}").format(
+                sql.Identifier(table)
+            )
+            found[table] = list(self._rows(query)[0])
+        return found
+
+
+def delete_scope_condition(table: str) -> str:
+    """The SQL condition that keeps a load from deleting what its walks did not cover.
+
+    One text for every load, so that dlt's stored schema stays the same.
+    """
+    return (
+        f"{SCOPE_COLUMN[table]} in (select key from ops.delete_scope "
+        f"where delete_scope.resource = '{table}')"
+    )

@@ -1,0 +1,210 @@
+"""The record of a run in schema `ops`: runs, API calls, walks, drift. No secrets, no contents."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+from psycopg2.extras import execute_values
+
+from extract.api.client import Call
+from extract.base import logs
+from extract.base.settings import ROOT
+from extract.listing.listings import Finished
+
+RETENTION_DAYS = 30
+SCHEMA_FILES = (ROOT / "ops" / "schema.sql", Path(__file__).with_name("record.sql"))
+VERSIONED = ("fortytwo-mirror", "dlt", "dbt-core", "dbt-postgres", "pyarrow")
+
+
+def create_schema(connection: Connection) -> None:
+    """Create what is missing of the schema `ops`; changes nothing that is there."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(42, 1)")
+        for path in SCHEMA_FILES:
+            cursor.execute(path.read_text())
+
+
+class Record:
+    """Writes what one run does; safe for many threads.
+
+    Args:
+        connection: In autocommit mode; used under a lock.
+        keep_calls: Buffered calls before they are written, with the walks that they were part of.
+    """
+
+    def __init__(self, connection: Connection, run_id: str, keep_calls: int = 500) -> None:
+        self._connection, self.run_id, self._keep_calls = connection, run_id, keep_calls
+        self._lock = threading.Lock()
+        self._calls: list[tuple[Any, ...]] = []
+        self._walks: list[tuple[Any, ...]] = []
+        self.statuses: Counter[str] = Counter()
+        self.calls_of: Counter[str] = Counter()
+
+    def start(self, mode: str, *, allow_deletes: bool) -> None:
+        """Open the run's row, or take it over when `make sync` opened it."""
+        self._execute(
+            "insert into ops.runs (run_id, mode, status, allow_deletes, versions) "
+            "values (%s, %s, 'running', %s, %s) on conflict (run_id) do nothing",
+            (self.run_id, mode, allow_deletes, json.dumps(versions(self._connection))),
+        )
+        # a run that was killed cannot say so itself; we hold the lock, so none is running
+        self._execute(
+            "update ops.runs set status = 'failed', finished_at = now(), "
+            "message = 'The run ended without a word (killed, or the machine went down).' "
+            "where status = 'running' and run_id <> %s",
+            (self.run_id,),
+        )
+
+    def update(self, **values: Any) -> None:
+        """Set columns of the run's row; dicts become jsonb."""
+        columns = sql.SQL(", ").join(
+            sql.SQL("{} = %s").format(sql.Identifier(name)) for name in values
+        )
+        statement = sql.SQL("update ops.runs set {} where run_id = %s").format(columns)
+        cells = [json.dumps(v) if isinstance(v, dict) else v for v in values.values()]
+        self._execute(statement, (*cells, self.run_id))
+
+    def close(self) -> None:
+        """Set the run's end."""
+        self._execute("update ops.runs set finished_at = now() where run_id = %s", (self.run_id,))
+
+    def call(self, call: Call) -> None:
+        """Take note of one HTTP call."""
+        logs.api_call(call)
+        row = (
+            datetime.now(UTC),
+            self.run_id,
+            call.path,
+            call.query,
+            call.page,
+            call.status,
+            call.rows,
+            call.error,
+            call.attempt,
+            round(call.seconds * 1000),
+            call.quota_left,
+        )
+        with self._lock:
+            self.statuses[str(call.status or call.error)] += 1
+            self._calls.append(row)
+            if len(self._calls) >= self._keep_calls:
+                self._write_buffered()
+
+    def application(
+        self,
+        api_url: str,
+        *,
+        secret_valid_until: int | None,
+        token_seconds: float,
+        next_secret: bool,
+    ) -> None:
+        """Take note of how long the application's secret and token are good for; never of them."""
+        self._execute(
+            "insert into ops.application "
+            "(api_url, secret_valid_until, token_valid_until, using_next_secret, seen_at) "
+            "values (%s, to_timestamp(%s), now() + make_interval(secs => %s), %s, now()) "
+            "on conflict (api_url) do update set secret_valid_until = excluded.secret_valid_until, "
+            "token_valid_until = excluded.token_valid_until, "
+            "using_next_secret = excluded.using_next_secret, seen_at = excluded.seen_at",
+            (api_url, secret_valid_until, token_seconds, next_secret),
+        )
+
+    def last_api_url(self) -> str:
+        """The API of the run before; empty when there was none."""
+        rows = self._execute(
+            "select api_url from ops.application order by seen_at desc limit 1", ()
+        )
+        return str(rows[0][0]) if rows else ""
+
+    def walk(self, finished: Finished) -> None:
+        """Take note of one complete walk."""
+        self.calls_of[finished.walk.table] += finished.calls
+        row = (
+            datetime.fromtimestamp(finished.finished_at, UTC),
+            self.run_id,
+            finished.walk.table,
+            finished.walk.key[:100],
+            finished.table.num_rows,
+            finished.calls,
+            finished.walked,
+        )
+        with self._lock:
+            self._walks.append(row)
+
+    def drift(self, resource: str, kind: str, fields: Iterable[str]) -> list[str]:
+        """Record drifted fields; returns those never seen before (to be reported once)."""
+        new: list[str] = []
+        for field in fields:
+            rows = self._execute(
+                "insert into ops.drift (resource, field, kind, first_seen_at) "
+                "values (%s, %s, %s, now()) on conflict do nothing returning field",
+                (resource, field[:200], kind),
+            )
+            new.extend(name for (name,) in rows)
+        return new
+
+    def flush(self) -> None:
+        """Write buffered calls and walks, and forget what is older than the retention."""
+        with self._lock:
+            self._write_buffered()
+        for table, column in (("api_calls", "called_at"), ("walks", "finished_at")):
+            statement = sql.SQL(
+                "delete from ops.{} where {} < now() - make_interval(days => %s)"
+            ).format(sql.Identifier(table), sql.Identifier(column))
+            self._execute(statement, (RETENTION_DAYS,))
+
+    def _write_buffered(self) -> None:
+        calls, self._calls = self._calls, []
+        walks, self._walks = self._walks, []
+        with self._connection.cursor() as cursor:
+            if calls:
+                execute_values(cursor, "insert into ops.api_calls values %s", calls)
+            if walks:
+                execute_values(
+                    cursor,
+                    "insert into ops.walks "
+                    "(finished_at, run_id, resource, walk, rows, calls, walked) values %s",
+                    walks,
+                )
+
+    def _execute(
+        self, statement: str | sql.Composable, values: tuple[Any, ...]
+    ) -> list[tuple[Any, ...]]:
+        with self._lock, self._connection.cursor() as cursor:
+            cursor.execute(statement, values)
+            return cursor.fetchall() if cursor.description else []
+
+
+def versions(connection: Connection) -> dict[str, str]:
+    """Versions of what works together in a run."""
+    found = {"postgresql": str(connection.server_version)}
+    for name in VERSIONED:
+        try:
+            found[name] = version(name)
+        except ModuleNotFoundError:
+            continue
+    return found
+
+
+class Phases:
+    """Wall seconds of the phases of a run, by name."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._started = time.monotonic()
+
+    def done(self, name: str) -> None:
+        """End the phase that is under way, under this name."""
+        now = time.monotonic()
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + now - self._started, 2)
+        self._started = now

@@ -1,0 +1,1 @@
+"""The full, live and backfill passes, and the plan of one."""

@@ -1,0 +1,246 @@
+"""The big relations, read whole for 100 students at a time, newest students first.
+
+In this order: students never read; students whose rows are known to be stale; a count check (one
+row a call) of batches not checked for a day; students not read for `reconcile_days`; and, after a
+full pass, whoever was read the longest ago. Each batch is durable once loaded, so the backfill can
+stop anywhere.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+
+import pyarrow as pa
+from dlt.extract import DltResource
+from psycopg2.extensions import connection as Connection
+from psycopg2.extras import execute_values
+
+from extract.api.client import FortyTwoClient
+from extract.base.errors import BudgetSpent
+from extract.load.pipeline import Loader
+from extract.load.raw import Raw
+from extract.load.resources import resource
+from extract.passes.context import Pass
+from extract.tables import endpoints
+from extract.tables.contract import CONTRACTS
+
+# a load costs about half a second: few batches a load when they are slow, more when fast
+SECONDS_A_LOAD = 30.0
+MOST_BATCHES_A_LOAD = 100
+CHECK_EVERY_HOURS = 24
+# a small mirror is re-read whole every night; a large one in `reconcile_days`
+LEAST_SHARE = 200
+
+
+def to_read(
+    connection: Connection, raw: Raw, table: str, campus_ids: Collection[int] | None
+) -> list[int]:
+    """Students whose rows in a relation table are still to be read, in the order of reading."""
+    students = raw.students(campus_ids)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select user_id from ops.relation_reads where resource = %s and not stale", (table,)
+        )
+        fresh = {user for (user,) in cursor.fetchall()}
+        cursor.execute(
+            "select user_id from ops.relation_reads where resource = %s and stale", (table,)
+        )
+        stale = {user for (user,) in cursor.fetchall()}
+    unread = [user for user in students if user not in fresh and user not in stale]
+    return unread + [user for user in students if user in stale]
+
+
+def read_before(connection: Connection, raw: Raw, table: str, moment: datetime) -> list[int]:
+    """Students whose rows were last read before a moment, the longest ago first."""
+    students = set(raw.students())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select user_id from ops.relation_reads where resource = %s and read_at < %s "
+            "order by read_at, user_id desc",
+            (table, moment),
+        )
+        return [user for (user,) in cursor.fetchall() if user in students]
+
+
+def mark_stale(connection: Connection, user_ids: Iterable[int], tables: Iterable[str]) -> None:
+    """Have the backfill read these students' rows again."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update ops.relation_reads set stale = true "
+            "where resource = any(%s) and user_id = any(%s) and not stale",
+            (list(tables), list(user_ids)),
+        )
+
+
+def was_started(connection: Connection) -> bool:
+    """Whether a backfill ever read anything: from then on full passes keep it up."""
+    with connection.cursor() as cursor:
+        cursor.execute("select exists (select from ops.relation_reads)")
+        (started,) = cursor.fetchone() or (False,)
+        return bool(started)
+
+
+def nightly_share(raw: Raw, reconcile_days: int) -> int:
+    """Calls after a full pass that read every relation row once in `reconcile_days`."""
+    rows = sum(len_of for len_of in map(raw.row_count, endpoints.BIG_RELATIONS))
+    return max(LEAST_SHARE, math.ceil(rows / endpoints.IDS_A_CALL / max(1, reconcile_days)))
+
+
+class Backfill:
+    """Reads the relations of the students within what quota is left.
+
+    Args:
+        context: Made anew for each load from this one.
+    """
+
+    def __init__(
+        self, context: Pass, loader: Loader, client: FortyTwoClient, connection: Connection
+    ) -> None:
+        self._context, self._loader, self._client = context, loader, client
+        self._connection = connection
+        self.batches_read = 0
+        self.stopped = ""
+
+    def run(self, budget: int | None = None, *, refresh: bool = False) -> None:
+        """Work until nothing is left, the budget is spent, or another run waits for the lock.
+
+        Why it ended early is in `stopped` then.
+
+        Args:
+            budget: Calls it may make; half of them at most for count checks. None for no limit.
+            refresh: Use what is left of the budget for whoever was read the longest ago.
+        """
+        quota = self._client.quota
+        if budget is not None:
+            quota.max_calls = min(quota.max_calls or sys.maxsize, quota.calls + budget)
+        started = datetime.now(UTC)
+        days = timedelta(days=self._context.settings.reconcile_days)
+        try:
+            self._read({t: self._to_read(t) for t in endpoints.BIG_RELATIONS})
+            checks = None if budget is None else budget // 2
+            for table in endpoints.BIG_RELATIONS:
+                self._check_counts(table, checks)
+            self._read({t: self._to_read(t) for t in endpoints.BIG_RELATIONS})
+            self._read({t: self._read_before(t, started - days) for t in endpoints.BIG_RELATIONS})
+            if refresh:
+                self._read({t: self._read_before(t, started) for t in endpoints.BIG_RELATIONS})
+        except BudgetSpent as error:
+            self.stopped = str(error)
+
+    def _read_before(self, table: str, moment: datetime) -> list[int]:
+        if not self._may_go_on():
+            return []
+        return read_before(self._connection, self._context.raw, table, moment)
+
+    def _to_read(self, table: str) -> list[int]:
+        return to_read(self._connection, self._context.raw, table, self._context.campus_ids)
+
+    def _may_go_on(self) -> bool:
+        if not self.stopped and self._someone_waits():
+            self.stopped = (
+                "Another run waits for the lock: the backfill gives way, and goes on from here."
+            )
+        return not self.stopped
+
+    def _read(self, users: dict[str, list[int]]) -> None:
+        queues = {table: list(endpoints.batches(ids)) for table, ids in users.items()}
+        at_once = 1
+        while any(queues.values()) and self._may_go_on():
+            started = time.monotonic()
+            self._load({table: queue[:at_once] for table, queue in queues.items() if queue})
+            for queue in queues.values():
+                del queue[:at_once]
+            pace = (time.monotonic() - started) / at_once
+            at_once = max(1, min(MOST_BATCHES_A_LOAD, int(SECONDS_A_LOAD / max(pace, 0.01))))
+
+    def _load(self, groups: dict[str, list[list[int]]]) -> None:
+        """Read some groups of students for each table, and load them at once."""
+        context = replace(self._context, scope={}, read={}, finished=[], stopped="")
+        self._loader.load(
+            context, lambda context: [relations(context, *group) for group in groups.items()]
+        )
+        read = [(table, user) for table in groups for user in context.read.get(table, ())]
+        with self._connection.cursor() as cursor:
+            execute_values(
+                cursor,
+                "insert into ops.relation_reads (resource, user_id, read_at, checked_at) values %s "
+                "on conflict (resource, user_id) do update set read_at = excluded.read_at, "
+                "checked_at = excluded.checked_at, stale = false",
+                read,
+                template="(%s, %s, now(), now())",
+                page_size=5000,
+            )
+        context.drop_finished()
+        self.batches_read += len(context.finished)
+        self.stopped = self.stopped or context.stopped
+
+    def _check_counts(self, table: str, most_calls: int | None) -> None:
+        """Compare X-Total with raw for batches of students; a difference makes them stale."""
+        with self._connection.cursor() as cursor:
+            cursor.execute(
+                "select user_id from ops.relation_reads where resource = %s and not stale "
+                "and checked_at < now() - make_interval(hours => %s) order by checked_at, user_id",
+                (table, CHECK_EVERY_HOURS),
+            )
+            users = [user for (user,) in cursor.fetchall()]
+        most = None if most_calls is None else most_calls // len(endpoints.BIG_RELATIONS)
+        for ids in islice(endpoints.batches(users), most):
+            if not self._may_go_on():
+                return
+            walk = endpoints.relation_walk(table, ids, self._context.settings.cursus_id)
+            page = self._client.page(walk.path, walk.params, size=1, background=True)
+            if page.total == self._context.raw.rows_of_users(table, ids):
+                with self._connection.cursor() as cursor:
+                    cursor.execute(
+                        "update ops.relation_reads set checked_at = now() "
+                        "where resource = %s and user_id = any(%s)",
+                        (table, ids),
+                    )
+            else:
+                mark_stale(self._connection, ids, [table])
+
+    def _someone_waits(self) -> bool:
+        with self._connection.cursor() as cursor:
+            cursor.execute(
+                "select exists (select from pg_locks where locktype = 'advisory' and not granted "
+                "and classid = 42 and objid = 21 and database = "
+                "(select oid from pg_database where datname = current_database()))"
+            )
+            (waits,) = cursor.fetchone() or (False,)
+            return bool(waits)
+
+
+def relations(context: Pass, table: str, groups: Sequence[Sequence[int]]) -> DltResource:
+    """The complete rows of some users in one big relation table."""
+
+    def rows() -> Iterator[pa.Table]:
+        walks = (
+            endpoints.relation_walk(table, ids, context.settings.cursus_id, background=True)
+            for ids in groups
+        )
+        read = context.read[table] = []
+        scope = context.scope[table] = []
+        # an empty page first: students without a row left are deleted too
+        yield CONTRACTS[table].schema().empty_table()
+        if context.stopped:  # while the table before was read
+            return
+        try:
+            for done in context.walk(walks):
+                ids = [int(user) for user in done.walk.params["filter[user_id]"].split(",")]
+                known = context.raw.keys(table, ids)
+                gone = known - set(done.keys())
+                context.check_gone(table, known, gone)
+                if gone:  # or the load would compare the whole table to delete nothing
+                    scope.extend(ids)
+                read.extend(ids)
+                yield done.table
+        except BudgetSpent as error:
+            context.stopped = str(error)
+
+    return resource(table, rows)

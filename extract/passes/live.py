@@ -1,0 +1,138 @@
+"""A live pass: what changed since the last one, merged; nothing is deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import dlt
+import pyarrow as pa
+import pyarrow.compute as pc
+from dlt.extract import DltResource
+
+from extract.load.resources import resource
+from extract.passes.context import Pass
+from extract.tables import endpoints
+
+# a live pass reads this much again: range bounds are undocumented, clocks and commits overlap
+OVERLAP = timedelta(minutes=10)
+
+
+def live(context: Pass) -> list[DltResource]:
+    """What changed since the last live pass; nothing is deleted."""
+    newest = context.raw.newest_update("users")
+    assert newest is not None, "a live pass needs a full pass before it"
+    # only the first live pass starts here: before the oldest page of the full pass under it
+    initial = newest - context.raw.length_of_users_pass() - OVERLAP
+    changes = LiveUsers(context)
+    moved = _cursor(initial)
+    changed = _cursor(initial)
+    resources = [
+        resource("campus_users", lambda updated_at=moved: changes.moved(updated_at), moved),
+        resource("users", lambda updated_at=changed: changes.users(updated_at), changed),
+        resource("users", changes.moved_users, name="moved_users"),
+        resource("campus_users", changes.new_campus_users, name="new_campus_users"),
+    ]
+    for table in endpoints.RELATIONS:
+        first_read = context.raw.first_relation_read(table)
+        cursor = _cursor(min(initial, first_read - OVERLAP) if first_read else initial)
+        resources.append(
+            resource(
+                table,
+                lambda updated_at=cursor, table=table: _changed(context, table, updated_at),
+                cursor,
+            )
+        )
+    return resources
+
+
+class LiveUsers:
+    """Users that changed or moved, with their primary campus."""
+
+    def __init__(self, context: Pass) -> None:
+        self._context = context
+        self._cursus_id = context.settings.cursus_id
+        self._campus_of = context.raw.campus_of_users()
+        self._moved: set[int] = set()
+        self._done: set[int] = set()
+        self._new_campus_users: list[pa.Table] = []
+
+    def moved(self, updated_at: Any) -> Iterator[pa.Table]:
+        """Primary campuses that changed."""
+        walk = endpoints.changed_relations_walk(
+            "campus_users", updated_at.start_value, self._cursus_id
+        )
+        for done in self._context.walk([walk]):
+            self._learn(done.table)
+            yield done.table
+
+    def users(self, updated_at: Any) -> Iterator[pa.Table]:
+        """Users that changed; new ones get their campus."""
+        known = self._context.raw.keys("users")
+        walk = endpoints.changed_users_walk(
+            updated_at.start_value, self._campus_of, self._cursus_id
+        )
+        for done in self._context.walk([walk]):
+            table = done.table
+            ids = table.column("id").to_pylist()
+            student = pc.and_(
+                pc.equal(table.column("kind"), "student"),
+                pc.invert(pc.fill_null(table.column("alumni"), False)),
+            ).to_pylist()
+            # somebody else's change is ours only if we have the row: then it leaves the mirror
+            ours = [s or i in known for s, i in zip(student, ids, strict=True)]
+            table = table.filter(pa.array(ours, pa.bool_()))
+            yield self._with_campus(table)
+
+    def moved_users(self) -> Iterator[pa.Table]:
+        """Users whose campus changed while nothing else did."""
+        moved = sorted(self._moved - self._done)
+        walks = (
+            endpoints.users_by_id_walk(ids, self._campus_of, self._cursus_id)
+            for ids in endpoints.batches(moved)
+        )
+        yield from (done.table for done in self._context.walk(walks))
+
+    def new_campus_users(self) -> Iterator[pa.Table]:
+        """Where the new users belong (read for `users`)."""
+        yield from self._new_campus_users
+
+    def _with_campus(self, table: pa.Table) -> pa.Table:
+        ids = table.column("id").to_pylist()
+        self._done.update(ids)
+        unknown = [user for user in ids if not self._campus_of.get(user)]
+        walks = (
+            endpoints.relation_walk("campus_users", batch, self._cursus_id)
+            for batch in endpoints.batches(unknown)
+        )
+        for done in self._context.walk(walks):
+            self._learn(done.table)
+            self._new_campus_users.append(done.table)
+        campus = pa.array([self._campus_of.get(user, 0) for user in ids], pa.int64())
+        index = table.schema.get_field_index("campus_id")
+        # nobody without a primary campus can be published: the next full pass will know
+        return table.set_column(index, "campus_id", campus).filter(pc.not_equal(campus, 0))
+
+    def _learn(self, table: pa.Table) -> None:
+        pairs = zip(
+            table.column("user_id").to_pylist(),
+            table.column("campus_id").to_pylist(),
+            strict=True,
+        )
+        for user, campus in pairs:
+            if user in self._campus_of and self._campus_of[user] != campus:
+                self._moved.add(user)
+            if campus is not None:
+                self._campus_of[user] = campus
+
+
+def _changed(context: Pass, table: str, updated_at: Any) -> Iterator[pa.Table]:
+    walk = endpoints.changed_relations_walk(
+        table, updated_at.start_value, context.settings.cursus_id
+    )
+    yield from (done.table for done in context.walk([walk]))
+
+
+def _cursor(initial: datetime) -> Any:
+    return dlt.sources.incremental("updated_at", initial_value=initial, lag=OVERLAP.total_seconds())

@@ -1,0 +1,1 @@
+"""What is read of the 42 API: columns, keys, endpoints."""

@@ -1,0 +1,190 @@
+"""Backup files: their names, the note beside each, encryption, and which of them are kept.
+
+`fortytwo-20251121T030000Z.dump` is what pg_dump wrote (custom format); `.dump.age` is the same,
+encrypted for the holders of a key (age-encryption.org; the program `age` reads it too). Beside it
+`….json` says what the database had at that moment: rows and checksum of every table.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from extract.base.errors import MirrorError, UsageError
+from extract.base.settings import environment, local_directory
+from ops.backup.age import recipients
+
+NAME = re.compile(r"(?P<database>.+)-(?P<at>\d{8}T\d{6}Z)\.dump(?P<age>\.age)?")
+AT = "%Y%m%dT%H%M%SZ"
+KEEP_DAILY, KEEP_WEEKLY = 7, 4
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a backup holds.
+
+    Attributes:
+        tables: Rows and checksum by `schema.table`, in the backup's own moment.
+    """
+
+    created_at: str
+    database: str
+    server: str
+    bytes: int
+    sha256: str
+    tables: dict[str, tuple[int, str]]
+
+    def write(self, backup: Path) -> None:
+        """Put it beside the backup; whole or not at all."""
+        path = manifest_path(backup)
+        unfinished = path.with_name(f"{path.name}.part")
+        with private_file(unfinished) as file:
+            file.write(json.dumps(asdict(self), indent=1).encode())
+        unfinished.replace(path)
+
+    @classmethod
+    def read(cls, backup: Path) -> Manifest | None:
+        """The one beside a backup; None when there is none that can be read."""
+        try:
+            values = json.loads(manifest_path(backup).read_text(encoding="utf-8"))
+            values["tables"] = {name: tuple(found) for name, found in values["tables"].items()}
+            return cls(**values)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A backup file in the folder."""
+
+    path: Path
+    database: str
+    at: datetime
+
+
+def folder() -> Path:
+    """Where backups go: BACKUP_DIRECTORY, or .local/backups."""
+    return Path(environment().get("BACKUP_DIRECTORY") or local_directory() / "backups").absolute()
+
+
+def new_path(directory: Path, database: str, at: datetime) -> Path:
+    """The name of a backup made now."""
+    ending = ".dump.age" if recipients() else ".dump"
+    return directory / f"{safe(database)}-{at:{AT}}{ending}"
+
+
+def safe(database: str) -> str:
+    """A database's name as a part of a file's name."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", database)
+
+
+def manifest_path(backup: Path) -> Path:
+    """Where a backup's note is."""
+    return backup.with_name(f"{backup.name}.json")
+
+
+def backups(directory: Path) -> list[Backup]:
+    """The backups of a folder, the newest first; other files are not looked at."""
+    found = []
+    for path in directory.iterdir() if directory.is_dir() else ():
+        match = NAME.fullmatch(path.name)
+        if match:
+            at = datetime.strptime(match["at"], AT).replace(tzinfo=UTC)
+            found.append(Backup(path, match["database"], at))
+    return sorted(found, key=lambda backup: (backup.at, backup.path), reverse=True)
+
+
+def superfluous(found: list[Backup], daily: int, weekly: int) -> list[Backup]:
+    """Those that no rule keeps: the newest of each of the last days and weeks that have one.
+
+    Days without a backup do not count, so a schedule that stopped never removes the last ones.
+    """
+    kept: set[Path] = set()
+    for length, rule in ((daily, "%Y-%m-%d"), (weekly, "%G-%V")):
+        newest: dict[str, Path] = {}
+        for backup in found:
+            newest.setdefault(f"{backup.at:{rule}}", backup.path)
+        kept.update(list(newest.values())[:length])
+    return [backup for backup in found if backup.path not in kept]
+
+
+def rotate(directory: Path, database: str) -> list[Path]:
+    """Remove what no rule keeps of one database's backups; returns what went."""
+    env = environment()
+    daily = number(env, "BACKUP_KEEP_DAILY", KEEP_DAILY)
+    weekly = number(env, "BACKUP_KEEP_WEEKLY", KEEP_WEEKLY)
+    own = [backup for backup in backups(directory) if backup.database == safe(database)]
+    gone = superfluous(own, max(1, daily), weekly)
+    for backup in gone:
+        backup.path.unlink(missing_ok=True)
+        manifest_path(backup.path).unlink(missing_ok=True)
+    return [backup.path for backup in gone]
+
+
+def private_file(path: Path) -> IO[bytes]:
+    """A new file that only this user may read."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    os.fchmod(handle, 0o600)
+    return os.fdopen(handle, "wb")
+
+
+class HashingWriter:
+    """Writes to a file, counts and hashes; remembers the error that a library may swallow."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._hash = file, hashlib.sha256()
+        self.bytes = 0
+        self.error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        """Write all of it."""
+        try:
+            self._file.write(data)
+        except OSError as error:
+            self.error = error
+            raise
+        self._hash.update(data)
+        self.bytes += len(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Hand everything to the operating system."""
+        self._file.flush()
+
+    @property
+    def sha256(self) -> str:
+        """Of everything that was written."""
+        return self._hash.hexdigest()
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def damaged(backup: Path, cause: str) -> MirrorError:
+    """The error for a file that is not what was written."""
+    return MirrorError(
+        f"{backup} is damaged or cut short ({cause}). Take another backup; the newest ones are in "
+        f"{backup.parent}."
+    )
+
+
+def number(env: Mapping[str, str], name: str, default: int) -> int:
+    """A setting that is a whole number.
+
+    Raises:
+        UsageError: It is none.
+    """
+    text = env.get(name, str(default))
+    if not text.isdigit():
+        raise UsageError(f"{name} is {text!r}; it must be a whole number such as {default}.")
+    return int(text)

@@ -1,0 +1,210 @@
+"""`make backup`: everything that is needed to go on, in one file, as it was at one moment.
+
+In it are raw with dlt's own state, mirror, snapshots, ops, reports, and whatever else people keep
+in the database; not in it is what `dbt build` makes anew (marts, staging, intermediate). The moment
+is chosen under the run lock, so that no load or publication is half in it; the lock is given back
+at once, and runs go on while the file is written.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from psycopg2.extensions import connection as Connection
+
+from extract.base import database, logs
+from extract.base.errors import BusyError, MirrorError
+from extract.base.settings import local_directory
+from extract.run import new_run_id, run_lock
+from ops.backup import age, archive, postgres
+
+# the wheel's pg_dump knows gzip only; 3 takes half the time of 6 and a tenth more room
+COMPRESSION = "--compress=gzip:3"
+PAUSE = 10.0
+
+
+@dataclass(frozen=True)
+class Written:
+    """A backup that was made."""
+
+    path: Path
+    manifest: archive.Manifest
+    seconds: float
+    removed: list[Path]
+
+
+def backup(
+    file: Path | None = None, directory: Path | None = None, patience: float = 600.0
+) -> Written:
+    """Write a backup.
+
+    Args:
+        file: Exactly there, and rotation leaves it alone; by default into the folder, rotated.
+        directory: Another folder than BACKUP_DIRECTORY.
+        patience: Seconds to wait for a run that is at work.
+
+    Raises:
+        MirrorError: It could not be written; no file is left behind.
+        BusyError: A run, or another backup, was at work all the time.
+    """
+    started = time.monotonic()
+    logs.start(command="backup")
+    keys = age.recipients()  # a wrong key is said before any work
+    name = database.libpq_environment()["PGDATABASE"]
+    at = datetime.now(UTC)
+    folder = file.absolute().parent if file else directory or archive.folder()
+    path = file.absolute() if file else archive.new_path(folder, name, at)
+    with _only_one(folder), _moment(patience) as (connection, snapshot):
+        for left in () if file else folder.glob("*.part"):  # of a backup that was killed
+            left.unlink(missing_ok=True)
+        if not [schema for schema, _ in postgres.tables(connection) if schema in ("raw", "mirror")]:
+            raise MirrorError(
+                f"The database {name} has neither raw nor mirror: there is nothing to back up "
+                "yet. Run `make sync` first."
+            )
+        manifest = _write(connection, snapshot, path, keys, at)
+    removed = [] if file else archive.rotate(folder, name)
+    seconds = time.monotonic() - started
+    logs.event(
+        "backup",
+        file=path.name,
+        bytes=manifest.bytes,
+        tables=len(manifest.tables),
+        rows=sum(rows for rows, _ in manifest.tables.values()),
+        removed=len(removed),
+        milliseconds=round(1000 * seconds),
+    )
+    return Written(path, manifest, seconds, removed)
+
+
+@contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    """Make the folder, and keep a second backup away meanwhile."""
+    lock = local_directory() / "backup.lock"
+    try:
+        for place in (folder, lock.parent):
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(lock, os.O_WRONLY | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise _no_room(folder, error) from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BusyError("Another backup is under way; wait for its end.") from None
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _moment(patience: float) -> Iterator[tuple[Connection, str]]:
+    """A transaction that sees one moment between two runs, and the name others can see it by."""
+    connection = database.connect("fortytwo-mirror backup reader", autocommit=True)
+    try:
+        with connection.cursor() as cursor:
+            with _between_runs(patience):
+                cursor.execute("begin isolation level repeatable read read only")
+                cursor.execute("select pg_export_snapshot()")
+                (snapshot,) = cursor.fetchone() or ("",)
+            yield connection, str(snapshot)
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _between_runs(patience: float) -> Iterator[None]:
+    """Hold the run lock; wait for a run that has it."""
+    deadline = time.monotonic() + patience
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(run_lock("backup", new_run_id()))
+                break
+            except BusyError:
+                if time.monotonic() + PAUSE > deadline:
+                    raise
+                time.sleep(PAUSE)
+        yield
+
+
+def _write(
+    connection: Connection, snapshot: str, path: Path, keys: list[object], at: datetime
+) -> archive.Manifest:
+    unfinished = path.with_name(f"{path.name}.part")
+    values = database.libpq_environment()
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            dump = pool.submit(_dump, snapshot, unfinished, keys, connection.server_version)
+            tables = postgres.checksums(connection)
+            size, digest = dump.result()
+        version = f"PostgreSQL {connection.server_version // 10000}"
+        moment = f"{at:%Y-%m-%dT%H:%M:%SZ}"
+        manifest = archive.Manifest(moment, values["PGDATABASE"], version, size, digest, tables)
+        manifest.write(path)
+        unfinished.replace(path)
+    except OSError as error:
+        raise _no_room(path, error) from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return manifest
+
+
+def _dump(snapshot: str, path: Path, keys: list[object], server_version: int) -> tuple[int, str]:
+    """Run pg_dump into a file; returns its size and sha256."""
+    command = [
+        postgres.program("pg_dump", server_version),
+        "--format=custom",
+        COMPRESSION,
+        f"--snapshot={snapshot}",
+        "--no-password",
+        "--lock-wait-timeout=60s",
+        *(f"--exclude-schema={schema}" for schema in postgres.REBUILT),
+        *(f"--exclude-table={table}" for table in postgres.REBUILT_TABLES),
+    ]
+    name = database.libpq_environment()["PGDATABASE"]
+    with archive.private_file(path) as file, tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=said, env=postgres.variables(name)
+        )
+        assert process.stdout is not None
+        writer = archive.HashingWriter(file)
+        try:
+            age.encrypt(process.stdout, writer, keys)
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            process.stdout.close()
+            status = process.wait()
+        if status != 0:
+            said.seek(0)
+            cause = " ".join(said.read().decode(errors="replace").split())[:600]
+            raise MirrorError(f"The backup failed and no file is left behind: {cause}.")
+    return writer.bytes, writer.sha256
+
+
+def _no_room(path: Path, error: OSError) -> MirrorError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return MirrorError(
+            f"The disk that {path.parent} is on is full: the backup was not written, and no part "
+            "of it is left. The backups before it are untouched. Free some space, or put "
+            "BACKUP_DIRECTORY=/another/path into .env."
+        )
+    return MirrorError(
+        f"The backup cannot be written to {path}: {error.strerror}. Make the folder writable, or "
+        "put BACKUP_DIRECTORY=/another/path into .env."
+    )

@@ -1,0 +1,140 @@
+"""`python -m ops backup`, `restore`, `restore-drill` and `backup-key`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from extract.base.errors import UsageError
+from extract.base.settings import environment
+from extract.cli import exit_status
+from ops.backup import age, archive
+from ops.backup.backup import backup as write_backup
+from ops.backup.restore import Restored
+from ops.backup.restore import drill as run_drill
+from ops.backup.restore import restore as run_restore
+from ops.status.reporting import reported
+
+app = typer.Typer()
+FileArgument = Annotated[
+    Path | None, typer.Argument(show_default=False, help="The backup, a .dump or .dump.age file.")
+]
+FileOption = Annotated[Path | None, typer.Option("--file", help="The same, for make FILE=….")]
+
+
+@app.command()
+def backup(
+    file: Annotated[
+        Path | None, typer.Option(help="Write exactly there; rotation leaves it alone.")
+    ] = None,
+    directory: Annotated[
+        Path | None, typer.Option(help="Another folder than BACKUP_DIRECTORY.")
+    ] = None,
+) -> None:
+    """Write a backup of everything that is needed to go on.
+
+    Kept are the newest of each of the last 7 days and of the last 4 weeks (BACKUP_KEEP_DAILY,
+    BACKUP_KEEP_WEEKLY). With BACKUP_AGE_RECIPIENT it is encrypted.
+    """
+    with exit_status():
+        if file and directory:
+            raise UsageError("Give either --file or --directory.")
+        with reported("backup"):
+            done = write_backup(file, directory)
+        manifest = done.manifest
+        rows = sum(count for count, _ in manifest.tables.values())
+        console = Console(highlight=False)
+        console.print(f"{done.path}", soft_wrap=True)
+        console.print(
+            f"{_size(manifest.bytes)}, {len(manifest.tables)} tables, {rows:,} rows, "
+            f"{'encrypted' if done.path.suffix == '.age' else 'not encrypted'}, "
+            f"{done.seconds:.1f} s"
+        )
+        for path in done.removed:
+            console.print(f"removed {path.name}, which no rule keeps")
+        console.print("Next: `make restore-drill` proves that it can be restored.")
+
+
+@app.command()
+def restore(
+    file: FileArgument = None,
+    file_option: FileOption = None,
+    database: Annotated[
+        str, typer.Option(help="Another database of the same server; made when it is missing.")
+    ] = "",
+    force: Annotated[
+        bool, typer.Option(help="Replace a database that is not empty; its readers are cut off.")
+    ] = False,
+) -> None:
+    """Bring a backup back into an empty database, and compare every table with what was saved."""
+    with exit_status():
+        chosen = file or file_option
+        if chosen is None:
+            newest = [f"{found.path}" for found in archive.backups(archive.folder())[:1]]
+            raise UsageError(
+                "Say which backup: make restore FILE=path. "
+                + (f"The newest is {newest[0]}." if newest else f"{archive.folder()} has none.")
+            )
+        done = run_restore(chosen, database, force=force)
+        console = Console(highlight=False)
+        _print(console, done, f"Restored {done.path.name} into the database {done.database}")
+        if database and database != environment().get("PGDATABASE"):
+            console.print(
+                f"The mirror goes on using its own database; PGDATABASE={database} (with PGHOST "
+                "and PGUSER) points it here."
+            )
+        else:
+            console.print("Next: `make build` makes marts anew, then `make check`.")
+
+
+@app.command("restore-drill")
+def restore_drill(file: FileArgument = None, file_option: FileOption = None) -> None:
+    """Prove that a backup, by default the newest, can be restored.
+
+    It goes into a scratch database, every table's rows and checksum are compared with those at the
+    time of the backup, and the scratch database is dropped.
+    """
+    with exit_status():
+        with reported("restore-drill"):
+            done = run_drill(file or file_option)
+        console = Console(highlight=False)
+        for name, (rows, checksum) in done.tables.items():
+            console.print(f"  {name:<36} {rows:>11,} rows  {checksum:>16}  same", soft_wrap=True)
+        _print(console, done, f"{done.path.name} can be restored")
+
+
+@app.command("backup-key")
+def backup_key(path: Annotated[Path, typer.Argument(help="The new file; keep it safe.")]) -> None:
+    """Make a key that opens encrypted backups, and say what to put into .env."""
+    with exit_status():
+        public = age.new_key(path)
+        Console(highlight=False).print(
+            f"{path} opens the backups that are encrypted for it: keep a copy of it off this "
+            "machine, or they are lost with it. To encrypt from now on, put into .env:\n"
+            f"BACKUP_AGE_RECIPIENT={public}\n"
+            "and, only where backups are restored, the drill included:\n"
+            f"BACKUP_AGE_IDENTITY={path.absolute()}",
+            soft_wrap=True,
+        )
+
+
+def _print(console: Console, done: Restored, sentence: str) -> None:
+    rows = sum(count for count, _ in done.tables.values())
+    compared = (
+        "every row count and checksum as at the time of the backup"
+        if done.compared
+        else "not compared: the .json file beside the backup is missing"
+    )
+    console.print(
+        f"{sentence}: {len(done.tables)} tables, {rows:,} rows, {compared}; {done.seconds:.1f} s",
+        soft_wrap=True,
+    )
+    for note in done.notes:
+        console.print(note, soft_wrap=True)
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"

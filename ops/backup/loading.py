@@ -1,0 +1,103 @@
+"""A backup file into an empty database, through pg_restore; decrypted on the way when needed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from extract.base.errors import MirrorError, UsageError
+from ops.backup import age, archive, postgres
+
+MISSING_ROLE = re.compile(r'role "(.+)" does not exist')
+# pg_restore 17 and newer set this in servers that do not know it; restoring goes on all the same
+HARMLESS = re.compile(r'unrecognized configuration parameter "transaction_timeout"')
+NEWEST = 10**6  # any pg_restore can list
+
+
+def inspect(file: Path) -> archive.Manifest | None:
+    """Look whether a file is a whole backup that can be opened, before anything is touched.
+
+    Raises:
+        MirrorError: It is missing, damaged, no backup, or none of the keys opens it.
+    """
+    if not file.is_file():
+        raise UsageError(f"There is no file {file}. The backups are in {archive.folder()}.")
+    manifest = archive.Manifest.read(file)
+    if manifest and archive.sha256_of(file) != manifest.sha256:
+        raise archive.damaged(file, "it is not the file whose checksum was taken")
+    said = _run(["--list"], file)
+    if said:
+        raise MirrorError(f"{file} is no backup of this mirror: {said[0]}.")
+    return manifest
+
+
+def load(file: Path, name: str, server_version: int) -> list[str]:
+    """Restore into a database; returns the roles whose grants had to be left out.
+
+    Raises:
+        MirrorError: pg_restore failed.
+    """
+    arguments = ["--no-owner", "--no-tablespaces", "--no-password", f"--dbname={name}"]
+    missing = set()
+    errors = []
+    for sentence in _run(arguments, file, name, server_version):
+        role = MISSING_ROLE.search(sentence)
+        if role:
+            missing.add(role[1])
+        elif not HARMLESS.search(sentence):
+            errors.append(sentence)
+    if errors:
+        full = any("No space left on device" in sentence for sentence in errors)
+        raise MirrorError(
+            (
+                "The database's disk is full: the backup was not restored. Free some space there, "
+                "then run the command again."
+                if full
+                else f"The backup could not be restored: {errors[0]}."
+            )
+            + " What was restored of it is removed."
+        )
+    return sorted(missing)
+
+
+def _run(arguments: list[str], file: Path, name: str = "", server_version: int = 0) -> list[str]:
+    """Run pg_restore on a backup; returns its errors, and ends it at one that nothing can mend."""
+    process = subprocess.Popen(
+        [postgres.program("pg_restore", server_version), *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=postgres.variables(name or "postgres"),
+    )
+    assert process.stdin is not None
+    assert process.stderr is not None
+    errors: list[str] = []
+    listener = threading.Thread(target=_listen, args=(process.stderr, errors), daemon=True)
+    listener.start()
+    try:
+        with suppress(BrokenPipeError):  # it has read enough, or has failed and says why
+            age.decrypt(file, process.stdin)
+        with suppress(BrokenPipeError):
+            process.stdin.close()
+        status = process.wait()
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    finally:
+        listener.join(10)
+    if status != 0 and not errors:
+        errors.append(f"pg_restore ended with status {status}")
+    return errors
+
+
+def _listen(stream: IO[bytes], errors: list[str]) -> None:
+    for line in stream:
+        text = line.decode(errors="replace").strip()
+        found = re.match(r"pg_restore: (?:error|fatal): (.*)", text)
+        if found:
+            errors.append(found[1].rstrip("."))

@@ -1,0 +1,255 @@
+"""`make restore` and `make restore-drill`: a backup back into a database, held against its note.
+
+A restore never destroys what it may fail to replace: with `--force` the backup goes into a new
+database first, and only when every table has the rows and the checksum that the backup's note
+says, the two change places.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+
+from extract.base import database, logs
+from extract.base.errors import MirrorError, UsageError
+from extract.base.settings import environment
+from extract.load.record import create_schema
+from extract.people.erase import erase, is_kept_out
+from extract.run import new_run_id, run_lock
+from ops.backup import age, archive, databases, loading, postgres
+
+READER_ROLE = "mirror_reader"
+
+
+@dataclass
+class Restored:
+    """What a restore did.
+
+    Attributes:
+        compared: Every table has the rows and the checksum of the backup's note.
+        notes: What a person should know: missing roles, repeated erasures.
+    """
+
+    path: Path
+    database: str
+    tables: dict[str, tuple[int, str]]
+    compared: bool
+    seconds: float = 0.0
+    notes: list[str] = field(default_factory=list)
+
+
+def restore(file: Path, name: str = "", *, force: bool = False) -> Restored:
+    """Bring a backup back.
+
+    Args:
+        file: The backup.
+        name: The database to restore into; created when it is missing. Default: the mirror's.
+        force: Replace a database that is not empty.
+
+    Raises:
+        MirrorError: Nothing was replaced; the message says why.
+    """
+    started = time.monotonic()
+    logs.start(command="restore")
+    manifest = loading.inspect(file)
+    name = name or database.libpq_environment()["PGDATABASE"]
+    database.ensure_server()
+    exists, empty = databases.state(name)
+    if exists and not empty and not force:
+        raise UsageError(
+            f"The database {name} is not empty, and a restore never mixes. Restore beside it "
+            f"(make restore FILE={file} DATABASE=another_name), or replace it "
+            f"(make restore FILE={file} FORCE=1): it is dropped once the backup has been restored "
+            "and compared."
+        )
+    if exists and empty:
+        done = _fill(file, manifest, name)
+        _forget_published_signature(name)
+    elif not exists:
+        done = _fill_new(file, manifest, name)
+        _forget_published_signature(name)
+    else:
+        done = _replace(file, manifest, name)
+    done.seconds = time.monotonic() - started
+    rows = sum(count for count, _ in done.tables.values())
+    logs.event("restore", file=file.name, database=name, rows=rows, compared=done.compared)
+    return done
+
+
+def drill(file: Path | None = None) -> Restored:
+    """Restore a backup, the newest by default, into a scratch database, compare, drop it.
+
+    Raises:
+        MirrorError: It cannot be restored, or differs from what was backed up.
+    """
+    started = time.monotonic()
+    logs.start(command="restore-drill")
+    if file is None:
+        found = archive.backups(archive.folder())
+        if not found:
+            raise UsageError(f"There is no backup in {archive.folder()} yet: run `make backup`.")
+        file = found[0].path
+    manifest = loading.inspect(file)
+    if manifest is None:
+        raise MirrorError(
+            f"{archive.manifest_path(file)} is missing: without it nobody knows what {file.name} "
+            "should hold. Run `make backup`, then the drill again."
+        )
+    name = database.libpq_environment()["PGDATABASE"]
+    database.ensure_server()
+    databases.drop_scratch(f"{name}_drill_")
+    scratch = f"{name}_drill_{_stamp()}"
+    try:
+        done = _fill_new(file, manifest, scratch)
+    finally:
+        databases.drop(scratch)
+    done.seconds = time.monotonic() - started
+    rows = sum(count for count, _ in done.tables.values())
+    logs.event("restore_drill", file=file.name, tables=len(done.tables), rows=rows)
+    return done
+
+
+def drill_obstacle() -> str:
+    """Why a drill cannot be done on this machine; empty when it can.
+
+    Neither is a fault: the key is best kept elsewhere, and a server of one's own need not let this
+    role make databases.
+    """
+    if age.recipients() and not environment().get("BACKUP_AGE_IDENTITY"):
+        return "backups are encrypted, and BACKUP_AGE_IDENTITY is not set here"
+    connection = database.connect("fortytwo-mirror restore", autocommit=True)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select rolcreatedb or rolsuper from pg_roles where rolname = current_user"
+            )
+            allowed = bool((cursor.fetchone() or (False,))[0])
+    finally:
+        connection.close()
+    return "" if allowed else "this role may not create databases"
+
+
+def _fill_new(file: Path, manifest: archive.Manifest | None, name: str) -> Restored:
+    databases.create(name)
+    try:
+        return _fill(file, manifest, name)
+    except BaseException:
+        databases.drop(name)
+        raise
+
+
+def _fill(file: Path, manifest: archive.Manifest | None, name: str) -> Restored:
+    """Restore into an empty database and compare; on failure it is empty again."""
+    connection = postgres.connect(name, "restore")
+    try:
+        notes = _make_reader_role(connection)
+        try:
+            missing = loading.load(file, name, connection.server_version)
+            found = postgres.checksums(connection)
+            wrong = postgres.differences(manifest.tables, found) if manifest else []
+            if wrong:
+                raise MirrorError(
+                    f"The restored database differs from the backup's note: {'; '.join(wrong)}. "
+                    "Take another backup; what was restored is dropped."
+                )
+        except BaseException:
+            databases.empty(connection)
+            raise
+        if missing:
+            notes.append(
+                f"Grants to {', '.join(missing)} were left out: this server has no such role. "
+                "Create it and grant it mirror_reader again."
+            )
+        create_schema(connection)  # what a backup leaves out of ops, and what is newer than it
+        with connection.cursor() as cursor:
+            cursor.execute("analyze")
+        return Restored(file, name, found, compared=manifest is not None, notes=notes)
+    finally:
+        connection.close()
+
+
+def _replace(file: Path, manifest: archive.Manifest | None, name: str) -> Restored:
+    """Restore beside the database, then let the two change places."""
+    fresh, old = f"{name}_restoring_{_stamp()}", f"{name}_replaced_{_stamp()}"
+    with run_lock("restore", new_run_id()):
+        done = _fill_new(file, manifest, fresh)
+        try:
+            done.notes += _keep_erased(name, fresh)
+            _forget_published_signature(fresh)
+        except BaseException:
+            databases.drop(fresh)
+            raise
+    databases.rename(name, old)
+    try:
+        databases.rename(fresh, name)
+    except BaseException:
+        databases.rename(old, name)
+        raise
+    databases.drop(old)
+    done.database = name
+    return done
+
+
+def _keep_erased(old: str, fresh: str) -> list[str]:
+    """Whoever was erased after the backup stays erased: the replaced database knows them."""
+    source, target = postgres.connect(old, "restore"), postgres.connect(fresh, "restore")
+    try:
+        with source.cursor() as cursor:
+            cursor.execute("select to_regclass('ops.kept_out') is not null")
+            if not (cursor.fetchone() or (False,))[0]:
+                return []
+            cursor.execute("select person, since from ops.kept_out")
+            kept = cursor.fetchall()
+        with target.cursor() as cursor:
+            cursor.executemany(
+                "insert into ops.kept_out (person, since) values (%s, %s) on conflict do nothing",
+                kept,
+            )
+            cursor.execute("select id from raw.users")
+            people = frozenset(person for person, _ in kept)
+            back = [user for (user,) in cursor.fetchall() if is_kept_out(user, people)]
+        if back:
+            erase(target, back, "erased before, came back with a backup", new_run_id())
+    finally:
+        source.close()
+        target.close()
+    return [f"{len(back)} people who had been erased were erased again."] if back else []
+
+
+def _forget_published_signature(name: str) -> None:
+    """Marts and staging are not in a backup: the next sync must build, whatever raw says."""
+    connection = postgres.connect(name, "restore")
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("select to_regclass('ops.runs') is not null")
+            if (cursor.fetchone() or (False,))[0]:
+                cursor.execute(
+                    "update ops.runs set raw_signature = null "
+                    "where published_at = (select max(published_at) from ops.runs)"
+                )
+    finally:
+        connection.close()
+
+
+def _make_reader_role(connection: Connection) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("select to_regrole(%s) is null", (READER_ROLE,))
+        if not (cursor.fetchone() or (False,))[0]:
+            return []
+        try:
+            cursor.execute(sql.SQL("create role {} nologin").format(sql.Identifier(READER_ROLE)))
+        except psycopg2.errors.InsufficientPrivilege:
+            return [f"The role {READER_ROLE} is missing here and you may not create roles."]
+        except (psycopg2.errors.DuplicateObject, psycopg2.errors.UniqueViolation):
+            pass  # somebody was quicker
+    return []
+
+
+def _stamp() -> str:
+    return f"{datetime.now(UTC):%Y%m%dt%H%M%S}"

@@ -1,0 +1,151 @@
+"""`python -m ops cron-install`, `cron-remove`, `cron-show`, `systemd-install` and `scheduled`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from extract.base import logs
+from extract.base.errors import BudgetSpent, BusyError, UsageError
+from extract.base.settings import environment
+from extract.cli import exit_status
+from ops.schedule import crontab, units
+from ops.schedule.schedule import JOBS, Schedule, need_settings_in_file, own_variables
+
+app = typer.Typer()
+Full = Annotated[str, typer.Option(help="Nightly full pass, UTC [SCHEDULE_FULL, 01:00].")]
+Live = Annotated[str, typer.Option(help="Minutes between live passes, or off [SCHEDULE_LIVE, 15].")]
+Backup = Annotated[str, typer.Option(help="Daily backup, UTC, or off [SCHEDULE_BACKUP, 03:00].")]
+Check = Annotated[str, typer.Option(help="Daily check, UTC, or off [SCHEDULE_CHECK, 06:30].")]
+Calls = Annotated[
+    str,
+    typer.Option(help="Calls a live pass adds for the backfill [SCHEDULE_BACKFILL_CALLS, 200]."),
+]
+
+
+@app.command("cron-install")
+def cron_install(
+    full: Full = "",
+    live: Live = "",
+    backup: Backup = "",
+    check: Check = "",
+    backfill_calls: Calls = "",
+) -> None:
+    """Put the schedule into your crontab, as a marked block; other lines stay as they are.
+
+    Run it again to change the times. Settings: an option, else the variable, else the default.
+    """
+    with exit_status():
+        schedule = _schedule(full, live, backup, check, backfill_calls)
+        need_settings_in_file()
+        text = crontab.block(schedule, own_variables(schedule))
+        changed = crontab.install(text)
+        console = Console(highlight=False)
+        console.print("The schedule is in your crontab." if changed else "It was there already.")
+        _print_next(console, schedule)
+        if not crontab.daemon_runs():
+            console.print(
+                "But no cron daemon runs on this machine: start it (on Debian and Ubuntu: "
+                "`systemctl enable --now cron`)."
+            )
+        console.print("Next: `make status` shows what ran and what comes.")
+
+
+@app.command("cron-remove")
+def cron_remove() -> None:
+    """Take the schedule out of your crontab; other lines stay as they are."""
+    with exit_status():
+        there = crontab.remove()
+        typer.echo("The schedule is out of your crontab." if there else "There was none.")
+
+
+@app.command("cron-show")
+def cron_show(
+    full: Full = "",
+    live: Live = "",
+    backup: Backup = "",
+    check: Check = "",
+    backfill_calls: Calls = "",
+) -> None:
+    """Show the lines that cron-install would write, and whether they are installed."""
+    with exit_status():
+        schedule = _schedule(full, live, backup, check, backfill_calls)
+        text = crontab.block(schedule, own_variables(schedule))
+        typer.echo(text, nl=False)
+        there = crontab.installed_block(crontab.read()) if crontab.available() else None
+        states = {None: "Not installed: `make cron-install`.", text: "Installed, just so."}
+        console = Console(highlight=False)
+        console.print(states.get(there, "Installed, but otherwise: `make cron-install` renews it."))
+        _print_next(console, schedule)
+        if there is None:
+            need_settings_in_file()
+
+
+@app.command("systemd-install")
+def systemd_install(
+    directory: Annotated[
+        Path | None, typer.Option(help="Default: the system's units for root, else your own.")
+    ] = None,
+    full: Full = "",
+    live: Live = "",
+    backup: Backup = "",
+    check: Check = "",
+    backfill_calls: Calls = "",
+) -> None:
+    """Write the schedule as systemd units and timers, and say how to start them."""
+    with exit_status():
+        schedule = _schedule(full, live, backup, check, backfill_calls)
+        need_settings_in_file()
+        place = directory or units.default_directory()
+        written = units.install(units.units(schedule, own_variables(schedule)), place)
+        console = Console(highlight=False)
+        for path in written:
+            console.print(str(path), soft_wrap=True)
+        user = "" if place == Path("/etc/systemd/system") else " --user"
+        timers = " ".join(f"{units.NAME}-{job}.timer" for job in schedule.jobs())
+        console.print(
+            f"Next: systemctl{user} daemon-reload && systemctl{user} enable --now {timers}",
+            soft_wrap=True,
+        )
+        if user:
+            console.print("And, so that they run while you are logged out: loginctl enable-linger")
+        console.print("Use either these or cron: `make cron-remove` takes the crontab's block out.")
+
+
+@app.command(hidden=True)
+def scheduled(job: Annotated[str, typer.Argument(help="live, full, backup or check")]) -> None:
+    """Do a job of the schedule, as cron and systemd do: quiet when all is well.
+
+    Exit status 75, without a word, when another run is at work or the quota is spent.
+    """
+    from ops.schedule import scheduled as jobs  # with all of dlt, which the crontab needs not
+
+    with exit_status():
+        if job not in JOBS:
+            raise UsageError(f"There is no job {job!r}; it must be one of {', '.join(JOBS)}.")
+        try:
+            jobs.JOBS[job]()
+        except (BusyError, BudgetSpent) as error:
+            logs.event("skipped", job=job, message=str(error))
+            raise typer.Exit(error.exit_status) from None
+
+
+def _schedule(full: str, live: str, backup: str, check: str, backfill_calls: str) -> Schedule:
+    options = {
+        "SCHEDULE_FULL": full,
+        "SCHEDULE_LIVE": live,
+        "SCHEDULE_BACKUP": backup,
+        "SCHEDULE_CHECK": check,
+        "SCHEDULE_BACKFILL_CALLS": backfill_calls,
+    }
+    return Schedule.load(environment() | {name: text for name, text in options.items() if text})
+
+
+def _print_next(console: Console, schedule: Schedule) -> None:
+    runs = sorted(schedule.next_runs(datetime.now(UTC)).items(), key=lambda item: item[1])
+    times = ", ".join(f"{job} {at:%H:%M}" for job, at in runs)
+    console.print(f"Next runs, in UTC: {times}.")

@@ -1,0 +1,196 @@
+"""The jobs of the schedule, as cron and systemd start them: quiet when all is well.
+
+A machine that was off missed its nightly pass: the live pass, which comes every few minutes, does
+a full one instead when the last good one is too old, and a backup likewise.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from psycopg2.extensions import connection as Connection
+from rich.console import Console
+
+from extract.base import database, logs
+from extract.base.errors import BusyError, MirrorError, UsageError
+from extract.base.settings import ROOT, credentials_configured, environment
+from ops.backup import archive
+from ops.backup.backup import backup
+from ops.backup.restore import drill, drill_obstacle
+from ops.schedule.schedule import Schedule
+from ops.status.outcomes import last_outcomes
+from ops.status.reporting import reported
+from ops.sync import sync
+
+OVERDUE = timedelta(hours=26)
+# between two attempts to catch up: a pass that fails would use up the quota otherwise
+NEXT_ATTEMPT = timedelta(hours=4)
+FULL_PATIENCE = 1800.0
+BACKUP_PATIENCE = 7200.0
+PAUSE = 15.0
+DRILL_DAYS = 7
+EARLY = timedelta(hours=12)  # so that a backup that ends sooner than last week's has its drill
+
+Result = TypeVar("Result")
+
+
+def live(now: datetime | None = None) -> None:
+    """A live pass, or what is overdue."""
+    moment = now or datetime.now(UTC)
+    schedule = Schedule.load(environment())
+    _need_credentials()
+    try:
+        due, attempted = _full_pass(moment)
+    except MirrorError:  # no database: that is a failed pass too
+        with reported("sync live"):
+            raise
+    if due and not attempted:
+        _say_catching_up("full")
+        full()
+    elif due:
+        logs.event("waiting", message="no full pass yet, and the last attempt was not long ago")
+    else:
+        _share_quota(schedule, moment)
+        with reported("sync live"):
+            sync("live", console=Console(quiet=True))
+    if "backup" in schedule.jobs() and _backup_is_due(moment):
+        _say_catching_up("backup")
+        save()
+
+
+def full() -> None:
+    """The nightly full pass; waits for a pass that is at work."""
+    _need_credentials()
+    with reported("sync full"):
+        _patiently(FULL_PATIENCE, lambda: sync("full", console=Console(quiet=True)))
+
+
+def save(now: datetime | None = None) -> None:
+    """The backup of the day, and once a week the proof that it can be restored."""
+    with reported("backup"):
+        backup(patience=BACKUP_PATIENCE)
+    if _drill_is_due(now or datetime.now(UTC)):
+        with reported("restore-drill"):
+            drill()
+
+
+def check() -> None:
+    """The check of the day.
+
+    Raises:
+        MirrorError: It found something; the message says what.
+    """
+    logs.start(command="scheduled check")
+    with reported("check"):
+        done = subprocess.run(
+            [sys.executable, "-m", "ops", "check", "--json"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise MirrorError(_findings(done))
+
+
+JOBS: dict[str, Callable[[], None]] = {"live": live, "full": full, "backup": save, "check": check}
+
+
+def _findings(done: subprocess.CompletedProcess[str]) -> str:
+    try:
+        checks = json.loads(done.stdout)["checks"]
+        failed = [c for c in checks if c["status"] == "failed"]
+        found = "; ".join(f"{c['name']}: {c['detail']}" for c in failed)
+    except (ValueError, KeyError, TypeError):
+        found = " ".join(done.stderr.split())[-500:] or "it said nothing"
+    return f"The check failed: {found}"
+
+
+def _need_credentials() -> None:
+    if not credentials_configured():
+        raise UsageError(
+            "No 42 credentials are set, and a scheduled run never mirrors the sandbox. Put "
+            "FORTYTWO_CLIENT_ID and FORTYTWO_CLIENT_SECRET into .env (see .env.example)."
+        )
+
+
+def _full_pass(now: datetime) -> tuple[bool, bool]:
+    """Whether a full pass is overdue, and whether one was attempted not long ago."""
+    connection = database.connect("fortytwo-mirror schedule", autocommit=True)
+    try:
+        good, attempt = _last_full(connection)
+    finally:
+        connection.close()
+    return (
+        good is None or now - good > OVERDUE,
+        attempt is not None and now - attempt < NEXT_ATTEMPT,
+    )
+
+
+def _last_full(connection: Connection) -> tuple[datetime | None, datetime | None]:
+    """Start of the last full pass that ended well, and of the last one at all."""
+    with connection.cursor() as cursor:
+        cursor.execute("select to_regclass('ops.runs') is not null")
+        if not (cursor.fetchone() or (False,))[0]:
+            return None, None
+        cursor.execute(
+            "select max(started_at) filter (where status in ('published', 'unchanged')), "
+            "max(started_at) from ops.runs where mode = 'full'"
+        )
+        return cursor.fetchone() or (None, None)
+
+
+def _backup_is_due(now: datetime) -> bool:
+    newest = archive.backups(archive.folder())[:1]
+    last = last_outcomes().get("backup")
+    attempt = datetime.fromisoformat(last.started_at) if last else None
+    return not (newest and now - newest[0].at < OVERDUE) and not (
+        attempt and now - attempt < NEXT_ATTEMPT
+    )
+
+
+def _drill_is_due(now: datetime) -> bool:
+    """Whether the last drill failed or is a week old, and one can be done on this machine."""
+    days = archive.number(environment(), "BACKUP_DRILL_DAYS", DRILL_DAYS)
+    last = last_outcomes().get("restore-drill")
+    if not days:
+        return False
+    if last and last.status == "ok":
+        due = datetime.fromisoformat(last.started_at) + timedelta(days=days) - EARLY
+        if now < due:
+            return False
+    obstacle = drill_obstacle()
+    if obstacle:
+        logs.event("drill_skipped", message=obstacle)
+    return not obstacle
+
+
+def _share_quota(schedule: Schedule, now: datetime) -> None:
+    """Left-over calls go to the big relations; none in the hour before the full pass."""
+    if schedule.before_full(now):
+        os.environ["BACKFILL_CALLS"] = "0"
+    elif not environment().get("BACKFILL_CALLS"):
+        os.environ["BACKFILL_CALLS"] = str(schedule.backfill_calls)
+
+
+def _say_catching_up(job: str) -> None:
+    logs.start(command=f"scheduled {job}")
+    logs.event("catching_up", job=job)
+
+
+def _patiently(seconds: float, work: Callable[[], Result]) -> Result:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return work()
+        except BusyError:
+            if time.monotonic() + PAUSE > deadline:
+                raise
+            time.sleep(PAUSE)

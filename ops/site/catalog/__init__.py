@@ -1,0 +1,1 @@
+"""What the dbt project says of its tables: contracts, diagram, dictionary, lineage."""

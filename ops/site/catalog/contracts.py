@@ -1,0 +1,201 @@
+"""What dbt's manifest.json says about the data: tables, keys, rules, reports."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from extract.base.errors import MirrorError
+
+RULE = re.compile(
+    r"^Rule (\d+)(?:, [^:]*)?: (.*?)(?:\s*Rules?(?:, in order)?: ([a-z_, ]+)\.)?$", re.DOTALL
+)
+REFERENCE = re.compile(r"ref\('(\w+)'\)")
+
+
+@dataclass(frozen=True)
+class ForeignKey:
+    """A column that names a row of another table."""
+
+    column: str
+    table: str
+    target: str
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column as its contract describes it."""
+
+    name: str
+    data_type: str
+    description: str
+    not_null: bool
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of `mirror` or a view of `reports`.
+
+    Attributes:
+        tests: Data tests that must pass before it is published.
+    """
+
+    name: str
+    description: str
+    columns: list[Column]
+    primary_key: list[str]
+    foreign_keys: list[ForeignKey]
+    tests: int = 0
+
+    @property
+    def key_columns(self) -> list[str]:
+        """Primary key first, then the other foreign keys, each once."""
+        return list(dict.fromkeys([*self.primary_key, *(k.column for k in self.foreign_keys)]))
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule of the mirror and the names under which it leaves rows out."""
+
+    number: int
+    text: str
+    names: list[str]
+
+
+@dataclass(frozen=True)
+class Contracts:
+    """Everything the pages say about the data's shape."""
+
+    tables: list[Table]
+    reports: list[Table]
+    rules: list[Rule]
+    models: int = 0
+    tests: int = 0
+    unit_tests: int = 0
+    exposures: list[dict[str, str]] = field(default_factory=list)
+
+    def table(self, name: str) -> Table:
+        """The table of that name."""
+        return next(table for table in self.tables if table.name == name)
+
+
+def read_contracts(manifest_file: Path) -> Contracts:
+    """Read dbt's manifest.json.
+
+    Raises:
+        MirrorError: There is none, or it is not this project's.
+    """
+    try:
+        manifest = json.loads(manifest_file.read_text(encoding="utf-8"))
+        nodes = list(manifest["nodes"].values())
+    except (OSError, ValueError, KeyError) as error:
+        raise MirrorError(
+            f"dbt's manifest cannot be read from {manifest_file}: {error}. Run `make docs`, which "
+            "makes it."
+        ) from error
+    tests = [node for node in nodes if node["resource_type"] == "test"]
+    models = [node for node in nodes if node["resource_type"] == "model"]
+    keys = dict(_foreign_keys(tests))
+    counts = _tests_of(tests)
+
+    def layer(schema: str) -> list[Table]:
+        return [
+            _table(node, keys.get(node["unique_id"], []), counts.get(node["unique_id"], 0))
+            for node in sorted(models, key=lambda node: str(node["name"]))
+            if node["fqn"][1] == schema and node["config"]["materialized"] != "ephemeral"
+        ]
+
+    return Contracts(
+        tables=_parents_first(layer("marts")),
+        reports=layer("reports"),
+        rules=sorted(_rules(models), key=lambda rule: (rule.number, rule.names)),
+        models=len(models),
+        tests=len(tests),
+        unit_tests=len(manifest.get("unit_tests", {})),
+        exposures=[
+            {
+                "name": exposure["label"] or exposure["name"],
+                "description": _line(exposure["description"]),
+                "reads": ", ".join(sorted(key.split(".")[2] for key in _parents(exposure))),
+            }
+            for exposure in manifest.get("exposures", {}).values()
+        ],
+    )
+
+
+def _parents(exposure: dict[str, Any]) -> list[str]:
+    return list(exposure["depends_on"]["nodes"])
+
+
+def _foreign_keys(tests: list[dict[str, Any]]) -> Iterator[tuple[str, list[ForeignKey]]]:
+    found: dict[str, list[ForeignKey]] = {}
+    for test in tests:
+        metadata = test.get("test_metadata") or {}
+        if metadata.get("name") == "relationships" and test.get("attached_node"):
+            arguments = metadata["kwargs"]
+            target = REFERENCE.search(arguments["to"])
+            if target:
+                key = ForeignKey(test["column_name"], target[1], arguments["field"])
+                found.setdefault(test["attached_node"], []).append(key)
+    for node, keys in found.items():
+        yield node, sorted(keys, key=lambda key: key.column)
+
+
+def _tests_of(tests: list[dict[str, Any]]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for test in tests:
+        for node in {test.get("attached_node"), *test["depends_on"]["nodes"]} - {None}:
+            counts[node] = counts.get(node, 0) + 1
+    return counts
+
+
+def _table(node: dict[str, Any], keys: list[ForeignKey], tests: int) -> Table:
+    primary = [
+        name
+        for constraint in node.get("constraints") or []
+        if constraint["type"] == "primary_key"
+        for name in constraint["columns"]
+    ]
+    columns = []
+    for column in node["columns"].values():
+        kinds = {constraint["type"] for constraint in column.get("constraints") or []}
+        if "primary_key" in kinds:
+            primary.append(column["name"])
+        columns.append(
+            Column(
+                column["name"],
+                column["data_type"] or "",
+                _line(column["description"]),
+                bool(kinds & {"not_null", "primary_key"}),
+            )
+        )
+    description = re.sub(r"\s*Primary key:[^.]*\.", "", _line(node["description"]))
+    return Table(node["name"], description, columns, primary, keys, tests)
+
+
+def _rules(models: list[dict[str, Any]]) -> Iterator[Rule]:
+    for node in models:
+        match = RULE.match(_line(node["description"]))
+        if match:
+            number, text, names = match.groups()
+            listed = [name.strip(" .") for name in re.split(r",\s*", names or "") if name.strip()]
+            yield Rule(int(number), text[0].upper() + text[1:], listed)
+
+
+def _parents_first(tables: list[Table]) -> list[Table]:
+    placed: list[Table] = []
+    waiting = list(tables)
+    while waiting:
+        names = {table.name for table in placed}
+        ready = [t for t in waiting if all(key.table in names for key in t.foreign_keys)]
+        placed += ready or waiting
+        waiting = [table for table in waiting if table not in placed]
+    return placed
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,151 @@
+"""The entity-relationship diagram as inline SVG, drawn from the contracts.
+
+Every box is a table, every line a real foreign key of `mirror`. Colours come from the page's
+stylesheet, so the picture follows its dark and light themes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+
+from ops.site.catalog.contracts import Contracts, ForeignKey, Table
+
+WIDTH, GAP_X, GAP_Y = 216, 86, 26
+HEAD, ROW, FOOT, TOP = 34, 23, 26, 34
+
+
+@dataclass
+class Box:
+    """A table's place on the picture."""
+
+    table: Table
+    x: float
+    y: float
+
+    @property
+    def height(self) -> float:
+        """Head, a row for each key column, foot."""
+        return HEAD + ROW * len(self.table.key_columns) + FOOT
+
+    def row(self, column: str) -> float:
+        """The height of a key column's middle."""
+        return self.y + HEAD + ROW * (self.table.key_columns.index(column) + 0.5)
+
+
+def entity_relationship_svg(contracts: Contracts, rows: Mapping[str, int]) -> str:
+    """The diagram; `rows` are the row counts to show, as far as known."""
+    boxes = _arranged(contracts.tables)
+    placed = {box.table.name: box for box in boxes}
+    width = max(box.x for box in boxes) + WIDTH + 2
+    height = max(box.y + box.height for box in boxes) + 2
+    lines = [
+        _line(box, placed[key.table], key)
+        for box in boxes
+        for key in box.table.foreign_keys
+        if key.table in placed
+    ]
+    return (
+        f'<svg class="erd" viewBox="-2 0 {width + 2:.0f} {height:.0f}" width="{width:.0f}" '
+        'role="group" aria-labelledby="erd-title">'
+        f'<title id="erd-title">The {len(boxes)} tables of mirror and their {len(lines)} '
+        "foreign keys</title>"
+        f"{''.join(lines)}{''.join(_box(box, rows.get(box.table.name)) for box in boxes)}</svg>"
+    )
+
+
+def _arranged(tables: list[Table]) -> list[Box]:
+    """Four columns: link tables, what stands alone, relations, and the hub they refer to.
+
+    So nearly every line runs between neighbours. The hub is the table with foreign keys of its own
+    that most tables refer to: users.
+    """
+    referring: dict[str, list[str]] = {table.name: [] for table in tables}
+    for table in tables:
+        for key in table.foreign_keys:
+            referring.setdefault(key.table, []).append(table.name)
+    roots = sorted(
+        (table for table in tables if not table.foreign_keys),
+        key=lambda table: (-len(referring[table.name]), table.name),
+    )
+    dependent = [table for table in tables if table.foreign_keys]
+    hub = max(dependent, key=lambda table: len(referring[table.name]), default=None)
+    hubs = [hub] if hub else []
+    order = {table.name: position for position, table in enumerate(roots)}
+
+    def place(table: Table) -> tuple[float, str]:
+        known = [order[key.table] for key in table.foreign_keys if key.table in order]
+        return (sum(known) / len(known) if known else 0.0, table.name)
+
+    others = [table for table in dependent if table is not hub]
+    relations = [t for t in others if hub and hub.name in {k.table for k in t.foreign_keys}]
+    links = [table for table in others if table not in relations]
+    columns = [sorted(links, key=place), roots, sorted(relations, key=place), hubs]
+    boxes: list[Box] = []
+    columns = [column for column in columns if column]
+    heights = [_column_height(column) for column in columns]
+    for number, column in enumerate(columns):
+        y = TOP + (max(heights) - heights[number]) / 2
+        for table in column:
+            box = Box(table, number * (WIDTH + GAP_X), y)
+            boxes.append(box)
+            y += box.height + GAP_Y
+    return boxes
+
+
+def _column_height(column: list[Table]) -> float:
+    return sum(Box(table, 0, 0).height for table in column) + GAP_Y * (len(column) - 1)
+
+
+def _line(child: Box, parent: Box, key: ForeignKey) -> str:
+    start, end = child.row(key.column), parent.row(key.target)
+    right = child.x < parent.x
+    x1, x2 = (child.x + WIDTH, parent.x) if right else (child.x, parent.x + WIDTH)
+    distance = abs(x2 - x1)
+    if distance <= GAP_X:
+        bend = GAP_X * 0.55 * (1 if right else -1)
+        path = f"M{x1} {start} C{x1 + bend} {start} {x2 - bend} {end} {x2} {end}"
+    else:  # over the top of the columns between
+        x1, x2 = child.x + WIDTH / 2, parent.x + WIDTH / 2
+        path = f"M{x1} {child.y} V18 Q{x1} 8 {x1 - 10} 8 H{x2 + 10} Q{x2} 8 {x2} 18 V{parent.y}"
+        end, x2 = parent.y, x2
+    name = f"{child.table.name}.{key.column} refers to {key.table}.{key.target}"
+    return (
+        f'<g class="edge" data-from="{child.table.name}" data-to="{key.table}">'
+        f"<title>{escape(name)}</title>"
+        f'<path d="{path}"/><circle cx="{x2}" cy="{end}" r="4"/></g>'
+    )
+
+
+def _box(box: Box, rows: int | None) -> str:
+    table, x, y = box.table, box.x, box.y
+    foreign = {key.column: key.table for key in table.foreign_keys}
+    lines = []
+    for column in table.key_columns:
+        marks = [
+            mark
+            for mark, on in (("PK", column in table.primary_key), ("FK", column in foreign))
+            if on
+        ]
+        lines.append(
+            f'<text class="key" x="{x + 14}" y="{box.row(column) + 4.5}">{escape(column)}</text>'
+            f'<text class="mark" x="{x + WIDTH - 14}" y="{box.row(column) + 4}" '
+            f'text-anchor="end">{" ".join(marks)}</text>'
+        )
+    others = len(table.columns) - len(table.key_columns)
+    counted = "" if rows is None else f"{rows:,} rows"
+    foot = y + box.height - 9
+    return (
+        f'<a href="data-dictionary.html#{table.name}"><g class="entity">'
+        f"<title>{escape(table.description)}</title>"
+        f'<rect class="body" x="{x}" y="{y}" width="{WIDTH}" height="{box.height}" rx="8"/>'
+        f'<path class="head" d="M{x} {y + HEAD - 4} V{y + 8} Q{x} {y} {x + 8} {y} '
+        f'H{x + WIDTH - 8} Q{x + WIDTH} {y} {x + WIDTH} {y + 8} V{y + HEAD - 4} Z"/>'
+        f'<text class="name" x="{x + 14}" y="{y + 20}">{escape(table.name)}</text>'
+        f"{''.join(lines)}"
+        f'<text class="foot" x="{x + 14}" y="{foot}">'
+        f"{f'+ {others} columns' if others else 'a link, no more'}</text>"
+        f'<text class="foot" x="{x + WIDTH - 14}" y="{foot}" text-anchor="end">{counted}</text>'
+        "</g></a>"
+    )

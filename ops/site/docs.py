@@ -1,0 +1,113 @@
+"""`make docs`: the whole site: overview, status, data dictionary, handbook, dbt's lineage."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import os
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+from extract.base import database
+from extract.base.errors import MirrorError, UsageError
+from extract.base.settings import ROOT, local_directory
+from ops.site import status_page
+from ops.site.catalog.contracts import Contracts, read_contracts
+from ops.site.catalog.dictionary import data_dictionary
+from ops.site.catalog.lineage import mended
+from ops.site.handbook import DOCS, Chapter, chapters, copy_images
+from ops.site.history import read_history
+from ops.site.overview import overview_html
+from ops.site.pages import render, site_directory, write_page
+from ops.sync import dbt_program
+
+DICTIONARY = DOCS / "data-dictionary.md"
+
+
+def build() -> Path:
+    """Make every page anew; returns the site's first.
+
+    Raises:
+        MirrorError: The database is not there, or dbt could not describe it.
+    """
+    database.ensure_server()
+    site = site_directory()
+    target = _dbt("docs", "generate", "--static")
+    contracts = read_contracts(target / "manifest.json")
+    connection = database.connect("fortytwo-mirror docs", autocommit=True)
+    try:
+        history = read_history(connection)
+    finally:
+        connection.close()
+    lineage = (target / "static_index.html").read_text(encoding="utf-8")
+    write_page(site, "lineage.html", mended(lineage))
+    copy_images(site)
+    book = chapters()
+    write_handbook(site, book)
+    pages = list(status_page.PAGES)
+    first = write_page(site, "index.html", overview_html(contracts, history, book, pages))
+    write_page(site, "status.html", status_page.status_html(history, site))
+    return first
+
+
+def write_handbook(site: Path, book: list[Chapter]) -> None:
+    """Write a page for each chapter."""
+    for chapter in book:
+        text = render(
+            "handbook.html.j2",
+            page=chapter.file if chapter.file == "data-dictionary.html" else "handbook.html",
+            pages=list(status_page.PAGES),
+            version=version("fortytwo-mirror"),
+            chapter=chapter,
+            chapters=book,
+        )
+        write_page(site, chapter.file, text)
+
+
+def write_dictionary() -> Path:
+    """Write docs/data-dictionary.md from the contracts; needs no database."""
+    DICTIONARY.write_text(data_dictionary(current_contracts()), encoding="utf-8")
+    return DICTIONARY
+
+
+def current_contracts() -> Contracts:
+    """The contracts as the dbt project has them now."""
+    return read_contracts(_dbt("parse") / "manifest.json")
+
+
+def serve(port: int) -> None:
+    """Serve the site on this machine until Ctrl-C.
+
+    Raises:
+        UsageError: The port is taken.
+    """
+    handler = functools.partial(
+        http.server.SimpleHTTPRequestHandler, directory=os.fspath(site_directory())
+    )
+    try:
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+    except OSError as error:
+        raise UsageError(
+            f"The site cannot be served on port {port}: {error.strerror}. Choose another one: "
+            "make docs-serve PORT=8080"
+        ) from error
+    with server:
+        server.serve_forever()
+
+
+def _dbt(*arguments: str) -> Path:
+    """Run dbt on this project; returns the folder with what it wrote."""
+    folder = local_directory() / "dbt" / "docs"
+    done = subprocess.run(
+        [dbt_program(), "--quiet", *arguments, "--target-path", folder, "--log-path", folder],
+        cwd=ROOT,
+        env={**os.environ, **database.libpq_environment(), "PWD": str(ROOT)},
+        check=False,
+    )
+    if done.returncode:
+        raise MirrorError(
+            f"dbt {arguments[0]} failed; its own message is above and the whole log in "
+            f"{folder / 'dbt.log'}. No page was changed."
+        )
+    return folder

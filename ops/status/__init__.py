@@ -1,0 +1,1 @@
+"""How the mirror is: status, summary, metrics, webhook."""

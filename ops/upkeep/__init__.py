@@ -1,0 +1,1 @@
+"""Housekeeping after runs: hygiene, retention, logs."""

@@ -1,0 +1,93 @@
+"""What the mirror forgets, so that years of runs fit on a small disk.
+
+Bounds, tested: the schema ops 40 MB at 4,320 calls a day (a full pass, 96 live ones and the
+reconciliation); the log files 40 MB with every call that the API allows.
+
+| what | kept |
+|---|---|
+| ops.api_calls, ops.walks, log files | 30 days (extract/load/record.py, extract/base/logs.py) |
+| ops.runs | 400 days when published, else 30; always the last of each mode |
+| ops.changes | CHANGES_RETENTION_DAYS (the publication) |
+| ops.rejections that are over | 400 days |
+| ops.relation_reads of people who left | not at all |
+| .local/postgres.log | 10 MB, and one file before it, compressed |
+| .local/dbt/logs | 10 MB and five files before it (dbt itself) |
+| backups | the newest of 7 days and of 4 weeks (ops/backup/archive.py) |
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from psycopg2.extensions import connection as Connection
+
+from extract.base.settings import local_directory
+from ops.backup.archive import private_file
+
+LONG_DAYS = 400
+SHORT_DAYS = 30
+LARGEST_SERVER_LOG = 10_000_000
+RULES = {
+    "ops.runs": f"""
+        delete from ops.runs
+        where
+            started_at < now() - case
+                when published_at is null then interval '{SHORT_DAYS} days'
+                else interval '{LONG_DAYS} days'
+            end
+            and run_id not in (
+                select distinct on (mode) run_id from ops.runs order by mode, started_at desc
+            )
+            and run_id not in (
+                select run_id from ops.runs where published_at is not null
+                order by published_at desc limit 1
+            )
+    """,
+    "ops.rejections": f"""
+        delete from ops.rejections where gone_at < now() - interval '{LONG_DAYS} days'
+    """,
+    "ops.relation_reads": """
+        delete from ops.relation_reads as reads
+        where not exists (select from raw.users where users.id = reads.user_id)
+            and exists (select from raw.users)
+    """,
+}
+
+
+def prune(connection: Connection) -> dict[str, int]:
+    """Forget what is older than the rules say; returns rows by table."""
+    gone = {}
+    with connection.cursor() as cursor:
+        for table, statement in RULES.items():
+            needed = [table, "raw.users"] if "raw.users" in statement else [table]
+            cursor.execute(
+                "select bool_and(to_regclass(name) is not null) from unnest(%s) as names (name)",
+                (needed,),
+            )
+            if (cursor.fetchone() or (False,))[0]:
+                cursor.execute(statement)
+                if cursor.rowcount:
+                    gone[table] = cursor.rowcount
+    return gone
+
+
+def tidy_files(local: Path | None = None) -> None:
+    """Keep the embedded server's log small. It appends, so its file can be emptied under it."""
+    log = (local or local_directory()) / "postgres.log"
+    with suppress(OSError):
+        if log.stat().st_size <= LARGEST_SERVER_LOG:
+            return
+        packed = log.with_name("postgres.log.1.gz")
+        unfinished = log.with_name("postgres.log.1.part")
+        with (
+            log.open("rb") as plain,
+            private_file(unfinished) as file,
+            gzip.open(file, "wb") as target,
+        ):
+            shutil.copyfileobj(plain, target)
+        unfinished.replace(packed)
+        os.truncate(log, 0)
