@@ -27,7 +27,7 @@ def spent(at: Place, address: str) -> list[Line]:
 
 def _of_last_run(at: Place, mode: str) -> list[Line]:
     found = at.rows(
-        "select resource, sum(rows)::bigint, sum(calls)::bigint from ops.walks "
+        "select resource, sum(rows)::bigint, sum(calls)::bigint from ops.listings "
         "where run_id = (select run_id from ops.runs order by started_at desc limit 1) "
         "group by resource order by sum(calls) desc, resource"
     )

@@ -92,7 +92,7 @@ def measure(case: Case) -> Measure:
     ((dead, live),) = case.ask("select sum(n_dead_tup), sum(n_live_tup) from pg_stat_user_tables")
     ours = [
         path
-        for name in ("walks", "dlt", "state")
+        for name in ("listings", "dlt", "state")
         for path in (case.local / name).rglob("*")
         if path.is_file()
     ]

@@ -1,4 +1,4 @@
-"""42 API -> PostgreSQL schema ``raw``: HTTP client, complete walks, dlt pipeline."""
+"""42 API -> PostgreSQL schema ``raw``: HTTP client, complete listings, dlt pipeline."""
 
 import os
 

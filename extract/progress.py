@@ -18,7 +18,7 @@ from rich.progress import (
 )
 
 from extract.base import logs
-from extract.listing.listings import Arrived, Finished, Walk
+from extract.listing.listings import Arrived, Finished, Listing
 
 
 class ExtractionProgress:
@@ -67,26 +67,26 @@ class ExtractionProgress:
         self.console.print(f"  {sentence}", markup=False)
         logs.event("note", message=sentence)
 
-    def page(self, walk: Walk, page: Arrived) -> None:
+    def page(self, listing: Listing, page: Arrived) -> None:
         """A page arrived."""
-        self._turn_to(walk.table)
+        self._turn_to(listing.table)
         rows = page.table.num_rows
         if page.number == 1:
-            self._totals[walk.table] += page.total if page.total is not None else rows
-        self._rows[walk.table] += rows
-        self._calls[walk.table] += 1
+            self._totals[listing.table] += page.total if page.total is not None else rows
+        self._rows[listing.table] += rows
+        self._calls[listing.table] += 1
         if self._progress:
             self._progress.update(
-                self._tasks[walk.table],  # type: ignore[arg-type]
-                total=max(self._totals[walk.table], self._rows[walk.table]),
-                completed=self._rows[walk.table],
+                self._tasks[listing.table],  # type: ignore[arg-type]
+                total=max(self._totals[listing.table], self._rows[listing.table]),
+                completed=self._rows[listing.table],
             )
 
-    def kept(self, finished: Finished) -> None:
-        """A walk was there from an interrupted run."""
-        self._turn_to(finished.walk.table)
-        self._totals[finished.walk.table] += finished.table.num_rows
-        self._rows[finished.walk.table] += finished.table.num_rows
+    def cached(self, finished: Finished) -> None:
+        """A listing was there from an interrupted run."""
+        self._turn_to(finished.listing.table)
+        self._totals[finished.listing.table] += finished.table.num_rows
+        self._rows[finished.listing.table] += finished.table.num_rows
 
     def _turn_to(self, table: str) -> None:
         if table != self._current:

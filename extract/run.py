@@ -20,8 +20,8 @@ from extract.base import database, logs
 from extract.base.errors import BudgetSpent, BusyError, MirrorError, UsageError
 from extract.base.memory import stay_small
 from extract.base.settings import Settings, local_directory, make_private
-from extract.listing.cache import WalkStore
-from extract.listing.listings import Walker
+from extract.listing.cache import ListingCache
+from extract.listing.listings import ListingReader
 from extract.load.pipeline import Loader, named
 from extract.load.raw import Raw
 from extract.load.record import Phases, Record, create_schema
@@ -225,20 +225,20 @@ def _pass(
         next_secret=client.auth.using_next_secret,
     )
     _warn_about_secret(client.auth, progress)
-    store = WalkStore(local_directory() / "walks")
-    walker = Walker(
+    store = ListingCache(local_directory() / "listings")
+    reader = ListingReader(
         client,
         store,
         settings.api_url,
         settings.requests_in_flight,
         on_page=progress.page,
-        on_kept=progress.kept,
-        on_rewalk=lambda walk, reason: progress.say(
-            f"{walk.table} ({walk.key}): {reason}; walking it again."
+        on_cached=progress.cached,
+        on_reread=lambda listing, reason: progress.say(
+            f"{listing.table} ({listing.key}): {reason}; reading it again."
         ),
     )
     raw = Raw(connection)
-    context = Pass(settings, walker, raw, record, campus_ids, progress.say)
+    context = Pass(settings, reader, raw, record, campus_ids, progress.say)
     context.kept_out = kept_out(connection)
     loader = Loader(local_directory() / "dlt")
     phases.done("prepare")

@@ -13,7 +13,12 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def run(program: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", f"from extract.programs import {program}; {program}()", *arguments],
+        [
+            sys.executable,
+            "-c",
+            f"from extract.base.programs import {program}; {program}()",
+            *arguments,
+        ],
         cwd=ROOT,
         env={**os.environ, **variables},
         capture_output=True,

@@ -77,7 +77,7 @@ class ClientCredentials(AuthConfigBase):
                 self._token = None
 
     def prepare_for_run(self) -> None:
-        """Ask anew when less than an hour is left, so that few walks see a token end."""
+        """Ask anew when less than an hour is left, so that few listings see a token end."""
         with self._lock:
             if self._token is None or self._clock() + LONG_ENOUGH >= self._valid_until:
                 self._obtain()

@@ -39,7 +39,7 @@ class ApiError(MirrorError):
     """The API's answer is final or stayed wrong after every retry."""
 
 
-class IncompleteWalk(ApiError):
+class IncompleteListing(ApiError):
     """A listing that never added up to its own X-Total: it does not count."""
 
 
@@ -48,4 +48,4 @@ class ContractError(ApiError):
 
 
 class DeletionGuard(MirrorError):
-    """A complete walk would delete more than `max_delete_fraction` of a table."""
+    """A complete listing would delete more than `max_delete_fraction` of a table."""

@@ -1,4 +1,4 @@
-"""Complete walks on disk until their rows are loaded: a killed run repeats one walk at most."""
+"""Complete listings on disk until they are loaded: a killed run repeats one listing at most."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ import orjson
 import pyarrow as pa
 from pyarrow import ipc
 
-from extract.listing.listings import Finished, Walk
+from extract.listing.listings import Finished, Listing
 from extract.tables.contract import CONTRACTS
 
 
 class _Head(NamedTuple):
-    """What the line before the rows of a walk says; they take so many bytes."""
+    """What the line before the rows of a listing says; they take so many bytes."""
 
-    walk: str
+    listing: str
     finished_at: float
     size: int
 
@@ -34,15 +34,15 @@ class _Place(NamedTuple):
     finished_at: float
 
 
-class WalkStore:
-    """Complete walks on disk (0600), waiting to be loaded; for one process at a time.
+class ListingCache:
+    """Complete listings on disk (0600), waiting to be loaded; for one process at a time.
 
     They are in one file, one after the other: a line that says what follows (`_Head`), then the
-    rows as an Arrow stream. A file for each walk is a tenth of what an extraction costs
+    rows as an Arrow stream. A file for each listing is a tenth of what an extraction costs
     (docs/performance.md).
 
-    A walk is named by the hash of what was asked, so that only the very same question is answered
-    from here; walks older than `max_age` seconds are no answer any more.
+    A listing is named by the hash of what was asked, so that only the very same question is
+    answered from here; listings older than `max_age` seconds are no answer any more.
     """
 
     def __init__(self, directory: Path, max_age: float = 6 * 3600.0) -> None:
@@ -55,9 +55,9 @@ class WalkStore:
         self._places = self._read_places()
         self._clean()
 
-    def get(self, walk: Walk, api_url: str) -> Finished | None:
-        """The kept rows of this very walk, if an interrupted run left them."""
-        name = _name(walk, api_url)
+    def get(self, listing: Listing, api_url: str) -> Finished | None:
+        """The kept rows of this very listing, if an interrupted run left them."""
+        name = _name(listing, api_url)
         place = self._places.get(name)
         if place is None or not self._is_fresh(place.finished_at):
             return None
@@ -66,17 +66,17 @@ class WalkStore:
                 table = ipc.open_stream(_text(file, name, place)).read_all()
         except (OSError, ValueError, pa.ArrowException):
             return None
-        if table.schema != CONTRACTS[walk.table].schema():
+        if table.schema != CONTRACTS[listing.table].schema():
             return None
-        return Finished(walk, table, 0, 0, place.finished_at)
+        return Finished(listing, table, 0, 0, place.finished_at)
 
     def put(self, finished: Finished, api_url: str) -> None:
-        """Keep a complete walk; whole or not at all."""
-        # not compressed: for the few rows of a walk that costs more than it saves
+        """Keep a complete listing; whole or not at all."""
+        # not compressed: for the few rows of a listing that costs more than it saves
         rows = pa.BufferOutputStream()
         with ipc.new_stream(rows, finished.table.schema) as stream:
             stream.write_table(finished.table)
-        text, name = rows.getvalue(), _name(finished.walk, api_url)
+        text, name = rows.getvalue(), _name(finished.listing, api_url)
         self._file = self._file or _private(self._path, "ab")
         end = self._file.seek(0, os.SEEK_END)
         try:
@@ -85,9 +85,9 @@ class WalkStore:
             self._file.truncate(end)
             raise
 
-    def drop(self, walks: Sequence[Walk], api_url: str) -> None:
-        """Forget walks whose rows are loaded."""
-        names = {_name(walk, api_url) for walk in walks}
+    def drop(self, listings: Sequence[Listing], api_url: str) -> None:
+        """Forget listings whose rows are loaded."""
+        names = {_name(listing, api_url) for listing in listings}
         if not names.isdisjoint(self._places):
             self._places = {n: place for n, place in self._places.items() if n not in names}
             self._clean()
@@ -104,7 +104,7 @@ class WalkStore:
                     break
                 start = file.tell() - len(line)
                 if file.seek(head.size, os.SEEK_CUR) <= size and self._is_fresh(head.finished_at):
-                    places[head.walk] = _Place(start, head.finished_at)
+                    places[head.listing] = _Place(start, head.finished_at)
         return places
 
     def _clean(self) -> None:
@@ -130,13 +130,13 @@ class WalkStore:
             unfinished.unlink(missing_ok=True)
 
     def _is_fresh(self, finished_at: float) -> bool:
-        # a time to come is one that a wrong clock wrote: nobody knows how old the walk is
+        # a time to come is one that a wrong clock wrote: nobody knows how old the listing is
         return -60 <= time.time() - finished_at <= self._max_age
 
 
-def _name(walk: Walk, api_url: str) -> str:
+def _name(listing: Listing, api_url: str) -> str:
     api = hashlib.sha256(api_url.encode()).hexdigest()[:8]
-    return f"{walk.table}-{api}-{walk.question}"
+    return f"{listing.table}-{api}-{listing.question}"
 
 
 def _private(path: Path, mode: str) -> io.FileIO:
@@ -150,27 +150,27 @@ def _head(line: bytes) -> _Head:
         ValueError: It is none.
     """
     try:
-        walk, finished_at, size = orjson.loads(line)
-        return _Head(str(walk), float(finished_at), max(0, int(size)))
+        listing, finished_at, size = orjson.loads(line)
+        return _Head(str(listing), float(finished_at), max(0, int(size)))
     except TypeError as error:
-        raise ValueError("no head of a walk") from error
+        raise ValueError("no head of a listing") from error
 
 
 def _text(file: io.BufferedReader, name: str, place: _Place) -> bytes:
-    """The rows of this walk.
+    """The rows of this listing.
 
     Raises:
         ValueError: Another one is there: somebody else wrote the file.
     """
     file.seek(place.start)
     head = _head(file.readline())
-    if head.walk != name:
-        raise ValueError("another walk")
+    if head.listing != name:
+        raise ValueError("another listing")
     return file.read(head.size)
 
 
 def _append(file: io.FileIO, name: str, finished_at: float, text: bytes | pa.Buffer) -> _Place:
-    """Write a walk to the end of the file.
+    """Write a listing to the end of the file.
 
     Raises:
         OSError: It is not written, or not whole.

@@ -1,8 +1,8 @@
-"""Complete walks: a listing counts when it adds up to its own X-Total, and only then.
+"""Complete listings: a listing counts when it adds up to its own X-Total, and only then.
 
-Offset pages are no snapshot: a row deleted in mid-walk shifts later rows back and one is never
-seen (42-api.md section 3). So a walk is read to the short page, deduplicated by key and held
-against every X-Total it saw; a mismatch is walked again, then fails.
+Offset pages are no snapshot: a row deleted in mid-listing shifts later rows back and one is never
+seen (42-api.md section 3). So a listing is read to the short page, deduplicated by key and held
+against every X-Total it saw; a mismatch is read again, then fails.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ import orjson
 import pyarrow as pa
 
 from extract.api.client import FortyTwoClient, Page, PageTooHeavy
-from extract.base.errors import IncompleteWalk
+from extract.base.errors import IncompleteListing
 from extract.listing.columns import missing_fields, to_arrow
 from extract.tables.contract import CONTRACTS
 
 if TYPE_CHECKING:
-    from extract.listing.cache import WalkStore
+    from extract.listing.cache import ListingCache
 
-WALKS = 5
+READINGS = 5
 SMALLEST_PAGE = 10
 
 
 @dataclass(frozen=True)
-class Walk:
+class Listing:
     """One listing to be read completely.
 
     Attributes:
         table: The raw table its rows go to.
-        key: Names the walk within the table, e.g. `campus 1`; part of the kept file's name.
+        key: Names the listing within the table, e.g. `campus 1`; part of the kept file's name.
         path: Endpoint below `/v2`.
         params: Filters, ranges and sort order.
-        constants: Columns that the walk knows and the payload does not, e.g. `campus_id`.
+        constants: Columns that the listing knows and the payload does not, e.g. `campus_id`.
         background: Leaves quota to live passes.
         must_have_rows: An empty answer is an error (a list that always has members).
         to_short_page: When X-Total fills the last page, ask for one more, in case it is wrong.
-        in_flight: Most pages of this walk at once; heavy ones fill the memory.
+        in_flight: Most pages of this listing at once; heavy ones fill the memory.
         change_row: Applied to each object before the contract.
     """
 
@@ -71,31 +71,31 @@ class Walk:
 
 @dataclass(frozen=True)
 class Finished:
-    """A complete walk: its rows and what it took.
+    """A complete listing: its rows and what it took.
 
     Attributes:
         calls: Good answers that it took; 0 when it was kept from an interrupted run.
-        walked: How many times the list had to be walked until it added up.
+        readings: How many times the list had to be read until it added up.
         missing: Optional fields of the contract that no row carried.
     """
 
-    walk: Walk
+    listing: Listing
     table: pa.Table
     calls: int
-    walked: int
+    readings: int
     finished_at: float
     missing: Sequence[str] = ()
 
     def keys(self) -> list[int]:
         """The rows' first key column."""
-        name = CONTRACTS[self.walk.table].primary_key[0]
+        name = CONTRACTS[self.listing.table].primary_key[0]
         keys: list[int] = self.table.column(name).to_pylist()
         return keys
 
 
 @dataclass(frozen=True)
 class Arrived:
-    """One page of a walk, held to the contract.
+    """One page of a listing, held to the contract.
 
     Attributes:
         fields: Every field that some object of it had.
@@ -108,42 +108,42 @@ class Arrived:
     per_page: int
 
 
-class Walker:
-    """Walks many listings at once, `settings.requests_in_flight` pages at a time.
+class ListingReader:
+    """Listings many listings at once, `settings.requests_in_flight` pages at a time.
 
     Args:
-        on_rewalk: Told of a walk that did not add up, with the reason.
+        on_reread: Told of a listing that did not add up, with the reason.
         on_page: Told of the rows of each page as it arrives (for progress).
-        on_kept: Told of a walk that an interrupted run had kept.
+        on_cached: Told of a listing that an interrupted run had kept.
     """
 
     def __init__(
         self,
         client: FortyTwoClient,
-        store: WalkStore,
+        store: ListingCache,
         api_url: str,
         in_flight: int,
         *,
-        on_rewalk: Callable[[Walk, str], None] = lambda walk, reason: None,
-        on_page: Callable[[Walk, Arrived], None] = lambda walk, page: None,
-        on_kept: Callable[[Finished], None] = lambda finished: None,
+        on_reread: Callable[[Listing, str], None] = lambda listing, reason: None,
+        on_page: Callable[[Listing, Arrived], None] = lambda listing, page: None,
+        on_cached: Callable[[Finished], None] = lambda finished: None,
     ) -> None:
         self._client, self._store, self._api_url = client, store, api_url
         self._in_flight = in_flight
         self._computing = threading.Lock()
-        self._on_rewalk, self._on_page, self._on_kept = on_rewalk, on_page, on_kept
+        self._on_reread, self._on_page, self._on_kept = on_reread, on_page, on_cached
 
-    def finish(self, walks: Iterator[Walk], keep: bool = True) -> Iterator[Finished]:
-        """Read every walk to its end; yields each as it gets complete.
+    def finish(self, listings: Iterator[Listing], keep: bool = True) -> Iterator[Finished]:
+        """Read every listing to its end; yields each as it gets complete.
 
-        Pages of an earlier walk go before those of a later one, so that an interruption leaves
-        few walks half-read.
+        Pages of an earlier listing go before those of a later one, so that an interruption leaves
+        few listings half-read.
 
         Raises:
-            IncompleteWalk: A listing did not add up, several times.
+            IncompleteListing: A listing did not add up, several times.
             ApiError, BudgetSpent: See `FortyTwoClient.page`.
         """
-        schedule = _Schedule(walks)
+        schedule = _Schedule(listings)
         pool = ThreadPoolExecutor(self._in_flight, thread_name_prefix="page")
         try:
             while True:
@@ -166,47 +166,47 @@ class Walker:
     def _submit(
         self, pool: ThreadPoolExecutor, schedule: _Schedule, keep: bool
     ) -> Iterator[Finished]:
-        """Have `in_flight` pages asked for; yields walks that need none, being kept."""
+        """Have `in_flight` pages asked for; yields listings that need none, being kept."""
         while len(schedule.flying) < self._in_flight:
             task = schedule.task_with_page()
             if task is None:
-                walk = next(schedule.walks, None)
-                if walk is None:
+                listing = next(schedule.listings, None)
+                if listing is None:
                     return
-                kept = self._store.get(walk, self._api_url) if keep else None
+                kept = self._store.get(listing, self._api_url) if keep else None
                 if kept:
                     self._on_kept(kept)
                     yield kept
                     continue
-                task = _Progress(walk)
+                task = _Progress(listing)
                 schedule.active.append(task)
             future = pool.submit(self._page, task, task.take_page())
             schedule.flying[future] = task, task.generation
             future.add_done_callback(schedule.arrived.put)
 
     def _arrived(self, schedule: _Schedule) -> _Progress | None:
-        """Take the next page that arrives; returns its walk when that is read to its end."""
+        """Take the next page that arrives; returns its listing when that is read to its end."""
         future = schedule.arrived.get()
         task, generation = schedule.flying.pop(future)
         self._take(task, generation, future)
         return task if task.is_read() and not schedule.pages_flying(task) else None
 
-    def forget(self, walks: Sequence[Walk]) -> None:
-        """Drop kept walks whose rows are loaded."""
-        self._store.drop(walks, self._api_url)
+    def forget(self, listings: Sequence[Listing]) -> None:
+        """Drop cached listings whose rows are loaded."""
+        self._store.drop(listings, self._api_url)
 
     def _page(self, task: _Progress, number: int) -> Arrived:
-        walk = task.walk
+        listing = task.listing
         page = self._client.page(
-            walk.path,
-            walk.params,
+            listing.path,
+            listing.params,
             number=number,
             size=task.page_size,
-            background=walk.background,
+            background=listing.background,
         )
         # one at a time: threads that compute together hand the interpreter back and forth
         with self._computing:
-            return _held_to_contract(walk, page)
+            return _held_to_contract(listing, page)
 
     def _take(self, task: _Progress, generation: int, future: Future[Arrived]) -> None:
         try:
@@ -217,45 +217,48 @@ class Walker:
             if task.page_size <= SMALLEST_PAGE:
                 raise
             task.restart(page_size=max(SMALLEST_PAGE, task.page_size // 2))
-            self._on_rewalk(task.walk, f"a page was too heavy, pages of {task.page_size} rows now")
+            self._on_reread(
+                task.listing, f"a page was too heavy, pages of {task.page_size} rows now"
+            )
             return
         if generation != task.generation:
             return  # a page of before the last restart
         task.add(page)
-        self._on_page(task.walk, page)
+        self._on_page(task.listing, page)
 
     def _judge(self, task: _Progress) -> Finished | None:
-        """The finished walk, or None after starting it again."""
+        """The finished listing, or None after starting it again."""
         reason = task.mismatch()
         if not reason:
             return task.finished()
-        if task.walked >= WALKS:
-            raise IncompleteWalk(
-                f"GET /v2{task.walk.path} ({task.walk.key}) never added up in {WALKS} walks: "
-                f"{reason}. A list that does not add up is not loaded: `raw` and `mirror` are as "
-                "before. Run the same command again; if it stays, the API's X-Total is wrong."
+        if task.readings >= READINGS:
+            raise IncompleteListing(
+                f"GET /v2{task.listing.path} ({task.listing.key}) never added up in "
+                f"{READINGS} readings: {reason}. A list that does not add up is not loaded: "
+                "`raw` and `mirror` are as before. Run the same command again; if it stays, the "
+                "API's X-Total is wrong."
             )
-        self._on_rewalk(task.walk, reason)
+        self._on_reread(task.listing, reason)
         task.restart()
         return None
 
 
-def _held_to_contract(walk: Walk, page: Page) -> Arrived:
+def _held_to_contract(listing: Listing, page: Page) -> Arrived:
     rows = page.rows
-    if walk.change_row:
-        rows = [walk.change_row(row) for row in rows]
+    if listing.change_row:
+        rows = [listing.change_row(row) for row in rows]
     fields: set[str] = set().union(*rows)
     for row in rows:
-        row.update(walk.constants)
-    table = to_arrow(CONTRACTS[walk.table], rows, f"/v2{walk.path}")
+        row.update(listing.constants)
+    table = to_arrow(CONTRACTS[listing.table], rows, f"/v2{listing.path}")
     return Arrived(table, fields, page.number, page.total, page.per_page)
 
 
 class _Schedule:
-    """The walks under way, the earliest first, and their pages in flight."""
+    """The listings under way, the earliest first, and their pages in flight."""
 
-    def __init__(self, walks: Iterator[Walk]) -> None:
-        self.walks = walks
+    def __init__(self, listings: Iterator[Listing]) -> None:
+        self.listings = listings
         self.active: list[_Progress] = []
         self.flying: dict[Future[Arrived], tuple[_Progress, int]] = {}
         self.arrived: SimpleQueue[Future[Arrived]] = SimpleQueue()
@@ -264,20 +267,20 @@ class _Schedule:
         return sum(flying is task for flying, _ in self.flying.values())
 
     def task_with_page(self) -> _Progress | None:
-        """The earliest walk that may ask for another page now."""
+        """The earliest listing that may ask for another page now."""
         for task in self.active:
-            if task.has_page() and self.pages_flying(task) < task.walk.in_flight:
+            if task.has_page() and self.pages_flying(task) < task.listing.in_flight:
                 return task
         return None
 
 
 class _Progress:
-    """One walk while it is being read."""
+    """One listing while it is being read."""
 
-    def __init__(self, walk: Walk) -> None:
-        self.walk = walk
-        self.page_size = walk.page_size
-        self.walked = 0
+    def __init__(self, listing: Listing) -> None:
+        self.listing = listing
+        self.page_size = listing.page_size
+        self.readings = 0
         self.calls = 0
         self.generation = 0
         self.restart()
@@ -285,7 +288,7 @@ class _Progress:
     def restart(self, page_size: int | None = None) -> None:
         if page_size:
             self.page_size = page_size
-        self.walked += 0 if page_size else 1
+        self.readings += 0 if page_size else 1
         self.generation += 1
         self._tables: dict[int, pa.Table] = {}
         self._totals: set[int | None] = set()
@@ -312,7 +315,7 @@ class _Progress:
         if page.total is not None:
             pages = math.ceil(page.total / page.per_page)
             self._last = max(self._last or 1, pages)
-            if self.walk.to_short_page and page.number == pages and rows == page.per_page:
+            if self.listing.to_short_page and page.number == pages and rows == page.per_page:
                 self._last = max(self._last, pages + 1)
         elif rows == page.per_page:
             # no X-Total: go on to the short page
@@ -335,24 +338,24 @@ class _Progress:
             return f"{rows - distinct} rows came twice"
         if total is not None and distinct != total:
             return f"{distinct} rows of {total} came"
-        if distinct == 0 and self.walk.must_have_rows:
+        if distinct == 0 and self.listing.must_have_rows:
             return "an empty answer for a list that always has members"
         return ""
 
     def finished(self) -> Finished:
         tables = [self._tables[number] for number in sorted(self._tables)]
-        contract = CONTRACTS[self.walk.table]
+        contract = CONTRACTS[self.listing.table]
         return Finished(
-            self.walk,
+            self.listing,
             pa.concat_tables(tables).combine_chunks(),
             self.calls,
-            self.walked,
+            self.readings,
             time.time(),
             missing_fields(contract, self._fields) if self._fields else (),
         )
 
     def _distinct_keys(self) -> int:
-        names = CONTRACTS[self.walk.table].primary_key
+        names = CONTRACTS[self.listing.table].primary_key
         tables = self._tables.values()
         columns = [[key for t in tables for key in t.column(name).to_pylist()] for name in names]
         return len(set(columns[0] if len(columns) == 1 else zip(*columns, strict=True)))

@@ -2,7 +2,7 @@
 
 dlt's working folder is emptied before each pass and its state restored from the database: a killed
 run leaves no pending package that swallows the next one, and the folder never grows (NOTES: both
-measured). What a killed run had read is in the walk store.
+measured). What a killed run had read is in the listing store.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Loader:
 
         Raises:
             MirrorError: The API, the contract, the guard or the database said no; `raw` is as it
-                was, and what was read completely is in the walk store.
+                was, and what was read completely is in the listing store.
         """
 
         @dlt.source(name=PIPELINE, max_table_nesting=0)

@@ -85,11 +85,11 @@ class Raw:
         return value
 
     def length_of_users_pass(self) -> timedelta:
-        """Time between the first and the last walk of the newest full pass over the users."""
+        """Time between the first and the last listing of the newest full pass over the users."""
         rows = self._rows(
             sql.SQL(
-                "with campuses as (select * from ops.walks "
-                "where resource = 'users' and starts_with(walk, 'campus')) "
+                "with campuses as (select * from ops.listings "
+                "where resource = 'users' and starts_with(listing, 'campus')) "
                 "select max(finished_at) - min(finished_at) from campuses where run_id = ("
                 "select run_id from campuses order by finished_at desc limit 1)"
             )
@@ -182,7 +182,7 @@ class Raw:
 
 
 def delete_scope_condition(table: str) -> str:
-    """The SQL condition that keeps a load from deleting what its walks did not cover.
+    """The SQL condition that keeps a load from deleting what its listings did not cover.
 
     One text for every load, so that dlt's stored schema stays the same.
     """

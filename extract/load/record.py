@@ -1,4 +1,4 @@
-"""The record of a run in schema `ops`: runs, API calls, walks, drift. No secrets, no contents."""
+"""The record of a run in `ops`: runs, API calls, listings, drift. No secrets, no contents."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ class Record:
 
     Args:
         connection: In autocommit mode; used under a lock.
-        keep_calls: Buffered calls before they are written, with the walks that they were part of.
+        keep_calls: Buffered calls before they are written, with the listings they were part of.
     """
 
     def __init__(self, connection: Connection, run_id: str, keep_calls: int = 500) -> None:
         self._connection, self.run_id, self._keep_calls = connection, run_id, keep_calls
         self._lock = threading.Lock()
         self._calls: list[tuple[Any, ...]] = []
-        self._walks: list[tuple[Any, ...]] = []
+        self._listings: list[tuple[Any, ...]] = []
         self.statuses: Counter[str] = Counter()
         self.calls_of: Counter[str] = Counter()
 
@@ -126,20 +126,20 @@ class Record:
         )
         return str(rows[0][0]) if rows else ""
 
-    def walk(self, finished: Finished) -> None:
-        """Take note of one complete walk."""
-        self.calls_of[finished.walk.table] += finished.calls
+    def listing(self, finished: Finished) -> None:
+        """Take note of one complete listing."""
+        self.calls_of[finished.listing.table] += finished.calls
         row = (
             datetime.fromtimestamp(finished.finished_at, UTC),
             self.run_id,
-            finished.walk.table,
-            finished.walk.key[:100],
+            finished.listing.table,
+            finished.listing.key[:100],
             finished.table.num_rows,
             finished.calls,
-            finished.walked,
+            finished.readings,
         )
         with self._lock:
-            self._walks.append(row)
+            self._listings.append(row)
 
     def drift(self, resource: str, kind: str, fields: Iterable[str]) -> list[str]:
         """Record drifted fields; returns those never seen before (to be reported once)."""
@@ -154,10 +154,10 @@ class Record:
         return new
 
     def flush(self) -> None:
-        """Write buffered calls and walks, and forget what is older than the retention."""
+        """Write buffered calls and listings, and forget what is older than the retention."""
         with self._lock:
             self._write_buffered()
-        for table, column in (("api_calls", "called_at"), ("walks", "finished_at")):
+        for table, column in (("api_calls", "called_at"), ("listings", "finished_at")):
             statement = sql.SQL(
                 "delete from ops.{} where {} < now() - make_interval(days => %s)"
             ).format(sql.Identifier(table), sql.Identifier(column))
@@ -165,16 +165,16 @@ class Record:
 
     def _write_buffered(self) -> None:
         calls, self._calls = self._calls, []
-        walks, self._walks = self._walks, []
+        listings, self._listings = self._listings, []
         with self._connection.cursor() as cursor:
             if calls:
                 execute_values(cursor, "insert into ops.api_calls values %s", calls)
-            if walks:
+            if listings:
                 execute_values(
                     cursor,
-                    "insert into ops.walks "
-                    "(finished_at, run_id, resource, walk, rows, calls, walked) values %s",
-                    walks,
+                    "insert into ops.listings "
+                    "(finished_at, run_id, resource, listing, rows, calls, readings) values %s",
+                    listings,
                 )
 
     def _execute(

@@ -33,19 +33,29 @@ comment on column ops.application.token_valid_until is 'End of the last run''s t
 comment on column ops.application.using_next_secret is
 'The API refused FORTYTWO_CLIENT_SECRET and FORTYTWO_CLIENT_SECRET_NEXT took over.';
 
-create table if not exists ops.walks (
+do $$
+begin
+    if to_regclass('ops.walks') is not null and to_regclass('ops.listings') is null then
+        alter table ops.walks rename to listings;
+        alter table ops.listings rename column walk to listing;
+        alter table ops.listings rename column walked to readings;
+        alter index ops.walks_finished_at_idx rename to listings_finished_at_idx;
+    end if;
+end
+$$;
+create table if not exists ops.listings (
     finished_at timestamptz not null,
     run_id text not null,
     resource text not null,
-    walk text not null,
+    listing text not null,
     rows bigint not null,
     calls integer not null,
-    walked integer not null
+    readings integer not null
 );
-create index if not exists walks_finished_at_idx on ops.walks (finished_at);
-comment on table ops.walks is 'One row per complete walk of a listing; 30 days.';
-comment on column ops.walks.calls is 'Good answers it took; 0 when an interrupted run had kept it.';
-comment on column ops.walks.walked is 'How often the list was walked until it added up to X-Total.';
+create index if not exists listings_finished_at_idx on ops.listings (finished_at);
+comment on table ops.listings is 'One row per complete listing; 30 days.';
+comment on column ops.listings.calls is 'Good answers it took; 0 when an interrupted run had kept it.';
+comment on column ops.listings.readings is 'How often the list was read until it added up to X-Total.';
 
 create table if not exists ops.relation_reads (
     resource text not null,

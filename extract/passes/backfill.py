@@ -193,8 +193,8 @@ class Backfill:
         for ids in islice(endpoints.batches(users), most):
             if not self._may_go_on():
                 return
-            walk = endpoints.relation_walk(table, ids, self._context.settings.cursus_id)
-            page = self._client.page(walk.path, walk.params, size=1, background=True)
+            listing = endpoints.relation_listing(table, ids, self._context.settings.cursus_id)
+            page = self._client.page(listing.path, listing.params, size=1, background=True)
             if page.total == self._context.raw.rows_of_users(table, ids):
                 with self._connection.cursor() as cursor:
                     cursor.execute(
@@ -220,8 +220,8 @@ def relations(context: Pass, table: str, groups: Sequence[Sequence[int]]) -> Dlt
     """The complete rows of some users in one big relation table."""
 
     def rows() -> Iterator[pa.Table]:
-        walks = (
-            endpoints.relation_walk(table, ids, context.settings.cursus_id, background=True)
+        listings = (
+            endpoints.relation_listing(table, ids, context.settings.cursus_id, background=True)
             for ids in groups
         )
         read = context.read[table] = []
@@ -231,8 +231,8 @@ def relations(context: Pass, table: str, groups: Sequence[Sequence[int]]) -> Dlt
         if context.stopped:  # while the table before was read
             return
         try:
-            for done in context.walk(walks):
-                ids = [int(user) for user in done.walk.params["filter[user_id]"].split(",")]
+            for done in context.listing(listings):
+                ids = [int(user) for user in done.listing.params["filter[user_id]"].split(",")]
                 known = context.raw.keys(table, ids)
                 gone = known - set(done.keys())
                 context.check_gone(table, known, gone)

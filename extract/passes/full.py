@@ -48,8 +48,8 @@ def _missing_tables(context: Pass, exclude: Collection[str]) -> list[DltResource
 
 def _reference(context: Pass, table: str) -> Iterator[pa.Table]:
     known = context.raw.keys(table)
-    walk = endpoints.reference_walk(table, context.settings.cursus_id)
-    for done in context.walk([walk]):
+    listing = endpoints.reference_listing(table, context.settings.cursus_id)
+    for done in context.listing([listing]):
         context.check_gone(table, known, known - set(done.keys()))
         context.scope[table] = known
         if table == "campus":
@@ -63,15 +63,15 @@ def _campus_achievements(context: Pass) -> Iterator[pa.Table]:
     ids = context.campuses.column("id").to_pylist()
     names = context.campuses.column("name").to_pylist()
     shared = {name for name, count in Counter(names).items() if count > 1}
-    walks = [
-        endpoints.campus_achievements_walk(campus_id)
+    listings = [
+        endpoints.campus_achievements_listing(campus_id)
         for campus_id, name in zip(ids, names, strict=True)
         if name in shared
     ]
     context.scope["campus_achievements"] = context.raw.scope_values("campus_achievements")
     # an empty page first: no shared name left means that all pairs go
     yield CONTRACTS["campus_achievements"].schema().empty_table()
-    yield from (done.table for done in context.walk(walks))
+    yield from (done.table for done in context.listing(listings))
 
 
 def _users(context: Pass) -> Iterator[pa.Table]:
@@ -84,11 +84,11 @@ def _users(context: Pass) -> Iterator[pa.Table]:
         scope = chosen
     known = context.raw.keys("users", scope)
     seen: set[int] = set()
-    walks = (
-        endpoints.campus_students_walk(campus_id, context.settings.cursus_id)
+    listings = (
+        endpoints.campus_students_listing(campus_id, context.settings.cursus_id)
         for campus_id in sorted(chosen)
     )
-    for done in context.walk(walks):
+    for done in context.listing(listings):
         yield _unseen(done.table, seen)
     yield from _confirm(context, "users", known, seen)
     context.scope["users"] = scope
@@ -97,17 +97,17 @@ def _users(context: Pass) -> Iterator[pa.Table]:
 
 
 def _confirm(context: Pass, table: str, known: set[int], seen: set[int]) -> Iterator[pa.Table]:
-    """Ask for the rows that are about to go: a walk alone is no proof that they are gone."""
+    """Ask for the rows that are about to go: a listing alone is no proof that they are gone."""
     missing = sorted(known - seen)
     context.check_gone(table, known, set(missing))
     if not missing:
         return
     campus_of = context.raw.campus_of_users()
-    walks = (
-        endpoints.users_by_id_walk(ids, campus_of, context.settings.cursus_id)
+    listings = (
+        endpoints.users_by_id_listing(ids, campus_of, context.settings.cursus_id)
         for ids in endpoints.batches(missing)
     )
-    for done in context.walk(walks):
+    for done in context.listing(listings):
         yield _unseen(done.table, seen)
 
 
@@ -118,11 +118,11 @@ def _cursus_users(context: Pass) -> Iterator[pa.Table]:
         scope |= context.raw.scope_values("cursus_users")
     known = context.raw.keys("cursus_users", scope)
     seen: set[int] = set()
-    walks = (
-        endpoints.relation_walk("cursus_users", ids, context.settings.cursus_id)
+    listings = (
+        endpoints.relation_listing("cursus_users", ids, context.settings.cursus_id)
         for ids in endpoints.batches(students)
     )
-    for done in context.walk(walks):
+    for done in context.listing(listings):
         yield _unseen(done.table, seen)
     _look_for_anonymised(context)
     # users that left take their rows along: only rows of present users need the guard's word
@@ -139,20 +139,20 @@ def _look_for_anonymised(context: Pass) -> None:
             context.anonymised.add(user.get("id", 0))
         return row
 
-    walks = (
+    listings = (
         replace(
-            endpoints.relation_walk("cursus_users", ids, context.settings.cursus_id),
+            endpoints.relation_listing("cursus_users", ids, context.settings.cursus_id),
             change_row=note,
         )
         for ids in endpoints.batches(context.gone)
     )
-    # not kept: reading a kept walk would tell nothing of the nested copies
-    for _ in context.walk(walks, keep=False):
+    # not kept: reading a cached listing would tell nothing of the nested copies
+    for _ in context.listing(listings, keep=False):
         pass
 
 
 def _unseen(table: pa.Table, seen: set[int]) -> pa.Table:
-    """The rows whose id no earlier walk of the pass had (a user who moved in mid-pass)."""
+    """The rows whose id no earlier listing of the pass had (a user who moved in mid-pass)."""
     ids = table.column("id").to_pylist()
     fresh = [i not in seen for i in ids]
     seen.update(ids)

@@ -60,20 +60,20 @@ class LiveUsers:
 
     def moved(self, updated_at: Any) -> Iterator[pa.Table]:
         """Primary campuses that changed."""
-        walk = endpoints.changed_relations_walk(
+        listing = endpoints.changed_relations_listing(
             "campus_users", updated_at.start_value, self._cursus_id
         )
-        for done in self._context.walk([walk]):
+        for done in self._context.listing([listing]):
             self._learn(done.table)
             yield done.table
 
     def users(self, updated_at: Any) -> Iterator[pa.Table]:
         """Users that changed; new ones get their campus."""
         known = self._context.raw.keys("users")
-        walk = endpoints.changed_users_walk(
+        listing = endpoints.changed_users_listing(
             updated_at.start_value, self._campus_of, self._cursus_id
         )
-        for done in self._context.walk([walk]):
+        for done in self._context.listing([listing]):
             table = done.table
             ids = table.column("id").to_pylist()
             student = pc.and_(
@@ -88,11 +88,11 @@ class LiveUsers:
     def moved_users(self) -> Iterator[pa.Table]:
         """Users whose campus changed while nothing else did."""
         moved = sorted(self._moved - self._done)
-        walks = (
-            endpoints.users_by_id_walk(ids, self._campus_of, self._cursus_id)
+        listings = (
+            endpoints.users_by_id_listing(ids, self._campus_of, self._cursus_id)
             for ids in endpoints.batches(moved)
         )
-        yield from (done.table for done in self._context.walk(walks))
+        yield from (done.table for done in self._context.listing(listings))
 
     def new_campus_users(self) -> Iterator[pa.Table]:
         """Where the new users belong (read for `users`)."""
@@ -102,11 +102,11 @@ class LiveUsers:
         ids = table.column("id").to_pylist()
         self._done.update(ids)
         unknown = [user for user in ids if not self._campus_of.get(user)]
-        walks = (
-            endpoints.relation_walk("campus_users", batch, self._cursus_id)
+        listings = (
+            endpoints.relation_listing("campus_users", batch, self._cursus_id)
             for batch in endpoints.batches(unknown)
         )
-        for done in self._context.walk(walks):
+        for done in self._context.listing(listings):
             self._learn(done.table)
             self._new_campus_users.append(done.table)
         campus = pa.array([self._campus_of.get(user, 0) for user in ids], pa.int64())
@@ -128,10 +128,10 @@ class LiveUsers:
 
 
 def _changed(context: Pass, table: str, updated_at: Any) -> Iterator[pa.Table]:
-    walk = endpoints.changed_relations_walk(
+    listing = endpoints.changed_relations_listing(
         table, updated_at.start_value, context.settings.cursus_id
     )
-    yield from (done.table for done in context.walk([walk]))
+    yield from (done.table for done in context.listing([listing]))
 
 
 def _cursor(initial: datetime) -> Any:

@@ -15,7 +15,7 @@ from extract.api.quota import MARGIN, Quota
 from extract.base import database
 from extract.base.errors import MirrorError
 from extract.base.settings import Settings
-from extract.listing.listings import Walk
+from extract.listing.listings import Listing
 from extract.load.raw import Raw
 from extract.passes.backfill import to_read
 from extract.tables import endpoints
@@ -79,23 +79,23 @@ def make_plan(campus_ids: Collection[int] | None = None) -> Plan:
     plan = Plan()
     cursus = settings.cursus_id
 
-    def total(walk: Walk) -> int:
-        page = client.page(walk.path, walk.params, size=1)
+    def total(listing: Listing) -> int:
+        page = client.page(listing.path, listing.params, size=1)
         return page.total if page.total is not None else len(page.rows)
 
     if campus_ids is None:
         for table in endpoints.REFERENCE:
-            rows = total(endpoints.reference_walk(table, cursus))
+            rows = total(endpoints.reference_listing(table, cursus))
             plan.resources.append(PlannedResource(table, rows, _pages(rows), "full"))
     campuses = client.page("/campus", endpoints.BY_ID).rows
     if campus_ids is None:
         names = [campus["name"] for campus in campuses]
         shared = [campus["id"] for campus in campuses if names.count(campus["name"]) > 1]
-        offered = [total(endpoints.campus_achievements_walk(campus)) for campus in shared]
+        offered = [total(endpoints.campus_achievements_listing(campus)) for campus in shared]
         pages = sum(max(1, _pages(rows)) for rows in offered)
         plan.resources.append(PlannedResource("campus_achievements", sum(offered), pages, "full"))
     chosen = [c["id"] for c in campuses if campus_ids is None or c["id"] in campus_ids]
-    counts = [total(endpoints.campus_students_walk(campus, cursus)) for campus in chosen]
+    counts = [total(endpoints.campus_students_listing(campus, cursus)) for campus in chosen]
     users = sum(counts)
     plan.resources.append(
         PlannedResource("users", users, sum(max(1, _pages(n)) for n in counts), "full")
@@ -165,9 +165,9 @@ def _backfill(
             step = max(1, len(groups) / SAMPLE)
             sample = [groups[int((n + 0.5) * step)] for n in range(min(SAMPLE, len(groups)))]
             totals = [
-                client.page(walk.path, walk.params, size=1).total or 0
-                for walk in (
-                    endpoints.relation_walk(table, ids, settings.cursus_id) for ids in sample
+                client.page(listing.path, listing.params, size=1).total or 0
+                for listing in (
+                    endpoints.relation_listing(table, ids, settings.cursus_id) for ids in sample
                 )
             ]
             if not sample:

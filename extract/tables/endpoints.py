@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from extract.listing.listings import Walk
+from extract.listing.listings import Listing
 
 # more ids in one filter are answered 502 (42-api.md section 4)
 IDS_A_CALL = 100
@@ -54,7 +54,7 @@ RELATIONS = {
 CAMPUS_USERS = Endpoint("/campus_users", {**BY_ID, "filter[is_primary]": "true"})
 BIG_RELATIONS = ("coalitions_users", "projects_users", "achievements_users")
 
-# which rows of a raw table one walk covers, i.e. may delete: the values of this column
+# which rows of a raw table one listing covers, i.e. may delete: the values of this column
 SCOPE_COLUMN = {
     **dict.fromkeys(REFERENCE, "id"),
     "campus_achievements": "campus_id",
@@ -64,10 +64,10 @@ SCOPE_COLUMN = {
 }
 
 
-def reference_walk(table: str, cursus_id: int) -> Walk:
+def reference_listing(table: str, cursus_id: int) -> Listing:
     """The whole listing of a reference table."""
     endpoint = REFERENCE[table]
-    return Walk(
+    return Listing(
         table,
         "all",
         endpoint.path.format(cursus=cursus_id),
@@ -77,13 +77,13 @@ def reference_walk(table: str, cursus_id: int) -> Walk:
     )
 
 
-def campus_achievements_walk(campus_id: int) -> Walk:
+def campus_achievements_listing(campus_id: int) -> Listing:
     """The achievements of one campus, as pairs of ids."""
 
     def pair(row: dict[str, Any]) -> dict[str, Any]:
         return {"achievement_id": row.get("id")}
 
-    return Walk(
+    return Listing(
         "campus_achievements",
         f"campus {campus_id}",
         f"/campus/{campus_id}/achievements",
@@ -93,9 +93,9 @@ def campus_achievements_walk(campus_id: int) -> Walk:
     )
 
 
-def campus_students_walk(campus_id: int, cursus_id: int) -> Walk:
+def campus_students_listing(campus_id: int, cursus_id: int) -> Listing:
     """The students of the cursus whose primary campus this is: so the campus is known."""
-    return Walk(
+    return Listing(
         "users",
         f"campus {campus_id}",
         USERS.path.format(cursus=cursus_id),
@@ -104,9 +104,11 @@ def campus_students_walk(campus_id: int, cursus_id: int) -> Walk:
     )
 
 
-def users_by_id_walk(ids: Sequence[int], campus_of: Mapping[int, int], cursus_id: int) -> Walk:
+def users_by_id_listing(
+    ids: Sequence[int], campus_of: Mapping[int, int], cursus_id: int
+) -> Listing:
     """At most 100 students by id, with the campus that is known of them."""
-    return Walk(
+    return Listing(
         "users",
         f"{len(ids)} ids",
         USERS.path.format(cursus=cursus_id),
@@ -115,9 +117,9 @@ def users_by_id_walk(ids: Sequence[int], campus_of: Mapping[int, int], cursus_id
     )
 
 
-def changed_users_walk(since: datetime, campus_of: Mapping[int, int], cursus_id: int) -> Walk:
+def changed_users_listing(since: datetime, campus_of: Mapping[int, int], cursus_id: int) -> Listing:
     """Everybody of the cursus who changed; not only students, so that leaving is seen too."""
-    return Walk(
+    return Listing(
         "users",
         f"since {since:%F %T}",
         USERS.path.format(cursus=cursus_id),
@@ -126,12 +128,12 @@ def changed_users_walk(since: datetime, campus_of: Mapping[int, int], cursus_id:
     )
 
 
-def relation_walk(
+def relation_listing(
     table: str, ids: Sequence[int], cursus_id: int, *, background: bool = False
-) -> Walk:
+) -> Listing:
     """The rows of at most 100 users in a relation table."""
     endpoint = CAMPUS_USERS if table == "campus_users" else RELATIONS[table]
-    return Walk(
+    return Listing(
         table,
         f"{len(ids)} users",
         endpoint.path.format(cursus=cursus_id),
@@ -142,10 +144,10 @@ def relation_walk(
     )
 
 
-def changed_relations_walk(table: str, since: datetime, cursus_id: int) -> Walk:
+def changed_relations_listing(table: str, since: datetime, cursus_id: int) -> Listing:
     """The rows of a relation table that changed."""
     endpoint = CAMPUS_USERS if table == "campus_users" else RELATIONS[table]
-    return Walk(
+    return Listing(
         table,
         f"since {since:%F %T}",
         endpoint.path.format(cursus=cursus_id),

@@ -55,7 +55,7 @@ select published_at, rows, changes, rejected
 from ops.runs where published_at is not null
 order by published_at desc limit 1
 """
-READ = "select resource, max(finished_at) as read_at from ops.walks group by resource"
+READ = "select resource, max(finished_at) as read_at from ops.listings group by resource"
 CHANGED = (
     "select table_name, max(changed_at) as changed_at from ops.change_sets group by table_name"
 )

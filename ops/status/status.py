@@ -112,7 +112,9 @@ def _read_database(connection: Connection, status: Status) -> None:
         status.published_at = published[0]["published_at"]
         status.rejected = published[0]["rejected"] or {}
         counts, changes = published[0]["rows"] or {}, published[0]["changes"] or {}
-        read = {row["resource"]: row["read_at"] for row in rows("ops.walks", status_queries.READ)}
+        read = {
+            row["resource"]: row["read_at"] for row in rows("ops.listings", status_queries.READ)
+        }
         changed = rows("ops.change_sets", status_queries.CHANGED)
         changed_at = {row["table_name"]: row["changed_at"] for row in changed}
         status.tables = [

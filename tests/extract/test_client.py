@@ -16,7 +16,7 @@ from extract.api.client import Call, FortyTwoClient, PageTooHeavy
 from extract.api.quota import Quota
 from extract.base.errors import ApiError, CredentialsError
 from extract.base.settings import Settings
-from tests.extract.listing import Listing, serve
+from tests.extract.served_list import ServedList, serve
 
 ROWS = [{"id": key} for key in range(1, 4)]
 JSON = {"Content-Type": "application/json", "X-Total": "3"}
@@ -28,7 +28,7 @@ def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clients, "LONGEST_BACKOFF", 0.01)
 
 
-def get(listing: Listing, directory: Path) -> tuple[list[dict[str, object]], list[Call]]:
+def get(listing: ServedList, directory: Path) -> tuple[list[dict[str, object]], list[Call]]:
     """The rows of the first page and the calls it took."""
     calls: list[Call] = []
     with serve(listing) as url:
@@ -60,20 +60,20 @@ def get(listing: Listing, directory: Path) -> tuple[list[dict[str, object]], lis
 def test_a_passing_fault_is_recovered_from(
     answer: tuple[int, dict[str, str], bytes], tmp_path: Path
 ) -> None:
-    rows, calls = get(Listing(list(ROWS), answers={1: answer}), tmp_path)
+    rows, calls = get(ServedList(list(ROWS), answers={1: answer}), tmp_path)
     assert rows == ROWS
     assert [bool(call.error) for call in calls] == [True, False]
     assert calls[0].status == answer[0]
 
 
 def test_a_401_is_answered_with_a_new_token(tmp_path: Path) -> None:
-    listing = Listing(list(ROWS), answers={1: (401, {}, b"{}")})
+    listing = ServedList(list(ROWS), answers={1: (401, {}, b"{}")})
     assert get(listing, tmp_path)[0] == ROWS
     assert listing.tokens == 2
 
 
 def test_a_401_on_a_fresh_token_ends_the_run(tmp_path: Path) -> None:
-    listing = Listing(list(ROWS), answers=dict.fromkeys((1, 2), (401, {}, b"{}")))
+    listing = ServedList(list(ROWS), answers=dict.fromkeys((1, 2), (401, {}, b"{}")))
     with pytest.raises(CredentialsError, match="401 with a fresh token"):
         get(listing, tmp_path)
 
@@ -89,7 +89,7 @@ def test_a_401_on_a_fresh_token_ends_the_run(tmp_path: Path) -> None:
 def test_a_final_answer_names_the_request(
     status: int, body: bytes, said: str, tmp_path: Path
 ) -> None:
-    listing = Listing(list(ROWS), answers={1: (status, JSON, body)})
+    listing = ServedList(list(ROWS), answers={1: (status, JSON, body)})
     with pytest.raises(
         ApiError, match=rf"GET /v2/users\?filter\[id\]=3 ids was answered {status}"
     ) as e:
@@ -99,28 +99,28 @@ def test_a_final_answer_names_the_request(
 
 
 def test_a_lasting_fault_fails_after_some_tries(tmp_path: Path) -> None:
-    listing = Listing(list(ROWS), answers=dict.fromkeys(range(1, 50), (503, HTML, b"")))
+    listing = ServedList(list(ROWS), answers=dict.fromkeys(range(1, 50), (503, HTML, b"")))
     with pytest.raises(ApiError, match="failed after 6 tries: status 503"):
         get(listing, tmp_path)
     assert listing.asked == clients.ATTEMPTS
 
 
 def test_a_lasting_gateway_error_says_that_the_page_is_too_heavy(tmp_path: Path) -> None:
-    listing = Listing(list(ROWS), answers=dict.fromkeys(range(1, 50), (504, HTML, b"")))
+    listing = ServedList(list(ROWS), answers=dict.fromkeys(range(1, 50), (504, HTML, b"")))
     with pytest.raises(PageTooHeavy):
         get(listing, tmp_path)
 
 
 def test_a_429_without_end_fails(tmp_path: Path) -> None:
     answer = (429, {**HTML, "Retry-After": "0"}, b"429")
-    listing = Listing(list(ROWS), answers=dict.fromkeys(range(1, 50), answer))
+    listing = ServedList(list(ROWS), answers=dict.fromkeys(range(1, 50), answer))
     with pytest.raises(ApiError, match="429, again and again"):
         get(listing, tmp_path)
 
 
 def test_what_postgresql_cannot_store_is_cleaned_and_counted(tmp_path: Path) -> None:
     text = json.dumps([{"id": 1, "name": "a\x00b\ud800c", "\x00key": ["\udfff"]}])
-    listing = Listing([], answers={1: (200, JSON, text.encode())})
+    listing = ServedList([], answers={1: (200, JSON, text.encode())})
     with serve(listing) as url:
         client = FortyTwoClient(Settings(url, "i", "s"), Quota(url, directory=tmp_path))
         (row,) = client.page("/users").rows
@@ -129,7 +129,7 @@ def test_what_postgresql_cannot_store_is_cleaned_and_counted(tmp_path: Path) -> 
 
 
 def test_the_record_of_a_call_counts_people_and_never_names_them(tmp_path: Path) -> None:
-    _, (call,) = get(Listing(list(ROWS)), tmp_path)
+    _, (call,) = get(ServedList(list(ROWS)), tmp_path)
     assert call.query == "filter[id]=3 ids"
     assert call.quota_left is None
     assert call.rows == 3
@@ -142,14 +142,14 @@ def test_a_drip_is_cut_off_at_the_deadline_and_not_after_its_end(
     monkeypatch.setattr(clients, "ATTEMPTS", 1)
     started = time.monotonic()
     with pytest.raises(PageTooHeavy, match="dripped in too slowly"):
-        get(Listing([{"id": key} for key in range(100)], drip=0.05), tmp_path)
+        get(ServedList([{"id": key} for key in range(100)], drip=0.05), tmp_path)
     assert time.monotonic() - started < 10  # the whole body takes a minute
 
 
 def test_a_redirect_is_no_answer_and_the_token_stays_here(tmp_path: Path) -> None:
-    elsewhere = Listing(list(ROWS))
+    elsewhere = ServedList(list(ROWS))
     with serve(elsewhere) as address:
-        listing = Listing([], answers={1: (302, {"Location": f"{address}/v2/users"}, b"")})
+        listing = ServedList([], answers={1: (302, {"Location": f"{address}/v2/users"}, b"")})
         with pytest.raises(ApiError, match="was answered 302"):
             get(listing, tmp_path)
     assert not elsewhere.seen
@@ -158,7 +158,7 @@ def test_a_redirect_is_no_answer_and_the_token_stays_here(tmp_path: Path) -> Non
 def test_the_proxy_of_the_environment_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    listing, url = Listing(list(ROWS)), "http://api.example.test"
+    listing, url = ServedList(list(ROWS)), "http://api.example.test"
     with serve(listing) as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy)
         client = FortyTwoClient(Settings(url, "i", "s"), Quota(url, directory=tmp_path))
@@ -184,7 +184,7 @@ def test_only_a_certificate_that_is_trusted_gets_a_token(
         capture_output=True,
     )
     certificate.write_text(certificate.read_text() + (tmp_path / "public.pem").read_text())
-    listing = Listing(list(ROWS))
+    listing = ServedList(list(ROWS))
     with serve(listing, certificate) as url:
         quota = Quota(url, directory=tmp_path)
         config = Settings(url, "i", "s")

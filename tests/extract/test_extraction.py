@@ -74,7 +74,7 @@ def test_a_first_extraction_makes_every_raw_table_and_says_what_it_did(
         cursor.execute("select count(*), min(error), max(status) from ops.api_calls")
         assert cursor.fetchone() == (23, "", 200)
         cursor.execute(
-            "select sum(calls), sum(rows) filter (where resource = 'users') from ops.walks"
+            "select sum(calls), sum(rows) filter (where resource = 'users') from ops.listings"
         )
         assert cursor.fetchone() == (23, 306)
         cursor.execute("select count(*) from ops.delete_scope")
@@ -165,7 +165,7 @@ def test_a_spent_budget_keeps_what_was_read_and_the_next_run_goes_on(
     requests.delete(f"{world}/_sandbox/calls", timeout=10)
     assert run("run").exit_code == 0
     calls = requests.get(f"{world}/_sandbox/calls", timeout=10).json()["limited"]
-    # only walks that were cut off in the middle are read again
+    # only listings that were cut off in the middle are read again
     assert calls <= 23 - 8
     assert count(connection, "users") == 306
 

@@ -109,7 +109,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         Settings, "load", classmethod(lambda cls: replace(load(cls), request_timeout=1.0))
     )
-    for name, size in (("reference_walk", 4), ("campus_students_walk", 25)):
+    for name, size in (("reference_listing", 4), ("campus_students_listing", 25)):
         make = getattr(endpoints, name)
 
         def small(*arguments: Any, make: Any = make, size: int = size) -> Any:

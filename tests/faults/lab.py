@@ -22,7 +22,7 @@ from psycopg2.extensions import connection as Connection
 from rich.console import Console
 
 from extract import run as runs
-from extract.listing.listings import Arrived, Walk
+from extract.listing.listings import Arrived, Listing
 from extract.progress import ExtractionProgress
 from extract.run import Extracted
 from tests.faults.truth import RELATIONS, Truth
@@ -126,15 +126,17 @@ class Sandbox:
 class Progress(ExtractionProgress):
     """Keeps what a person would see, and lets a test act when a page arrives."""
 
-    def __init__(self, on_page: Callable[[Walk, Arrived], None] = lambda walk, page: None) -> None:
+    def __init__(
+        self, on_page: Callable[[Listing, Arrived], None] = lambda listing, page: None
+    ) -> None:
         self.said = StringIO()
         super().__init__(Console(file=self.said, width=2000))
         self._act = on_page
 
-    def page(self, walk: Walk, page: Arrived) -> None:
+    def page(self, listing: Listing, page: Arrived) -> None:
         """Show the page, then act."""
-        super().page(walk, page)
-        self._act(walk, page)
+        super().page(listing, page)
+        self._act(listing, page)
 
 
 @dataclass
@@ -155,7 +157,7 @@ def run_here(
     mode: str,
     *,
     campus_ids: Sequence[int] | None = None,
-    on_page: Callable[[Walk, Arrived], None] = lambda walk, page: None,
+    on_page: Callable[[Listing, Arrived], None] = lambda listing, page: None,
 ) -> Ran:
     """Extract as `make extract` does, without the second that a new process costs."""
     run_id = runs.new_run_id()

@@ -64,7 +64,7 @@ TARGETS = (
         "website",
     ),
     Target(
-        "user walk",
+        "user listing",
         "users",
         "full",
         r"/users\?.*primary_campus_id%5D=7&.*number%5D={n}&",
@@ -124,7 +124,7 @@ def always(kind: str, **parameters: Any) -> tuple[Injection, ...]:
 
 
 def with_new_token(kind: str, **parameters: Any) -> tuple[Injection, ...]:
-    """The token expires in mid-walk, and then the token endpoint has the fault."""
+    """The token expires in mid-listing, and then the token endpoint has the fault."""
     # the run's own first token is call 1
     return ({"kind": "token_expired"}, {"kind": kind, "call": 2, **parameters})
 
@@ -132,15 +132,15 @@ def with_new_token(kind: str, **parameters: Any) -> tuple[Injection, ...]:
 RECOVERED, FAILED, REFUSED = Outcome.RECOVERED, Outcome.FAILED, Outcome.REFUSED
 HOURLY = {
     "reference list": RECOVERED,
-    "user walk": RECOVERED,
+    "user listing": RECOVERED,
     "relation backfill": Outcome.STOPPED,
 }
 EMPTY = {"kind": "empty_list", "path": "first", "call": "every", "total": 0}
 
 FAULTS = (
     # -- who we are
-    Fault("token expires in mid-walk (401)", once("token_expired"), RECOVERED),
-    Fault("token revoked in mid-walk (401)", once("token_revoked"), RECOVERED),
+    Fault("token expires in mid-listing (401)", once("token_expired"), RECOVERED),
+    Fault("token revoked in mid-listing (401)", once("token_revoked"), RECOVERED),
     Fault(
         "every token refused (401 to a fresh one)",
         always("token_revoked"),
@@ -254,7 +254,7 @@ FAULTS = (
     Fault("a page repeated for ever", always("page_repeated"), FAILED, r"rows came twice"),
     Fault("a row moved between pages", once("row_moved"), RECOVERED),
     Fault("a row always between pages", always("row_moved"), FAILED, r"rows came twice"),
-    Fault("a row deleted while walking", once("row_deleted"), RECOVERED),
+    Fault("a row deleted while reading", once("row_deleted"), RECOVERED),
     Fault("an empty page in mid-list", once("empty_list"), RECOVERED),
     Fault("an empty page for ever", always("empty_list"), FAILED, r"rows of \d+ came"),
     Fault(

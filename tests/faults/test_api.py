@@ -86,7 +86,7 @@ def pause_after_429(case: Case, page: str) -> float:
 def test_an_error_that_nobody_foresaw_keeps_its_name(
     case: Case, untouched: dict[str, dict[str, str]]
 ) -> None:
-    def fail(walk: object, page: object) -> None:
+    def fail(listing: object, page: object) -> None:
         raise ZeroDivisionError("by nought")
 
     ran = run_here("full", on_page=fail)

@@ -20,7 +20,7 @@ from psycopg2.extensions import connection as Connection
 from extract import embedded
 from extract.api.client import Page
 from extract.base.errors import MirrorError
-from extract.listing.listings import Walk
+from extract.listing.listings import Listing
 from tests.conftest import short_directory
 from tests.end_to_end import oracle
 from tests.faults import lab
@@ -139,11 +139,11 @@ def test_postgres_is_killed_in_mid_load(victim: str, own: Case) -> None:
 def test_postgres_is_killed_while_the_api_is_read(own: Case) -> None:
     own.sandbox.control("advance", {**lab.LIFE, "seed": 77})
     raw, mirror = contents(own.connection, "raw"), contents(own.connection, "mirror")
-    killed: list[Walk] = []
+    killed: list[Listing] = []
 
-    def kill(walk: Walk, page: Page) -> None:
-        if walk.table == "users" and not killed:
-            killed.append(walk)
+    def kill(listing: Listing, page: Page) -> None:
+        if listing.table == "users" and not killed:
+            killed.append(listing)
             kill_server(own)
 
     ran = run_here("full", on_page=kill)

@@ -15,7 +15,7 @@ import pytest
 
 from extract.api.auth import ClientCredentials
 from extract.api.quota import machine_clock
-from extract.listing.listings import Walk
+from extract.listing.listings import Listing
 from tests.end_to_end import oracle
 from tests.faults import children
 from tests.faults.lab import Case, run_here, stale
@@ -191,7 +191,7 @@ def test_a_laptop_that_sleeps_past_the_tokens_life(case: Case) -> None:
 @pytest.mark.parametrize("days", [-400, 400], ids=["back", "forth"])
 def test_the_clock_jumps_in_mid_run(days: int, case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     real = time.time
-    jumped: list[Walk] = []
+    jumped: list[Listing] = []
 
     def clock() -> float:
         return real() + (days * 86400.0 if jumped else 0.0)
@@ -203,7 +203,7 @@ def test_the_clock_jumps_in_mid_run(days: int, case: Case, monkeypatch: pytest.M
     assert defaults
     monkeypatch.setitem(defaults, "clock", clock)
 
-    ran = run_here("full", on_page=lambda walk, page: jumped.append(walk))
+    ran = run_here("full", on_page=lambda listing, page: jumped.append(listing))
 
     assert ran.error is None, ran.said
     assert not wrong(case)

@@ -150,14 +150,14 @@ def test_a_whole_sync_leaves_no_secret_and_nobodys_data(empty: Case) -> None:
     # `raw` and `mirror` are where people belong; everything else knows numbers only
     assert any("dbt" in place for place in places) and "ops.runs" in places
     assert not leaks(secrets_of(empty.sandbox), places)
-    assert not list((empty.local / "walks").iterdir()), "kept walks are people's data"
+    assert not list((empty.local / "listings").iterdir()), "cached listings are people's data"
     assert anon_tracker._ANON_TRACKER_ENDPOINT is None, "dlt reports to its makers"
 
 
 def test_what_an_interrupted_run_keeps_is_private(empty: Case) -> None:
     status, _ = empty.run("extract", "run", "--max-calls", "12")
     assert status == 75
-    kept = list((empty.local / "walks").iterdir())
+    kept = list((empty.local / "listings").iterdir())
     assert kept
     for path in filter(Path.is_file, empty.local.rglob("*")):
         shared = path.stat().st_mode & 0o077
@@ -218,7 +218,7 @@ def test_a_failing_run_names_the_field_and_nobody(
     assert status == 1
     assert shown in said
     secrets = {**secrets_of(empty.sandbox), "canary": canary.encode()}
-    kept = {name for name in files_below(empty.local) if "/walks/" in name}
+    kept = {name for name in files_below(empty.local) if "/listings/" in name}
     places = {name: text for name, text in files_below(empty.local).items() if name not in kept}
     assert not leaks(secrets, {"output": said.encode(), **places, **tables_of(empty, "ops")})
 
@@ -245,16 +245,16 @@ def test_the_next_secret_takes_over(empty: Case, monkeypatch: pytest.MonkeyPatch
     assert empty.ask("select using_next_secret from ops.application") == [(True,)]
 
 
-def test_the_next_secret_takes_over_in_mid_walk(
+def test_the_next_secret_takes_over_in_mid_listing(
     empty: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FORTYTWO_CLIENT_SECRET_NEXT", NEXT_CANARY)
     broken: list[object] = []
 
-    def break_once(walk: object, page: object) -> None:
+    def break_once(listing: object, page: object) -> None:
         if not broken:
             empty.sandbox.break_(kind="secret_expired")
-        broken.append(walk)
+        broken.append(listing)
 
     ran = run_here("full", on_page=break_once)
     assert ran.error is None, ran.said

@@ -17,7 +17,7 @@ from psycopg2.extensions import connection as Connection
 from extract.base import logs
 from extract.base.database import connect
 from extract.base.settings import ROOT, local_directory
-from extract.listing.cache import WalkStore
+from extract.listing.cache import ListingCache
 from extract.listing.columns import to_arrow
 from extract.listing.listings import Finished
 from extract.load.record import Record
@@ -25,7 +25,7 @@ from extract.tables.contract import CONTRACTS
 from ops.backup import archive
 from ops.sync import dbt_program
 from ops.upkeep import housekeeping, hygiene, retention
-from tests.extract.test_walks import WALK, row
+from tests.extract.test_listings import LISTING, row
 
 # What a month leaves: 4,320 calls a day, which is a full pass, 96 live ones and the reconciliation.
 # With every call that the API allows, all month long, ops.api_calls alone has 200 MB.
@@ -136,7 +136,7 @@ select
     case when n % 8 = 0 then now() - n * interval '15 minutes' end,
     '{payload}', '{payload}', '{payload}', '{payload}', '{payload}'
 from generate_series(1, 96 * {days}) as n;
-insert into ops.walks (finished_at, run_id, resource, walk, rows, calls, walked)
+insert into ops.listings (finished_at, run_id, resource, listing, rows, calls, readings)
 select now() - n * interval '5 minutes', 'run-' || n, 'users', 'campus 1', 100, 1, 1
 from generate_series(1, 288 * {days}) as n;
 insert into ops.api_calls (called_at, run_id, path, query, page, status, rows, error, attempt,
@@ -163,13 +163,15 @@ def test_after_a_simulated_quarter_the_tables_hold_a_month(ops: Connection) -> N
         ops, "select count(*), min(called_at) > now() - interval '31 days' from ops.api_calls"
     )
     assert calls[0][0] == pytest.approx(4320 * DAYS, rel=0.01) and calls[0][1]
-    assert rows(ops, "select count(*) from ops.walks")[0][0] == pytest.approx(288 * DAYS, rel=0.01)
+    assert rows(ops, "select count(*) from ops.listings")[0][0] == pytest.approx(
+        288 * DAYS, rel=0.01
+    )
     unpublished = rows(ops, "select count(*) from ops.runs where published_at is null")[0][0]
     published = rows(ops, "select count(*) from ops.runs where published_at is not null")[0][0]
     assert unpublished == pytest.approx(84 * DAYS, rel=0.02)
     assert published == 12 * 90
     assert rows(ops, "select count(*) from ops.rejections") == [(399,)]
-    rows(ops, "vacuum full ops.api_calls, ops.walks, ops.runs")
+    rows(ops, "vacuum full ops.api_calls, ops.listings, ops.runs")
     size = rows(
         ops,
         "select sum(pg_total_relation_size(oid)) from pg_class "
@@ -252,10 +254,10 @@ def test_the_servers_log_is_emptied_under_it_and_one_file_before_is_kept() -> No
 
 @pytest.mark.slow
 def test_after_a_month_local_is_as_small_as_the_handbook_says() -> None:
-    """30 days of logs, of walks that nobody loaded, of a talkative server and of builds."""
+    """30 days of logs, of listings that nobody loaded, of a talkative server and of builds."""
     local = local_directory()
     (local / "logs").mkdir(parents=True)
-    large = to_arrow(CONTRACTS[WALK.table], [row(number) for number in range(100)], "/x")
+    large = to_arrow(CONTRACTS[LISTING.table], [row(number) for number in range(100)], "/x")
     line = b'{"time":"2025-11-21T01:00:00.000Z","event":"api_call","endpoint":"/users","page":1}\n'
     today = date(2025, 11, 21)
     for day in range(DAYS):
@@ -263,10 +265,10 @@ def test_after_a_month_local_is_as_small_as_the_handbook_says() -> None:
             line * 28_800
         )
         logs.tidy(local / "logs", today - timedelta(days=DAYS - day))
-        kept = WalkStore(local / "walks")
+        kept = ListingCache(local / "listings")
         for number in range(100):
-            walk = replace(WALK, path=f"/{number}")
-            kept.put(Finished(walk, large, 1, 1, time.time() - 86_400), "url")
+            listing = replace(LISTING, path=f"/{number}")
+            kept.put(Finished(listing, large, 1, 1, time.time() - 86_400), "url")
         with (local / "postgres.log").open("ab") as server:
             server.write(b"LOG: checkpoint\n" * 100_000)
         retention.tidy_files()
@@ -279,8 +281,8 @@ def test_after_a_month_local_is_as_small_as_the_handbook_says() -> None:
     files = [path for path in local.rglob("*") if path.is_file()]
     assert len(list(dbt_log.parent.iterdir())) == 6
     assert sum(path.stat().st_size for path in files) < LARGEST_LOCAL
-    WalkStore(local / "walks")
-    assert not list((local / "walks").iterdir())
+    ListingCache(local / "listings")
+    assert not list((local / "listings").iterdir())
     handbook = (ROOT / "docs" / "operate.md").read_text()
     assert f"{LARGEST_LOCAL // 10**6} MB" in handbook and f"{LARGEST_OPS // 10**6} MB" in handbook
 

@@ -147,7 +147,7 @@ def test_midnight_turns_to_a_new_file_without_losing_a_line(tmp_path: Path) -> N
 
 def test_many_processes_and_threads_write_whole_lines() -> None:
     script = (
-        "import threading\nfrom extract import logs\nlogs.start('other')\n"
+        "import threading\nfrom extract.base import logs\nlogs.start('other')\n"
         "work = lambda: [logs.event('line', text='x' * 500) for _ in range(100)]\n"
         "threads = [threading.Thread(target=work) for _ in range(4)]\n"
         "[t.start() for t in threads]; [t.join() for t in threads]\n"

@@ -40,7 +40,7 @@ values
         null, null, 'The API no longer lists 203 of the 306 rows.'),
     ('c', 'live', 'unchanged', now() - interval '10 minutes', now() - interval '9 minutes', null,
         12, null, null, null, null);
-insert into ops.walks (finished_at, run_id, resource, walk, rows, calls, walked)
+insert into ops.listings (finished_at, run_id, resource, listing, rows, calls, readings)
 values (now() - interval '29 hours', 'a', 'campus', 'all', 11, 1, 1);
 insert into ops.api_calls (called_at, run_id, path, query, page, status, rows, error, attempt,
     milliseconds, quota_left)

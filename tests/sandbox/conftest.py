@@ -44,7 +44,7 @@ class Server:
         query = params.pop("query", None) or params
         return self.session.get(f"{self.url}/v2/{path}", params=query, timeout=30)
 
-    def walk(self, path: str, **query: Any) -> list[dict[str, Any]]:
+    def every(self, path: str, **query: Any) -> list[dict[str, Any]]:
         """Read every page of a list."""
         rows: list[dict[str, Any]] = []
         for page in range(1, 1000):

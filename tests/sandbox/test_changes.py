@@ -53,7 +53,7 @@ def test_an_honest_edit_moves_updated_at_past_everything_before(living):
         moments = [after[name][row_id]["updated_at"] for row_id in ids]
         assert len(set(moments)) == len(moments)
         assert min(moments) > EPOCH
-        found = living.walk(name, **{"range[updated_at]": f"{EPOCH},2100-01-01"})
+        found = living.every(name, **{"range[updated_at]": f"{EPOCH},2100-01-01"})
         assert {row["id"] for row in found} == ids
 
 
@@ -75,7 +75,7 @@ def test_a_silent_edit_moves_no_date(living):
     for name, ids in edited.items():
         for row_id in ids:
             assert before[name][row_id].get("updated_at") == after[name][row_id].get("updated_at")
-    assert living.walk("users", **{"range[updated_at]": f"{EPOCH},2100-01-01"}) == []
+    assert living.every("users", **{"range[updated_at]": f"{EPOCH},2100-01-01"}) == []
 
 
 def test_a_deleted_user_takes_everything_along(living):
@@ -102,7 +102,7 @@ def test_relations_go_and_may_come_back_under_a_new_id(living, action):
         assert before[name].keys() - after[name].keys() == old
         assert after[name].keys() - before[name].keys() == new
         assert not new or min(new) > max(before[name])
-        assert len(living.walk(name)) == len(after[name]) == total(living, name)
+        assert len(living.every(name)) == len(after[name]) == total(living, name)
 
 
 def total(server, path, **query):
@@ -119,7 +119,7 @@ def test_new_users_arrive_with_rows_everywhere(living):
         assert len(detail["projects_users"]) == len(detail["achievements"]) == 1
         campus_id = detail["campus_users"][0]["campus_id"]
         query = {**KEPT, "filter[primary_campus_id]": campus_id}
-        assert user_id in {row["id"] for row in living.walk("cursus/21/users", **query)}
+        assert user_id in {row["id"] for row in living.every("cursus/21/users", **query)}
         assert total(living, "projects_users", **{"filter[user_id]": user_id}) == 1
     everything = {row["id"] for row in living.rows("projects_users")}
     assert set(report["new_users"]["projects_users"]) <= everything
@@ -134,15 +134,15 @@ def test_new_relations_are_listed_first_and_found_by_user(living):
         top = living.get(name, per_page=3).json()
         assert {row["id"] for row in top} == set(ids)
         owner = top[0]["user"]["id"] if "user" in top[0] else top[0]["user_id"]
-        mine = living.walk(name, **{"filter[user_id]": owner})
+        mine = living.every(name, **{"filter[user_id]": owner})
         assert top[0] in mine
 
 
 def test_a_project_may_leave_the_cursus(living):
     report = living.control("advance", {"projects_leave": 2})
     gone = set(report["projects_leave"]["projects"])
-    assert not gone & {row["id"] for row in living.walk("cursus/21/projects")}
-    assert gone <= {row["id"] for row in living.walk("projects")}
+    assert not gone & {row["id"] for row in living.every("cursus/21/projects")}
+    assert gone <= {row["id"] for row in living.every("projects")}
 
 
 def test_a_closed_campus_is_inactive_wherever_it_is_nested(living):
@@ -151,7 +151,7 @@ def test_a_closed_campus_is_inactive_wherever_it_is_nested(living):
     assert living.get(f"campus/{closed}").json()["active"] is False
     nested = [
         campus
-        for row in living.walk("projects")
+        for row in living.every("projects")
         for campus in row["campus"]
         if campus["id"] == closed
     ]
@@ -163,10 +163,10 @@ def test_an_anonymised_person_leaves_the_lists_but_stays_nested(living):
     report = living.control("advance", {"anonymise": 4})
     gone = set(report["anonymise"]["users"])
     for path in ("users", "cursus/21/users"):
-        assert not gone & {row["id"] for row in living.walk(path)}
+        assert not gone & {row["id"] for row in living.every(path)}
     assert {living.get(f"users/{user_id}").status_code for user_id in gone} == {404}
     query = {"filter[user_id]": ",".join(map(str, gone)), "filter[cursus_id]": "21"}
-    nested = [row["user"] for row in living.walk("cursus_users", **query)]
+    nested = [row["user"] for row in living.every("cursus_users", **query)]
     assert {user["id"] for user in nested} == gone
     for user in nested:
         assert user["login"].startswith("3b3")
@@ -180,7 +180,7 @@ def test_a_transfer_changes_the_primary_campus(living):
     moved = set(report["transfer"]["users"])
     assert {row_id for row_id in before if before[row_id] != after[row_id]} == moved
     for user_id in moved:
-        rows = living.walk(f"users/{user_id}/campus_users")
+        rows = living.every(f"users/{user_id}/campus_users")
         primary = [row["campus_id"] for row in rows if row["is_primary"]]
         assert primary == [after[user_id]["primary_campus_id"]]
         assert len(rows) >= 2
@@ -189,8 +189,8 @@ def test_a_transfer_changes_the_primary_campus(living):
 def test_a_graduate_leaves_the_filtered_list_only(living):
     report = living.control("advance", {"alumnise": 3})
     gone = set(report["alumnise"]["users"])
-    assert not gone & {row["id"] for row in living.walk("cursus/21/users", **KEPT)}
-    assert gone <= {row["id"] for row in living.walk("cursus/21/users")}
+    assert not gone & {row["id"] for row in living.every("cursus/21/users", **KEPT)}
+    assert gone <= {row["id"] for row in living.every("cursus/21/users")}
 
 
 def test_the_same_seed_chooses_the_same_rows(living):
@@ -218,7 +218,7 @@ def test_totals_stay_exact_after_many_changes(living):
         )  # fmt: skip
     for name in ("users", "cursus_users", "campus_users", "projects_users", "achievements_users",
                  "coalitions_users"):  # fmt: skip
-        rows = living.walk(name)
+        rows = living.every(name)
         assert len(rows) == len({row["id"] for row in rows}) == total(living, name)
     body = requests.get(f"{living.url}/_sandbox/health", timeout=10).json()
     for name, count in body["rows"].items():

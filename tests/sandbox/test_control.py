@@ -52,13 +52,13 @@ def test_the_busiest_window_slides():
 
 def test_rows_are_what_the_lists_serve(api):
     for name in ("users", "cursus", "projects", "coalitions_users", "projects_users", "blocs"):
-        listed = {row["id"]: row for row in api.walk(name)}
+        listed = {row["id"]: row for row in api.every(name)}
         assert {row["id"]: row for row in api.rows(name)} == listed
 
 
 def test_rows_show_the_unlisted_too_and_columns_that_payloads_hide(api):
     everything, listed = api.rows("campus"), api.rows("campus", listed="true")
-    assert len(everything) > len(listed) == len(api.walk("campus"))
+    assert len(everything) > len(listed) == len(api.every("campus"))
     row = api.rows("users", fields="id,primary_campus_id")[0]
     assert set(row) == {"id", "primary_campus_id"}
     filtered = api.rows("users", **{"filter[kind]": "admin"})
@@ -73,10 +73,10 @@ def test_the_clock_only_goes_forward(living):
 
 
 def test_reset_brings_everything_back(living):
-    before = living.walk("users")
+    before = living.every("users")
     living.control("advance", {"delete_users": 5, "new_users": 5, "edit_silently": 5})
-    assert living.walk("users") != before
+    assert living.every("users") != before
     living.control("reset")
     assert living.get("users").status_code == 401
     living.authorize()
-    assert living.walk("users") == before
+    assert living.every("users") == before

@@ -33,7 +33,7 @@ def test_routes_of_other_roles_are_denied(api):
 
 
 def test_a_hidden_project_is_listed_but_denied_by_id(api):
-    statuses = {api.get(f"projects/{row['id']}").status_code for row in api.walk("projects")}
+    statuses = {api.get(f"projects/{row['id']}").status_code for row in api.every("projects")}
     assert statuses == {200, 403}
 
 
@@ -54,7 +54,7 @@ def test_who_does_not_say_what_they_are_is_forbidden_without_a_word(api):
 
 
 def test_a_closed_campus_is_not_listed_but_its_people_are(api):
-    hidden = {row["id"] for row in api.rows("campus")} - {row["id"] for row in api.walk("campus")}
+    hidden = {row["id"] for row in api.rows("campus")} - {row["id"] for row in api.every("campus")}
     assert hidden
     found = {campus_id: api.get(f"campus/{campus_id}") for campus_id in hidden}
     assert {answer.status_code for answer in found.values()} == {404}

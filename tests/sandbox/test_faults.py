@@ -82,7 +82,7 @@ def test_a_fault_that_makes_no_sense_is_refused_in_words(api, body):
         ("token_revoked", "The access token was revoked"),
     ],
 )
-def test_a_token_dies_in_the_middle_of_a_walk_and_a_new_one_helps(api, kind, reason):
+def test_a_token_dies_in_the_middle_of_a_listing_and_a_new_one_helps(api, kind, reason):
     old = api.token().json()["access_token"]
     api.fault(kind, path=LIST, call=2)
     assert page(api).status_code == 200
@@ -268,19 +268,19 @@ def test_a_page_may_be_served_twice(api):
 def test_a_row_may_slip_between_two_pages(api):
     whole = [row["id"] for number in (1, 2, 3) for row in page(api, number).json()]
     api.fault("row_moved", path=LIST, call=2)
-    walked = [row["id"] for number in (1, 2, 3) for row in page(api, number).json()]
-    assert len(walked) == len(whole)
-    assert set(whole) - set(walked) == {whole[20]}
-    assert walked[39] == walked[40]
+    readings = [row["id"] for number in (1, 2, 3) for row in page(api, number).json()]
+    assert len(readings) == len(whole)
+    assert set(whole) - set(readings) == {whole[20]}
+    assert readings[39] == readings[40]
 
 
-def test_a_row_deleted_while_walking_makes_the_walk_miss_another(living):
-    before = [row["id"] for row in living.walk("cursus/21/users", sort="id")]
+def test_a_row_deleted_while_reading_makes_the_listing_miss_another(living):
+    before = [row["id"] for row in living.every("cursus/21/users", sort="id")]
     living.fault("row_deleted", path=LIST, call=2)
-    walked = [row["id"] for number in range(1, 30) for row in page(living, number).json()]
-    after = [row["id"] for row in living.walk("cursus/21/users", sort="id")]
+    readings = [row["id"] for number in range(1, 30) for row in page(living, number).json()]
+    after = [row["id"] for row in living.every("cursus/21/users", sort="id")]
     assert set(before) - set(after) == {before[0]}
-    assert set(after) - set(walked) == {before[20]}
+    assert set(after) - set(readings) == {before[20]}
 
 
 @pytest.mark.parametrize(
@@ -289,9 +289,9 @@ def test_a_row_deleted_while_walking_makes_the_walk_miss_another(living):
      "cursus_users", "campus_users", "projects_users", "achievements_users", "coalitions_users"],
 )  # fmt: skip
 def test_any_list_can_lose_its_first_row(living, path):
-    first, *others = [row["id"] for row in living.walk(path)]
+    first, *others = [row["id"] for row in living.every(path)]
     living.fault("row_deleted", path=f"/v2/{path}")
-    assert [row["id"] for row in living.walk(path)] == others
+    assert [row["id"] for row in living.every(path)] == others
     assert first not in others
 
 

@@ -38,7 +38,7 @@ def test_more_than_a_hundred_rows_are_clamped_and_the_header_says_so(api):
 
 def test_the_total_counts_rows_and_not_pages(api):
     answer = api.get("users", query={"per_page": 100})
-    rows = api.walk("users")
+    rows = api.every("users")
     assert int(answer.headers["X-Total"]) == len(rows)
     assert len({row["id"] for row in rows}) == len(rows)
 

@@ -33,7 +33,7 @@ from .shapes import complaints
     ],
 )
 def test_every_row_has_every_field_in_order_and_with_its_type(api, path, shape):
-    rows = api.get(path).json() if path == "roles" else api.walk(path)
+    rows = api.get(path).json() if path == "roles" else api.every(path)
     assert rows
     assert [one for row in rows for one in complaints(row, shape)] == []
 
@@ -63,14 +63,14 @@ def test_a_project_and_a_cursus_answer_to_their_slug(api):
 
 
 def test_sessions_listed_alone_carry_their_project_campus_and_cursus(api):
-    for session in api.walk("project_sessions"):
+    for session in api.every("project_sessions"):
         assert session["project"]["id"] == session["project_id"]
         assert (session["campus"] is None) == (session["campus_id"] is None)
         assert session["evaluations"] and session["project_sessions_rules"] == []
 
 
 def test_evaluations_to_come_hide_people_behind_a_word(api):
-    rows = api.walk("scale_teams")
+    rows = api.every("scale_teams")
     assert any(row["corrector"] == "invisible" for row in rows)
     assert any(row["correcteds"] == "invisible" for row in rows)
     assert any(isinstance(row["corrector"], dict) for row in rows)
@@ -78,7 +78,7 @@ def test_evaluations_to_come_hide_people_behind_a_word(api):
 
 
 def test_the_awkward_values_are_all_there(api):
-    users = api.walk("cursus/21/users", **{"filter[kind]": "student"})
+    users = api.every("cursus/21/users", **{"filter[kind]": "student"})
     wallets = {user["wallet"] for user in users}
     assert {827_942_872, -19_100} <= wallets
     assert any(user["pool_month"] is None and user["pool_year"] is None for user in users)
@@ -96,15 +96,15 @@ def test_the_awkward_values_are_all_there(api):
 
 def test_teams_listed_alone_are_those_of_the_projects_users(api):
     user = api.get("users", query={"filter[kind]": "student"}).json()[5]
-    mine = api.walk(f"users/{user['id']}/projects_users")
+    mine = api.every(f"users/{user['id']}/projects_users")
     nested = sorted(team["id"] for row in mine for team in row["teams"])
-    assert [team["id"] for team in api.walk(f"users/{user['login']}/teams")] == nested
+    assert [team["id"] for team in api.every(f"users/{user['login']}/teams")] == nested
     for team_id in nested[:3]:
         assert api.get(f"teams/{team_id}").json()["users"][0]["id"] == user["id"]
 
 
 def test_levels_have_long_decimals_and_black_holes_span_ten_years(api):
-    rows = api.walk("cursus/21/cursus_users")
+    rows = api.every("cursus/21/cursus_users")
     assert any(len(str(row["level"])) > 10 for row in rows)
     years = {row["blackholed_at"][:4] for row in rows if row["blackholed_at"]}
     assert {"2019", "2029"} <= years
@@ -112,7 +112,7 @@ def test_levels_have_long_decimals_and_black_holes_span_ten_years(api):
 
 
 def test_projects_users_come_in_every_state(api):
-    rows = api.walk("projects_users")
+    rows = api.every("projects_users")
     assert {row["status"] for row in rows} >= {
         "finished", "in_progress", "waiting_for_correction", "creating_group",
         "searching_a_group", "parent",
@@ -127,23 +127,23 @@ def test_projects_users_come_in_every_state(api):
 
 
 def test_references_dangle_as_they_do_in_the_real_api(api):
-    coalitions = {row["id"] for row in api.walk("coalitions")}
-    assert {row["coalition_id"] for row in api.walk("coalitions_users")} - coalitions
-    listed = {row["id"] for row in api.walk("cursus/21/projects")}
-    parents = [row["parent"] for row in api.walk("cursus/21/projects") if row["parent"]]
+    coalitions = {row["id"] for row in api.every("coalitions")}
+    assert {row["coalition_id"] for row in api.every("coalitions_users")} - coalitions
+    listed = {row["id"] for row in api.every("cursus/21/projects")}
+    parents = [row["parent"] for row in api.every("cursus/21/projects") if row["parent"]]
     assert any(parent["id"] not in listed for parent in parents)
-    campuses = {row["id"] for row in api.walk("campus")}
-    nested = {campus["id"] for row in api.walk("cursus/21/projects") for campus in row["campus"]}
+    campuses = {row["id"] for row in api.every("campus")}
+    nested = {campus["id"] for row in api.every("cursus/21/projects") for campus in row["campus"]}
     assert nested - campuses
 
 
 def test_some_people_are_twice_in_one_coalition(api):
-    pairs = [(row["user_id"], row["coalition_id"]) for row in api.walk("coalitions_users")]
+    pairs = [(row["user_id"], row["coalition_id"]) for row in api.every("coalitions_users")]
     assert len(set(pairs)) < len(pairs)
 
 
 def test_nothing_is_younger_than_the_epoch(api):
     for path in ("users", "cursus_users", "projects_users", "achievements_users", "projects",
                  "coalitions_users", "campus_users", "project_sessions"):  # fmt: skip
-        for row in api.walk(path):
+        for row in api.every(path):
             assert row["created_at"] <= row["updated_at"] < "2026-11-15T00:00:00.000Z"

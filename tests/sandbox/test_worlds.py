@@ -62,7 +62,7 @@ def truth(network):
     """What a mirror would read, and the rules of the mirror applied to it by hand."""
     server, scale = network
     found = {
-        name: server.walk(name)
+        name: server.every(name)
         for name in (
             "campus",
             "cursus",
@@ -154,7 +154,7 @@ def test_achievements_have_the_reference_sizes_with_the_shared_name_resolved(tru
     for ids in by_name.values():
         if len(ids) > 1:
             for campus_id in ids:
-                offered = server.walk(f"campus/{campus_id}/achievements")
+                offered = server.every(f"campus/{campus_id}/achievements")
                 pairs |= {(row["id"], campus_id) for row in offered}
     kept = {pair for pair in pairs if pair[1] in found["kept"]}
     assert len(found["achievements"]) == scale.achievements
@@ -224,7 +224,7 @@ def test_the_big_relations_are_big_and_counted_exactly(truth):
     query = {"filter[user_id]": ",".join(map(str, hundred))}
     kept_projects = {row["id"] for row in found["cursus/21/projects"]}
     for name, other in (("projects_users", "project_id"), ("achievements_users", "achievement_id")):
-        rows = server.walk(name, **query)
+        rows = server.every(name, **query)
         pairs = {
             (row["user"]["id"], row["project"]["id"])
             if "user" in row

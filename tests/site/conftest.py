@@ -23,7 +23,7 @@ CHROMIUM = next(
     ),
     None,
 )
-SCHEMA = (ROOT / "ops" / "schema.sql", ROOT / "extract" / "record.sql")
+SCHEMA = (ROOT / "ops" / "schema.sql", ROOT / "extract" / "load" / "record.sql")
 
 
 def fill(server: dict[str, str], *files: Path) -> None:

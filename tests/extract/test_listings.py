@@ -1,4 +1,4 @@
-"""Complete walks: the exact set of rows, or an error."""
+"""Complete listings: the exact set of rows, or an error."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from extract.api.client import FortyTwoClient
 from extract.api.quota import Quota
-from extract.base.errors import ApiError, ContractError, IncompleteWalk
+from extract.base.errors import ApiError, ContractError, IncompleteListing
 from extract.base.settings import Settings
-from extract.listing.cache import WalkStore
-from extract.listing.listings import Walk, Walker
-from tests.extract.listing import Listing, serve
+from extract.listing.cache import ListingCache
+from extract.listing.listings import Listing, ListingReader
+from tests.extract.served_list import ServedList, serve
 
-WALK = Walk("coalitions_users", "test", "/coalitions_users")
+LISTING = Listing("coalitions_users", "test", "/coalitions_users")
 
 
 def row(key: int) -> dict[str, object]:
@@ -32,77 +32,79 @@ def row(key: int) -> dict[str, object]:
     }
 
 
-def read(listing: Listing, directory: Path, walks: list[Walk] | None = None) -> list[list[int]]:
-    """The keys that each walk brings."""
-    with serve(listing) as url:
+def read(
+    served: ServedList, directory: Path, listings: list[Listing] | None = None
+) -> list[list[int]]:
+    """The keys that each listing brings."""
+    with serve(served) as url:
         config = Settings(url, "id", "secret")
         client = FortyTwoClient(config, Quota(url, directory=directory / "quota"))
-        walker = Walker(client, WalkStore(directory / "walks"), url, 6)
-        return [done.keys() for done in walker.finish(iter(walks or [WALK]))]
+        reader = ListingReader(client, ListingCache(directory / "listings"), url, 6)
+        return [done.keys() for done in reader.finish(iter(listings or [LISTING]))]
 
 
 @pytest.mark.parametrize("rows", [0, 1, 99, 100, 101, 250, 1000])
-def test_a_walk_brings_every_row_once(rows: int, tmp_path: Path) -> None:
-    listing = Listing([row(key) for key in range(1, rows + 1)])
+def test_a_listing_brings_every_row_once(rows: int, tmp_path: Path) -> None:
+    listing = ServedList([row(key) for key in range(1, rows + 1)])
     assert read(listing, tmp_path) == [list(range(1, rows + 1))]
 
 
-def test_a_walk_without_total_goes_to_the_short_page(tmp_path: Path) -> None:
-    listing = Listing([row(key) for key in range(1, 251)], total=lambda total: None)
+def test_a_listing_without_total_goes_to_the_short_page(tmp_path: Path) -> None:
+    listing = ServedList([row(key) for key in range(1, 251)], total=lambda total: None)
     assert read(listing, tmp_path) == [list(range(1, 251))]
     assert listing.asked == 3
 
 
 def test_a_total_that_is_too_small_never_cuts_a_list(tmp_path: Path) -> None:
-    listing = Listing([row(key) for key in range(1, 251)], total=lambda total: 100)
-    with pytest.raises(IncompleteWalk, match="never added up"):
+    listing = ServedList([row(key) for key in range(1, 251)], total=lambda total: 100)
+    with pytest.raises(IncompleteListing, match="never added up"):
         read(listing, tmp_path)
 
 
-def test_a_total_that_is_too_large_fails_the_walk(tmp_path: Path) -> None:
-    listing = Listing([row(key) for key in range(1, 51)], total=lambda total: total + 1)
-    with pytest.raises(IncompleteWalk, match="50 rows of 51 came"):
+def test_a_total_that_is_too_large_fails_the_listing(tmp_path: Path) -> None:
+    listing = ServedList([row(key) for key in range(1, 51)], total=lambda total: total + 1)
+    with pytest.raises(IncompleteListing, match="50 rows of 51 came"):
         read(listing, tmp_path)
 
 
 def test_a_clamped_page_size_loses_nothing(tmp_path: Path) -> None:
-    listing = Listing([row(key) for key in range(1, 251)], clamp=30)
+    listing = ServedList([row(key) for key in range(1, 251)], clamp=30)
     assert read(listing, tmp_path) == [list(range(1, 251))]
 
 
-def test_an_empty_answer_in_mid_list_is_noticed_and_walked_again(tmp_path: Path) -> None:
-    listing = Listing([row(key) for key in range(1, 501)])
+def test_an_empty_answer_in_mid_list_is_noticed_and_listinged_again(tmp_path: Path) -> None:
+    listing = ServedList([row(key) for key in range(1, 501)])
     listing.answers[3] = (200, {"X-Total": "500", "X-Per-Page": "100"}, b"[]")
     assert read(listing, tmp_path) == [list(range(1, 501))]
 
 
 def test_a_list_that_always_has_rows_may_not_come_empty(tmp_path: Path) -> None:
-    walk = Walk("coalitions_users", "test", "/x", must_have_rows=True)
-    with pytest.raises(IncompleteWalk, match="always has members"):
-        read(Listing([]), tmp_path, [walk])
+    listing = Listing("coalitions_users", "test", "/x", must_have_rows=True)
+    with pytest.raises(IncompleteListing, match="always has members"):
+        read(ServedList([]), tmp_path, [listing])
 
 
-def test_a_complete_walk_is_kept_for_the_next_run(tmp_path: Path) -> None:
-    listing = Listing([row(key) for key in range(1, 251)])
-    first, second = Walk("coalitions_users", "1", "/a"), Walk("coalitions_users", "2", "/b")
+def test_a_complete_listing_is_kept_for_the_next_run(tmp_path: Path) -> None:
+    listing = ServedList([row(key) for key in range(1, 251)])
+    first, second = Listing("coalitions_users", "1", "/a"), Listing("coalitions_users", "2", "/b")
     with serve(listing) as url:
         config = Settings(url, "id", "secret")
         client = FortyTwoClient(config, Quota(url, directory=tmp_path / "quota"))
-        walker = Walker(client, WalkStore(tmp_path / "walks"), url, 6)
-        assert len(list(walker.finish(iter([first])))) == 1
+        reader = ListingReader(client, ListingCache(tmp_path / "listings"), url, 6)
+        assert len(list(reader.finish(iter([first])))) == 1
         asked = listing.asked
         # the next run gets the first from the store and asks for the second only
-        again = list(walker.finish(iter([first, second])))
+        again = list(reader.finish(iter([first, second])))
         assert listing.asked == 2 * asked
         assert [done.calls for done in again] == [0, 3]
         assert [len(done.keys()) for done in again] == [250, 250]
-        walker.forget([first, second])
-        assert not list((tmp_path / "walks").iterdir())
+        reader.forget([first, second])
+        assert not list((tmp_path / "listings").iterdir())
 
 
-def test_kept_walks_are_private(tmp_path: Path) -> None:
-    read(Listing([row(1)]), tmp_path)
-    (kept,) = (tmp_path / "walks").iterdir()
+def test_kept_listings_are_private(tmp_path: Path) -> None:
+    read(ServedList([row(1)]), tmp_path)
+    (kept,) = (tmp_path / "listings").iterdir()
     assert kept.stat().st_mode & 0o777 == 0o600
     assert kept.parent.stat().st_mode & 0o777 == 0o700
 
@@ -111,17 +113,17 @@ def test_a_heavy_page_is_asked_for_in_smaller_pieces(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("extract.api.client.ATTEMPTS", 1)
-    listing = Listing([row(key) for key in range(1, 251)])
+    listing = ServedList([row(key) for key in range(1, 251)])
     listing.answers[1] = (504, {}, b"<html>504 Gateway Time-out</html>")
     assert read(listing, tmp_path) == [list(range(1, 251))]
 
 
-def test_a_late_page_of_a_walk_that_began_anew_is_waited_for_and_left_out(
+def test_a_late_page_of_a_listing_that_began_anew_is_waited_for_and_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("extract.api.client.ATTEMPTS", 1)
-    listing = Listing([row(key) for key in range(1, 251)])
-    # of the first list's second and third page one is too heavy, the other comes after the walk
+    listing = ServedList([row(key) for key in range(1, 251)])
+    # of the first list's second and third page one is too heavy, the other comes after the listing
     # in smaller pages has all it needs
     listing.answers[2] = (504, {}, b"<html>504 Gateway Time-out</html>")
     listing.delays[3] = 1.0
@@ -129,7 +131,7 @@ def test_a_late_page_of_a_walk_that_began_anew_is_waited_for_and_left_out(
 
 
 def test_a_null_key_names_the_contract_test(tmp_path: Path) -> None:
-    listing = Listing([row(1), {**row(2), "id": None}])
+    listing = ServedList([row(1), {**row(2), "id": None}])
     with pytest.raises(ContractError, match=r"raw\.coalitions_users\.id failed.*it is null"):
         read(listing, tmp_path)
 
@@ -166,16 +168,16 @@ CHANGES = st.dictionaries(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(rows=st.integers(0, 420), clamp=st.sampled_from([30, 50, 100]), changes=CHANGES)
-def test_any_changes_while_walking_give_a_state_of_the_list_or_an_error(
+def test_any_changes_while_reading_give_a_state_of_the_list_or_an_error(
     rows: int,
     clamp: int,
     changes: dict[int, tuple[str, int]],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    listing = Listing([row(key) for key in range(1, rows + 1)], clamp=clamp)
+    listing = ServedList([row(key) for key in range(1, rows + 1)], clamp=clamp)
     listing.before_page = _Change(changes)
     try:
-        (keys,) = read(listing, tmp_path_factory.mktemp("walk"))
+        (keys,) = read(listing, tmp_path_factory.mktemp("listing"))
     except ApiError:
         return
     assert len(keys) == len(set(keys))
@@ -183,7 +185,7 @@ def test_any_changes_while_walking_give_a_state_of_the_list_or_an_error(
     deletes = len(changes) - inserts
     final = {r["id"] for r in listing.rows}
     if not (inserts and deletes):
-        # what is there at the end is exactly what the walk brings
+        # what is there at the end is exactly what the listing brings
         missing, dead = final - set(keys), set(keys) - final
         late = {r for r in missing if isinstance(r, int) and r >= 1_000_000}
         assert missing <= late

@@ -1,4 +1,4 @@
-"""A real HTTP server with one list that a test scripts: pages, totals, changes in mid-walk."""
+"""A real HTTP server with one list that a test scripts: pages, totals, changes in mid-listing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 
 @dataclass
-class Listing:
+class ServedList:
     """Rows that every path lists, in this order.
 
     Attributes:
@@ -29,7 +29,7 @@ class Listing:
 
     rows: list[dict[str, Any]]
     clamp: int = 100
-    before_page: Callable[[Listing, int], None] = lambda listing, asked: None
+    before_page: Callable[[ServedList, int], None] = lambda listing, asked: None
     total: Callable[[int], int | None] = lambda total: total
     answers: dict[int, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
     delays: dict[int, float] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class Listing:
 
 
 @contextmanager
-def serve(listing: Listing, certificate: Path | None = None) -> Iterator[str]:
+def serve(listing: ServedList, certificate: Path | None = None) -> Iterator[str]:
     """Serve the listing on a free loopback port; yields the address.
 
     Args:

@@ -1,4 +1,4 @@
-"""Walks that wait to be loaded: each is kept whole, answers its own question, and goes in time."""
+"""Cached listings: each is whole, answers its own question, and goes in time."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from pathlib import Path
 
 import pytest
 
-from extract.listing.cache import WalkStore
+from extract.listing.cache import ListingCache
 from extract.listing.columns import to_arrow
-from extract.listing.listings import Finished, Walk
+from extract.listing.listings import Finished, Listing
 from extract.tables.contract import CONTRACTS
-from tests.extract.test_walks import WALK, row
+from tests.extract.test_listings import LISTING, row
 
-FIRST, SECOND, THIRD = (replace(WALK, path=f"/{name}") for name in ("first", "second", "third"))
+FIRST, SECOND, THIRD = (replace(LISTING, path=f"/{name}") for name in ("first", "second", "third"))
 
 
-def finished(walk: Walk, rows: int, at: float | None = None) -> Finished:
-    """A walk with so many rows, read now or at another time."""
-    table = to_arrow(CONTRACTS[walk.table], [row(key) for key in range(rows)], "/x")
-    return Finished(walk, table, 1, 1, at or time.time())
+def finished(listing: Listing, rows: int, at: float | None = None) -> Finished:
+    """A listing with so many rows, read now or at another time."""
+    table = to_arrow(CONTRACTS[listing.table], [row(key) for key in range(rows)], "/x")
+    return Finished(listing, table, 1, 1, at or time.time())
 
 
 def kept(directory: Path) -> dict[str, int]:
     """What the next run finds: rows by path."""
-    store = WalkStore(directory)
-    found = {walk.path: store.get(walk, "url") for walk in (FIRST, SECOND, THIRD)}
+    store = ListingCache(directory)
+    found = {listing.path: store.get(listing, "url") for listing in (FIRST, SECOND, THIRD)}
     return {path: len(one.keys()) for path, one in found.items() if one}
 
 
@@ -44,29 +44,29 @@ def files_of_at_most(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_kept_walk_comes_back_as_it_was(tmp_path: Path) -> None:
-    store = WalkStore(tmp_path)
-    for walk, rows in ((FIRST, 3), (SECOND, 0)):
-        store.put(finished(walk, rows), "url")
-    again = WalkStore(tmp_path)
-    for walk, rows in ((FIRST, 3), (SECOND, 0)):
+def test_a_kept_listing_comes_back_as_it_was(tmp_path: Path) -> None:
+    store = ListingCache(tmp_path)
+    for listing, rows in ((FIRST, 3), (SECOND, 0)):
+        store.put(finished(listing, rows), "url")
+    again = ListingCache(tmp_path)
+    for listing, rows in ((FIRST, 3), (SECOND, 0)):
         for one in (store, again):
-            answer = one.get(walk, "url")
-            assert answer and answer.table.equals(finished(walk, rows).table)
+            answer = one.get(listing, "url")
+            assert answer and answer.table.equals(finished(listing, rows).table)
     assert not again.get(FIRST, "another API") and not again.get(THIRD, "url")
 
 
-def test_of_a_walk_that_was_kept_twice_the_later_counts(tmp_path: Path) -> None:
-    store = WalkStore(tmp_path)
+def test_of_a_listing_that_was_kept_twice_the_later_counts(tmp_path: Path) -> None:
+    store = ListingCache(tmp_path)
     store.put(finished(FIRST, 3), "url")
     store.put(finished(FIRST, 5), "url")
     assert kept(tmp_path) == {"/first": 5}
 
 
 def test_what_is_dropped_is_gone_and_the_rest_stays(tmp_path: Path) -> None:
-    store = WalkStore(tmp_path)
-    for walk in (FIRST, SECOND):
-        store.put(finished(walk, 3), "url")
+    store = ListingCache(tmp_path)
+    for listing in (FIRST, SECOND):
+        store.put(finished(listing, 3), "url")
     store.drop([FIRST], "url")
     assert not store.get(FIRST, "url")
     store.put(finished(THIRD, 4), "url")
@@ -76,16 +76,16 @@ def test_what_is_dropped_is_gone_and_the_rest_stays(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("hours", [-7, 24])
-def test_an_old_walk_or_one_of_a_wrong_clock_is_no_answer(hours: int, tmp_path: Path) -> None:
-    store = WalkStore(tmp_path)
+def test_an_old_listing_or_one_of_a_wrong_clock_is_no_answer(hours: int, tmp_path: Path) -> None:
+    store = ListingCache(tmp_path)
     store.put(finished(FIRST, 3, time.time() + 3600 * hours), "url")
     assert not store.get(FIRST, "url")
     assert kept(tmp_path) == {}
     assert not list(tmp_path.iterdir())
 
 
-def test_a_walk_that_was_half_written_leaves_those_before_it(tmp_path: Path) -> None:
-    store = WalkStore(tmp_path)
+def test_a_listing_that_was_half_written_leaves_those_before_it(tmp_path: Path) -> None:
+    store = ListingCache(tmp_path)
     store.put(finished(FIRST, 3), "url")
     (file,) = tmp_path.iterdir()
     whole = file.stat().st_size
@@ -99,18 +99,18 @@ def test_a_walk_that_was_half_written_leaves_those_before_it(tmp_path: Path) -> 
     assert kept(tmp_path) == {}
 
 
-def test_another_process_never_has_one_walk_taken_for_another(tmp_path: Path) -> None:
-    store = WalkStore(tmp_path)
-    for walk in (FIRST, SECOND):
-        store.put(finished(walk, 3), "url")
-    WalkStore(tmp_path).drop([FIRST], "url")  # now the second is where the first was
+def test_another_process_never_has_one_listing_taken_for_another(tmp_path: Path) -> None:
+    store = ListingCache(tmp_path)
+    for listing in (FIRST, SECOND):
+        store.put(finished(listing, 3), "url")
+    ListingCache(tmp_path).drop([FIRST], "url")  # now the second is where the first was
     assert not store.get(FIRST, "url")
     store.drop([THIRD, SECOND], "url")
     assert kept(tmp_path) == {}
 
 
 def test_damaged_rows_are_no_answer(tmp_path: Path) -> None:
-    store = WalkStore(tmp_path)
+    store = ListingCache(tmp_path)
     store.put(finished(FIRST, 3), "url")
     (file,) = tmp_path.iterdir()
     written = file.read_bytes()
@@ -120,7 +120,7 @@ def test_damaged_rows_are_no_answer(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_keeps_what_was_kept(tmp_path: Path) -> None:
-    store = WalkStore(tmp_path)
+    store = ListingCache(tmp_path)
     store.put(finished(FIRST, 3), "url")
     (file,) = tmp_path.iterdir()
     with files_of_at_most(file.stat().st_size + 1000), pytest.raises(OSError, match="too large"):
@@ -131,7 +131,7 @@ def test_a_full_disk_keeps_what_was_kept(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_never_leaves_what_is_loaded(tmp_path: Path) -> None:
-    store = WalkStore(tmp_path)
+    store = ListingCache(tmp_path)
     store.put(finished(FIRST, 3), "url")
     store.put(finished(SECOND, 1000), "url")
     with files_of_at_most(1000):
@@ -140,8 +140,8 @@ def test_a_full_disk_never_leaves_what_is_loaded(tmp_path: Path) -> None:
     assert kept(tmp_path) == {}
 
 
-def test_a_walk_of_another_version_is_no_answer(tmp_path: Path) -> None:
-    store = WalkStore(tmp_path)
+def test_a_listing_of_another_version_is_no_answer(tmp_path: Path) -> None:
+    store = ListingCache(tmp_path)
     before = finished(FIRST, 3)
     store.put(replace(before, table=before.table.drop_columns(["score"])), "url")
     (tmp_path / "coalitions_users-0-0.arrow").write_bytes(b"as it was before")
