@@ -13,6 +13,7 @@ from ..clock import Clock
 from ..query import Column, Query, Rules, bounds
 from ..world import World, render
 from ..world.lazy import LazyRelation
+from ..world.teams import team_fields
 from .base import (
     Resource,
     Row,
@@ -30,6 +31,7 @@ from .people import of_user, owned, user_finder
 
 def projects_users(world: World, clock: Clock) -> Resource:
     """/v2/projects_users: latest update first; filters are called `campus` and `cursus`."""
+    relation = world.projects_users
     columns = slots(
         id="int", project_id="int", user_id="int", created_at="time", updated_at="time",
         occurrence="int", final_mark="int", retriable_at="time", marked_at="time", status="str",
@@ -50,9 +52,7 @@ def projects_users(world: World, clock: Clock) -> Resource:
             {
                 **render.projects_user_fields(row, project),
                 "user": orjson.Fragment(render.user(user)),
-                "teams": [
-                    render.team_fields(row, n, user.login, session_id) for n in range(row.teams)
-                ],
+                "teams": [team_fields(team, session_id) for team in relation.teams_of(row)],
             }
         )
 
@@ -72,7 +72,6 @@ def projects_users(world: World, clock: Clock) -> Resource:
             "marked": when(lambda row: row.marked),
         },
     )
-    relation = world.projects_users
     return Resource(
         "projects_users",
         found,

@@ -8,15 +8,11 @@ from typing import Any
 from . import campuses, catalogue, extras, houses, rewards
 from .names import pools
 from .people import ANCHOR, PISCINE, CampusUser, Crowd, CursusUser, User, cursus_user
-from .relations import (
-    AchievementsUser,
-    AchievementsUsers,
-    CoalitionsUser,
-    ProjectsUser,
-    ProjectsUsers,
-)
+from .projects_users import ProjectsUser, ProjectsUsers
+from .relations import AchievementsUser, AchievementsUsers, CoalitionsUser
 from .scale import Scale
 from .table import Table
+from .teams import team_size
 from .values import DAY, mix
 
 Row = dict[str, Any]
@@ -171,11 +167,13 @@ class World:
         size = 12 if self.scale.name == "network" else 3
         return ProjectsUsers(
             people,
+            self.users,
             mix(self.seed, 1),
             self.scale.projects_per_user,
             piscine[:size],
             core,
             electives,
+            {row["id"]: team_size(row["id"]) for row in named},
         )
 
 

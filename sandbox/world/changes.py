@@ -13,7 +13,9 @@ from . import World, moves
 from .lazy import LazyRelation
 from .newcomers import Newcomers
 from .people import ANCHOR, User
+from .projects_users import ProjectsUser
 from .table import Table
+from .teams import Attempt
 from .values import DAY, EPOCH_MS, iso
 
 Report = dict[str, list[Any]]
@@ -31,6 +33,7 @@ class Changes:
         self._rounds = 0
         self._random = Random(0)
         self._pool: list[User] = []
+        self._touched: set[int] = set()
         self._actions: dict[str, Callable[[int], Report]] = {
             "edit_with_updated_at": self._edit,
             "edit_silently": self._edit_silently,
@@ -72,6 +75,7 @@ class Changes:
         self._random = Random(f"{self._world.seed}/{wishes.get('seed', self._rounds)}")
         self._pool = [user for user in self._world.users.values() if self._world.is_kept(user)]
         self._random.shuffle(self._pool)
+        self._touched.clear()
         done: dict[str, Any] = {}
         for name, count in counts.items():
             done[name] = self._actions[name](count)
@@ -86,7 +90,8 @@ class Changes:
         chosen: list[User] = []
         while self._pool and len(chosen) < count:
             user = self._pool.pop()
-            if self._world.is_kept(user):  # a campus may have closed in this very call
+            # a campus may have closed in this very call, or a team mate's project been marked
+            if self._world.is_kept(user) and user.id not in self._touched:
                 chosen.append(user)
         return chosen
 
@@ -95,7 +100,15 @@ class Changes:
         rows = table.of_user(user if isinstance(table, LazyRelation) else user.id)
         if name == "cursus_users":
             return [row for row in rows if row.cursus_id == ANCHOR]
+        if name == "projects_users":
+            return [row for row in rows if self._of_students(row)]
         return list(rows)
+
+    def _of_students(self, row: ProjectsUser) -> bool:
+        """Tell whether the mirror keeps every member: a marked team changes all their rows."""
+        world = self._world
+        mates = (world.users[one.user_id] for one in world.projects_users.members(row.group))
+        return all(world.is_kept(user) and user.id not in self._touched for user in mates)
 
     def _relations(self, count: int, names: tuple[str, ...]) -> Iterator[tuple[str, Row]]:
         """Choose relation rows of untouched students, the tables in turn."""
@@ -130,9 +143,19 @@ class Changes:
             report.setdefault("projects", []).append(project["id"])
         left = count - sum(map(len, report.values()))
         for name, row in self._relations(left, RELATIONS):
-            self._replace(name, _edited(name, row, self._clock.stamp()))
-            report.setdefault(name, []).append(row.id)
+            changed = [row.id]
+            if name == "projects_users":
+                changed = self._finish_team(row)
+            else:
+                self._replace(name, _edited(name, row, self._clock.stamp()))
+            report.setdefault(name, []).extend(changed)
         return report
+
+    def _finish_team(self, row: ProjectsUser) -> list[int]:
+        """Mark a team: the rows of all its members change."""
+        relation = self._world.projects_users
+        self._touched.update(one.user_id for one in relation.members(row.group))
+        return relation.change_teams(row.group, self._clock.stamp, _finished)
 
     def _replace(self, name: str, row: Row) -> None:
         table = self._table(name)
@@ -248,18 +271,20 @@ class Changes:
         return moves.alumnise(self._clock, self._students(count))
 
 
+def _finished(attempts: list[Attempt], stamp: int) -> list[Attempt]:
+    last = attempts[-1] if attempts else Attempt("in_progress", None, None, stamp, stamp, None)
+    marked = replace(
+        last,
+        status="finished",
+        final_mark=101 if last.final_mark != 101 else 100,
+        validated=True,
+        updated_at=stamp,
+        closed_at=max(stamp - 3512, last.created_at),
+    )
+    return [*attempts[:-1], marked]
+
+
 def _edited(name: str, row: Row, stamp: int) -> Row:
-    if name == "projects_users":
-        return replace(
-            row,
-            status="finished",
-            final_mark=101 if row.final_mark != 101 else 100,
-            validated=True,
-            marked=True,
-            marked_at=stamp - 3512,
-            teams=max(row.teams, 1),
-            updated_at=stamp,
-        )
     if name == "achievements_users":
         return replace(row, nbr_of_success=(row.nbr_of_success or 0) + 1, updated_at=stamp)
     if name == "coalitions_users":

@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from math import gcd
 from typing import Generic, Protocol, TypeVar
 
 from .people import ANCHOR, User
@@ -100,18 +101,27 @@ class LazyRelation(Generic[R]):
         """Return one row by id."""
         if row_id in self._added:
             return self._added[row_id]
-        if row_id in self._removed or not (
-            self._first_id <= row_id < self._first_id + self._offsets[-1]
-        ):
+        if row_id in self._removed or not self.is_base(row_id):
             return None
         if row_id in self._replaced:
             return self._replaced[row_id]
-        index = self._index(row_id)
-        user = self._users[index]
-        if user.id in self._gone:
+        if self._gone and self.owner(row_id).id in self._gone:
             return None
+        return self.base_row(row_id)
+
+    def is_base(self, row_id: int) -> bool:
+        """Tell whether a row was there at the epoch."""
+        return self._first_id <= row_id < self._first_id + self._offsets[-1]
+
+    def owner(self, row_id: int) -> User:
+        """Return whose base row this is."""
+        return self._users[self._index(row_id)]
+
+    def base_row(self, row_id: int) -> R:
+        """Return a row as it was at the epoch."""
+        index = self._index(row_id)
         number = row_id - self._first_id - self._offsets[index]
-        return self._make(user, number, row_id, self.updated_at(index, number))
+        return self._make(self._users[index], number, row_id, self.updated_at(index, number))
 
     def all(self) -> Iterator[R]:
         """Yield every row, person by person; those who came later at the end."""
@@ -210,3 +220,8 @@ class LazyRelation(Generic[R]):
 
 def _inside(value: int, low: int | None, high: int | None) -> bool:
     return (low is None or value >= low) and (high is None or value <= high)
+
+
+def strides(size: int) -> list[int]:
+    """Return steps that visit every place of a ring of `size` before they repeat one."""
+    return [step for step in range(1, max(size, 2)) if gcd(step, size) == 1][:97] or [1]

@@ -8,7 +8,8 @@ from typing import Any
 from ..clock import Clock
 from . import World
 from .people import ANCHOR, PISCINE, CampusUser, User, cursus_user
-from .relations import AchievementsUser, CoalitionsUser, ProjectsUser
+from .projects_users import ProjectsUser
+from .relations import AchievementsUser, CoalitionsUser
 from .values import DAY
 
 Report = dict[str, list[Any]]

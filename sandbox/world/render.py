@@ -10,7 +10,8 @@ from .values import API_URL, CDN_URL, iso, iso_or_none, mix, paris_midnight
 
 if TYPE_CHECKING:
     from .people import CampusUser, CursusUser, User
-    from .relations import AchievementsUser, CoalitionsUser, ProjectsUser
+    from .projects_users import ProjectsUser
+    from .relations import AchievementsUser, CoalitionsUser
 
 Row = dict[str, Any]
 
@@ -152,7 +153,7 @@ def achievements_user_fields(row: AchievementsUser, login: str) -> Row:
     }
 
 
-def projects_user_fields(row: ProjectsUser, project: Row, nullable_team: bool = False) -> Row:
+def projects_user_fields(row: ProjectsUser, project: Row) -> Row:
     """Return one projects_user without its user and teams, as a user's detail embeds it."""
     parent = project["parent"]
     return {
@@ -161,7 +162,7 @@ def projects_user_fields(row: ProjectsUser, project: Row, nullable_team: bool = 
         "final_mark": row.final_mark,
         "status": row.status,
         "validated?": row.validated,
-        "current_team_id": row.team_id(row.teams - 1) if row.teams else None,
+        "current_team_id": row.current_team_id,
         "project": {
             "id": project["id"],
             "name": project["name"],
@@ -174,44 +175,4 @@ def projects_user_fields(row: ProjectsUser, project: Row, nullable_team: bool = 
         "retriable_at": iso_or_none(row.retriable_at),
         "created_at": iso(row.created_at),
         "updated_at": iso(row.updated_at),
-    }
-
-
-def team_fields(row: ProjectsUser, number: int, login: str, session_id: int) -> Row:
-    """Return one team of a projects_user; the last one is the current team."""
-    team_id = row.team_id(number)
-    current = number == row.teams - 1
-    finished = row.marked or not current
-    mark = (row.final_mark if current else 0) if finished else None
-    good = (row.validated if current else False) if finished else None
-    return {
-        "id": team_id,
-        "name": f"{login}'s group" + (f"-{number}" if number else ""),
-        "url": f"{API_URL}/teams/{team_id}",
-        "final_mark": mark,
-        "project_id": row.project_id,
-        "created_at": iso(row.created_at),
-        "updated_at": iso(row.updated_at),
-        "status": "finished" if finished else row.status,
-        "terminating_at": None,
-        "users": [
-            {
-                "id": row.user_id,
-                "login": login,
-                "url": f"{API_URL}/users/{login}",
-                "leader": True,
-                "occurrence": number,
-                "validated": True,
-                "projects_user_id": row.id,
-            }
-        ],
-        "locked?": finished or row.status == "waiting_for_correction",
-        "validated?": good,
-        "closed?": finished,
-        "repo_url": None if number % 2 else f"git@vogsphere.example:intra-uuid-{team_id}-{login}",
-        "repo_uuid": f"intra-uuid-{mix(5, team_id):016x}-{team_id}-{login}",
-        "locked_at": iso(row.created_at) if finished else None,
-        "closed_at": iso_or_none(row.marked_at) if finished else None,
-        "project_session_id": session_id,
-        "project_gitlab_path": None,
     }

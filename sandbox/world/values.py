@@ -16,6 +16,7 @@ CDN_URL = "https://cdn.intra.42.fr"
 
 _MASK = 0xFFFFFFFFFFFFFFFF
 _FIRST_DAY = date(1970, 1, 1)
+_MINUTES = [f"{minute // 60:02d}:{minute % 60:02d}" for minute in range(24 * 60)]
 
 
 def mix(salt: int, value: int) -> int:
@@ -37,11 +38,8 @@ def _day_text(day: int) -> str:
 def iso(millis: int) -> str:
     """Render milliseconds since 1970 the way the API does: `2026-11-15T00:00:00.000Z`."""
     day, rest = divmod(millis, DAY)
-    seconds, milli = divmod(rest, 1000)
-    return (
-        f"{_day_text(day)}T{seconds // 3600:02d}:{seconds // 60 % 60:02d}:"
-        f"{seconds % 60:02d}.{milli:03d}Z"
-    )
+    minute, rest = divmod(rest, 60 * SECOND)
+    return f"{_day_text(day)}T{_MINUTES[minute]}:{rest // 1000:02d}.{rest % 1000:03d}Z"
 
 
 def iso_or_none(millis: int | None) -> str | None:

