@@ -23,21 +23,17 @@ from datetime import UTC, date, datetime, timedelta
 from io import TextIOWrapper
 from logging.handlers import BaseRotatingHandler
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
 from extract.base.settings import environment, local_directory
-
-if TYPE_CHECKING:
-    from extract.api.client import Call
 
 KEEP_DAYS = 30
 FILE = re.compile(r"fortytwo-(\d{4}-\d\d-\d\d)\.jsonl(\.gz)?")
 SECRETS = re.compile(r"SECRET|PASSWORD|PASSPHRASE|IDENTITY|WEBHOOK_URL")
 SHORTEST_SECRET = 8
 LONGEST_TEXT = 2000
-LONGEST_QUERY = 120
 
 logger = logging.getLogger("fortytwo")
 logger.addHandler(logging.NullHandler())
@@ -78,27 +74,6 @@ def stop() -> None:
 def directory() -> Path:
     """Where the files are."""
     return local_directory() / "logs"
-
-
-def api_call(call: Call) -> None:
-    """Log one call; the ids in its query say which campus or which batch it was for."""
-    filters = dict(part.partition("=")[::2] for part in call.query.split("&"))
-    batch = filters.get("filter[user_id]")
-    event(
-        "api_call",
-        level=logging.WARNING if call.error else logging.INFO,
-        endpoint=call.path,
-        query=call.query[:LONGEST_QUERY] or None,
-        campus=filters.get("filter[primary_campus_id]"),
-        batch=f"from {batch.split(',')[0]}" if batch else None,
-        page=call.page,
-        status=call.status,
-        rows=call.rows,
-        error=call.error or None,
-        retries=call.attempt,
-        milliseconds=round(call.seconds * 1000),
-        quota_left=call.quota_left,
-    )
 
 
 class JsonLines(logging.Formatter):

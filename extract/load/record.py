@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import time
 from collections import Counter
@@ -22,6 +23,7 @@ from extract.base.settings import ROOT
 from extract.listing.listings import Finished
 
 RETENTION_DAYS = 30
+LONGEST_QUERY = 120
 SCHEMA_FILES = (ROOT / "ops" / "schema.sql", Path(__file__).with_name("record.sql"))
 VERSIONED = ("fortytwo-mirror", "dlt", "dbt-core", "dbt-postgres", "pyarrow")
 
@@ -32,6 +34,27 @@ def create_schema(connection: Connection) -> None:
         cursor.execute("select pg_advisory_xact_lock(42, 1)")
         for path in SCHEMA_FILES:
             cursor.execute(path.read_text())
+
+
+def log_call(call: Call) -> None:
+    """Log one call; the ids in its query say which campus or which batch it was for."""
+    filters = dict(part.partition("=")[::2] for part in call.query.split("&"))
+    batch = filters.get("filter[user_id]")
+    logs.event(
+        "api_call",
+        level=logging.WARNING if call.error else logging.INFO,
+        endpoint=call.path,
+        query=call.query[:LONGEST_QUERY] or None,
+        campus=filters.get("filter[primary_campus_id]"),
+        batch=f"from {batch.split(',')[0]}" if batch else None,
+        page=call.page,
+        status=call.status,
+        rows=call.rows,
+        error=call.error or None,
+        retries=call.attempt,
+        milliseconds=round(call.seconds * 1000),
+        quota_left=call.quota_left,
+    )
 
 
 class Record:
@@ -80,7 +103,7 @@ class Record:
 
     def call(self, call: Call) -> None:
         """Take note of one HTTP call."""
-        logs.api_call(call)
+        log_call(call)
         row = (
             datetime.now(UTC),
             self.run_id,

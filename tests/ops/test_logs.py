@@ -20,6 +20,7 @@ from extract.api.client import Call, FortyTwoClient
 from extract.api.quota import Quota
 from extract.base import logs
 from extract.base.settings import Settings
+from extract.load.record import LONGEST_QUERY, log_call
 from ops.upkeep.logs import log_build
 
 
@@ -69,15 +70,15 @@ def test_a_call_is_logged_with_its_campus_or_its_batch_and_a_short_query() -> No
     ids = ",".join(str(user) for user in range(1000, 1100))
     batch = Call("/achievements_users", f"filter[user_id]={ids}", 1, 502, 0, "502", 1, 2, None)
 
-    logs.api_call(call)
-    logs.api_call(batch)
+    log_call(call)
+    log_call(batch)
 
     first, second = lines()
     assert first["endpoint"] == "/cursus/21/users"
     assert (first["campus"], first["page"], first["status"], first["rows"]) == ("9", 3, 200, 100)
     assert (first["retries"], first["milliseconds"], first["quota_left"]) == (0, 500, 1100)
     assert (second["batch"], second["level"], second["error"]) == ("from 1000", "warning", "502")
-    assert len(second["query"]) == logs.LONGEST_QUERY
+    assert len(second["query"]) == LONGEST_QUERY
 
 
 def test_every_call_and_token_of_a_client_is_logged_without_the_secret(
@@ -87,9 +88,7 @@ def test_every_call_and_token_of_a_client_is_logged_without_the_secret(
     monkeypatch.setenv("FORTYTWO_CLIENT_ID", "sandbox")
     monkeypatch.setenv("FORTYTWO_CLIENT_SECRET", "sandbox")
     logs.start("run-1")
-    client = FortyTwoClient(
-        Settings.load(), Quota("tests", directory=tmp_path), on_call=logs.api_call
-    )
+    client = FortyTwoClient(Settings.load(), Quota("tests", directory=tmp_path), on_call=log_call)
 
     client.page("/cursus")
 
