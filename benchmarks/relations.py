@@ -85,12 +85,12 @@ def ours(path: Path) -> None:
     from extract.load.record import Record, create_schema
     from extract.load.resources import resource
     from extract.passes.context import Pass
-    from extract.tables.contract import CONTRACTS
+    from extract.tables import TABLES
 
     connection = database.connect("benchmark", autocommit=True)
     create_schema(connection)
     loader = Loader(local_directory() / "dlt")
-    contract = CONTRACTS[TABLE]
+    contract = TABLES[TABLE]
     with path.open("rb") as file:
         walks = _walks(file)
         while first := next(walks, None):

@@ -18,7 +18,8 @@ from rich.progress import (
 )
 
 from extract.base import logs
-from extract.listing.listings import Arrived, Finished, Listing
+from extract.listing.listing import Finished, Listing
+from extract.listing.reader import Arrived
 
 
 class ExtractionProgress:

@@ -21,7 +21,7 @@ from extract.base.errors import BudgetSpent, BusyError, MirrorError, UsageError
 from extract.base.memory import stay_small
 from extract.base.settings import Settings, local_directory, make_private
 from extract.listing.cache import ListingCache
-from extract.listing.listings import ListingReader
+from extract.listing.reader import ListingReader
 from extract.load.pipeline import Loader, named
 from extract.load.raw import Raw
 from extract.load.record import Phases, Record, create_schema
@@ -31,7 +31,6 @@ from extract.passes.full import full
 from extract.passes.live import live
 from extract.people.erase import anonymised_users, erase, kept_out
 from extract.progress import ExtractionProgress
-from extract.tables import endpoints
 
 MODES = ("full", "live", "backfill")
 LOCK = (42, 21)
@@ -251,7 +250,7 @@ def _pass(
         loader.load(context, make, on_extracted=lambda: phases.done("read"))
         context.drop_finished()
         if mode == "full" and campus_ids is None:
-            raw.delete_users_relations(endpoints.RELATIONS)
+            raw.delete_users_relations()
         _erase_anonymised(context, connection, done.run_id)
         phases.done("load")
     backfill = Backfill(context, loader, client, connection)

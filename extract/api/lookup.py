@@ -7,11 +7,7 @@ from collections.abc import Callable, Sequence
 from extract.api.client import FortyTwoClient
 from extract.api.quota import Quota
 from extract.base.settings import Settings
-from extract.tables import endpoints
-from extract.tables.contract import Row
-
-# coalitions document no filter: their whole list is four pages
-UNFILTERED = ("coalitions",)
+from extract.tables import TABLES, Row
 
 
 def rows_by_id() -> Callable[[str, Sequence[int]], list[Row]]:
@@ -25,16 +21,16 @@ def rows_by_id() -> Callable[[str, Sequence[int]], list[Row]]:
         settings, Quota(f"{settings.api_url} {settings.client_id}", max_wait=60.0)
     )
     client.auth.prepare_for_run()
-    listings = {**endpoints.REFERENCE, **endpoints.RELATIONS, "users": endpoints.USERS}
 
     def ask(table: str, ids: Sequence[int]) -> list[Row]:
-        path = listings[table].path.format(cursus=settings.cursus_id)
-        if table not in UNFILTERED:
+        declared = TABLES[table]
+        path = declared.path.format(cursus=settings.cursus_id)
+        if declared.by_id:
             return client.page(path, {"filter[id]": ",".join(map(str, ids))}).rows
-        rows: list[Row] = []
+        rows: list[Row] = []  # without a filter: the whole list, which is a few pages
         number = 1
         while True:
-            page = client.page(path, endpoints.BY_ID, number=number)
+            page = client.page(path, declared.params, number=number)
             rows += [row for row in page.rows if row.get("id") in ids]
             if len(page.rows) < page.per_page:
                 return rows

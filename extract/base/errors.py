@@ -44,7 +44,7 @@ class IncompleteListing(ApiError):
 
 
 class ContractError(ApiError):
-    """A payload does not fit the raw contract (see extract/tables/contract.py)."""
+    """A payload does not fit what extract/tables/declarations.py declares."""
 
 
 class DeletionGuard(MirrorError):

@@ -15,8 +15,8 @@ import orjson
 import pyarrow as pa
 from pyarrow import ipc
 
-from extract.listing.listings import Finished, Listing
-from extract.tables.contract import CONTRACTS
+from extract.listing.listing import Finished, Listing
+from extract.tables import TABLES
 
 
 class _Head(NamedTuple):
@@ -66,7 +66,7 @@ class ListingCache:
                 table = ipc.open_stream(_text(file, name, place)).read_all()
         except (OSError, ValueError, pa.ArrowException):
             return None
-        if table.schema != CONTRACTS[listing.table].schema():
+        if table.schema != TABLES[listing.table].schema():
             return None
         return Finished(listing, table, 0, 0, place.finished_at)
 

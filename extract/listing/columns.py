@@ -1,4 +1,4 @@
-"""Rows of a page as an Arrow table, held to the raw contract."""
+"""Rows of a page as an Arrow table, held to what its table declares."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import orjson
 import pyarrow as pa
 
 from extract.base.errors import ContractError
-from extract.tables.contract import ARROW_TYPES, UNKNOWN_FIELDS, Column, Contract, DataType, Row
+from extract.tables.table import ARROW_TYPES, UNKNOWN_FIELDS, Column, DataType, Row, Table
 
 EXPECTED: dict[DataType, str] = {
     "bigint": "a whole number of at most 64 bits, e.g. 42",
@@ -29,8 +29,8 @@ NO_NUMBERS: dict[DataType, frozenset[type]] = {
 }
 
 
-def to_arrow(contract: Contract, rows: Sequence[Row], path: str) -> pa.Table:
-    """Turn payload rows into an Arrow table of the contract's fixed schema.
+def to_arrow(declared: Table, rows: Sequence[Row], path: str) -> pa.Table:
+    """Turn payload rows into an Arrow table of the declared schema.
 
     Args:
         rows: API objects; they are changed in place.
@@ -40,21 +40,21 @@ def to_arrow(contract: Contract, rows: Sequence[Row], path: str) -> pa.Table:
         ContractError: A required field is gone, a key is null or a value has another type; the
             message names the contract test, the endpoint and the field, never the value.
     """
-    if contract.prepare:
+    if declared.prepare:
         for row in rows:
-            contract.prepare(row)
-    _write_json(contract, rows, path)
+            declared.prepare(row)
+    _write_json(declared, rows, path)
     try:
-        arrays = _at_once(contract, rows)
+        arrays = _at_once(declared, rows)
     except (pa.ArrowException, OverflowError, TypeError, KeyError):
-        arrays = _one_by_one(contract, rows, path)
-    known = contract.known_fields()
+        arrays = _one_by_one(declared, rows, path)
+    known = declared.known_fields()
     if set().union(*rows) <= known:
         arrays.append(pa.nulls(len(rows), pa.string()))
     else:
         unknown = ({k: v for k, v in row.items() if k not in known} or None for row in rows)
         arrays.append(pa.array([_json(fields) for fields in unknown], pa.string()))
-    return pa.Table.from_arrays(arrays, schema=contract.schema())
+    return pa.Table.from_arrays(arrays, schema=declared.schema())
 
 
 def unknown_fields(table: pa.Table) -> Iterable[str]:
@@ -68,55 +68,55 @@ def unknown_fields(table: pa.Table) -> Iterable[str]:
     return sorted(names)
 
 
-def missing_fields(contract: Contract, present: Collection[str]) -> list[str]:
+def missing_fields(declared: Table, present: Collection[str]) -> list[str]:
     """The optional fields of the contract that no object carried any more.
 
     Args:
         present: Every field that some object of a listing had, as it was sent.
     """
-    optional = {c.field for c in contract.columns if not c.required}
-    return sorted(optional - contract.derived - set(present))
+    optional = {c.field for c in declared.columns if not c.required}
+    return sorted(optional - declared.derived - set(present))
 
 
-def _write_json(contract: Contract, rows: Sequence[Row], path: str) -> None:
+def _write_json(declared: Table, rows: Sequence[Row], path: str) -> None:
     """Put the text of lists and objects in their place, in the rows themselves.
 
     The parsed lists of 100 projects weigh ten times their text: each goes at once.
     """
-    for column in contract.columns:
+    for column in declared.columns:
         if column.data_type != "json":
             continue
         kinds = {type(row.get(column.field)) for row in rows}
         if not kinds <= {list, dict, type(None)}:
-            raise _broken(contract, column, path, f"the API sent {_kinds(kinds)}")
+            raise _broken(declared, column, path, f"the API sent {_kinds(kinds)}")
         for row in rows:
             if column.field in row:
                 row[column.field] = _json(row[column.field])
 
 
 @cache
-def _struct(contract: Contract) -> pa.StructType:
+def _struct(declared: Table) -> pa.StructType:
     """A whole row; times are still text."""
     types = {**ARROW_TYPES, "timestamp": pa.string()}
-    return pa.struct([pa.field(c.field, types[c.data_type]) for c in contract.columns])
+    return pa.struct([pa.field(c.field, types[c.data_type]) for c in declared.columns])
 
 
-def _at_once(contract: Contract, rows: Sequence[Row]) -> list[pa.Array]:
+def _at_once(declared: Table, rows: Sequence[Row]) -> list[pa.Array]:
     """The contract's columns, by one call of Arrow's: in half the time.
 
     Raises:
         pa.ArrowException, OverflowError, TypeError, KeyError: Something is not as the contract
             says, or may not be: `_one_by_one` tells.
     """
-    for column in contract.columns:
+    for column in declared.columns:
         lenient = NO_NUMBERS.get(column.data_type)
         if lenient and not lenient.isdisjoint(map(type, map(itemgetter(column.field), rows))):
             raise TypeError(column.name)
-    arrays: list[pa.Array] = pa.array(rows, _struct(contract)).flatten()
-    for column, array in zip(contract.columns, arrays, strict=True):
+    arrays: list[pa.Array] = pa.array(rows, _struct(declared)).flatten()
+    for column, array in zip(declared.columns, arrays, strict=True):
         if (column.required or column.not_null) and array.null_count:
             raise TypeError(column.name)
-    times = [n for n, column in enumerate(contract.columns) if column.data_type == "timestamp"]
+    times = [n for n, column in enumerate(declared.columns) if column.data_type == "timestamp"]
     if times:
         together = pa.concat_arrays([arrays[n] for n in times]).cast(ARROW_TYPES["timestamp"])
         for place, n in enumerate(times):
@@ -124,23 +124,23 @@ def _at_once(contract: Contract, rows: Sequence[Row]) -> list[pa.Array]:
     return arrays
 
 
-def _one_by_one(contract: Contract, rows: Sequence[Row], path: str) -> list[pa.Array]:
+def _one_by_one(declared: Table, rows: Sequence[Row], path: str) -> list[pa.Array]:
     """The same, column by column, so that whatever is wrong can be named.
 
     Null where an optional field is missing.
     """
-    for column in contract.columns:
+    for column in declared.columns:
         if column.required and not all(column.field in row for row in rows):
-            raise _broken(contract, column, path, "the field is gone from the payload")
+            raise _broken(declared, column, path, "the field is gone from the payload")
     return [
-        _array(contract, column, [row.get(column.field) for row in rows], path)
-        for column in contract.columns
+        _array(declared, column, [row.get(column.field) for row in rows], path)
+        for column in declared.columns
     ]
 
 
-def _array(contract: Contract, column: Column, values: Sequence[Any], path: str) -> pa.Array:
+def _array(declared: Table, column: Column, values: Sequence[Any], path: str) -> pa.Array:
     if column.not_null and None in values:
-        raise _broken(contract, column, path, "it is null")
+        raise _broken(declared, column, path, "it is null")
     try:
         if column.data_type == "timestamp":
             return pa.array(values, pa.string()).cast(ARROW_TYPES["timestamp"])
@@ -150,7 +150,7 @@ def _array(contract: Contract, column: Column, values: Sequence[Any], path: str)
     except (pa.ArrowException, OverflowError, TypeError):
         # not chained: Arrow's message shows the value
         kinds = _kinds(map(type, values))
-        raise _broken(contract, column, path, f"the API sent {kinds}") from None
+        raise _broken(declared, column, path, f"the API sent {kinds}") from None
 
 
 def _json(value: Any) -> str | None:
@@ -176,9 +176,9 @@ def _kinds(types: Iterable[type]) -> str:
     return " and ".join(sorted({names.get(kind, "something else") for kind in types}))
 
 
-def _broken(contract: Contract, column: Column, path: str, what: str) -> ContractError:
+def _broken(declared: Table, column: Column, path: str, what: str) -> ContractError:
     return ContractError(
-        f"Contract test raw.{contract.table}.{column.name} failed: {path}, field "
+        f"Contract test raw.{declared.name}.{column.name} failed: {path}, field "
         f"{column.field!r}: {what}; expected {EXPECTED[column.data_type]}. Nothing was loaded. If "
-        "the API really changed, adapt extract/tables/contract.py and the staging model."
+        "the API really changed, adapt extract/tables/declarations.py and the staging model."
     )

@@ -26,7 +26,7 @@ from extract.base.settings import environment, local_directory, make_private
 from extract.load.pipeline import DATASET, named
 from extract.load.raw import Raw
 from extract.load.resources import hints
-from extract.tables.contract import CONTRACTS, UNKNOWN_FIELDS, Contract
+from extract.tables import TABLES, UNKNOWN_FIELDS, Table
 
 ROWS_A_PIECE = 50_000
 
@@ -58,8 +58,8 @@ def copy(destination: str) -> dict[str, int]:
         pipeline = _pipeline(destination, working)
         pipeline.run(
             [
-                dlt.resource(_rows, name=table, columns=hints(CONTRACTS[table]))(
-                    connection, CONTRACTS[table]
+                dlt.resource(_rows, name=table, columns=hints(TABLES[table]))(
+                    connection, TABLES[table]
                 )
                 for table in tables
             ],
@@ -105,16 +105,16 @@ def _pipeline(destination: str, working: Path) -> dlt.Pipeline:
     return pipeline
 
 
-def _rows(connection: Connection, contract: Contract) -> Iterator[pa.Table]:
+def _rows(connection: Connection, declared: Table) -> Iterator[pa.Table]:
     """A table in pieces, JSON as text; an empty one is an empty piece, so that it is made."""
-    schema = contract.schema()
-    json = {UNKNOWN_FIELDS, *(c.name for c in contract.columns if c.data_type == "json")}
+    schema = declared.schema()
+    json = {UNKNOWN_FIELDS, *(c.name for c in declared.columns if c.data_type == "json")}
     columns = sql.SQL(", ").join(
         sql.SQL("{}::text" if name in json else "{}").format(sql.Identifier(name))
         for name in schema.names
     )
-    query = sql.SQL("select {} from raw.{}").format(columns, sql.Identifier(contract.table))
-    with connection.cursor(f"copy_{contract.table}") as cursor:
+    query = sql.SQL("select {} from raw.{}").format(columns, sql.Identifier(declared.name))
+    with connection.cursor(f"copy_{declared.name}") as cursor:
         cursor.execute(query)
         while True:
             rows = cursor.fetchmany(ROWS_A_PIECE)

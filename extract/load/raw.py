@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from extract.tables.contract import CONTRACTS
-from extract.tables.endpoints import SCOPE_COLUMN
+from extract.tables import TABLES
 
 
 class Raw:
@@ -27,7 +26,7 @@ class Raw:
         """The tables that are there now."""
         with self._connection.cursor() as cursor:
             cursor.execute("select tablename from pg_tables where schemaname = 'raw'")
-            return {name for (name,) in cursor.fetchall()} & CONTRACTS.keys()
+            return {name for (name,) in cursor.fetchall()} & TABLES.keys()
 
     def _rows(
         self, query: sql.Composable, values: tuple[object, ...] = ()
@@ -41,12 +40,12 @@ class Raw:
         if table not in self.tables:
             return set()
         query = sql.SQL("select {key} from raw.{table}").format(
-            key=sql.Identifier(CONTRACTS[table].primary_key[-1]),
+            key=sql.Identifier(TABLES[table].primary_key[-1]),
             table=sql.Identifier(table),
         )
         if scope is None:
             return {int(str(key)) for (key,) in self._rows(query)}
-        query += sql.SQL(" where {} = any(%s)").format(sql.Identifier(SCOPE_COLUMN[table]))
+        query += sql.SQL(" where {} = any(%s)").format(sql.Identifier(TABLES[table].scope))
         return {int(str(key)) for (key,) in self._rows(query, (list(scope),))}
 
     def scope_values(self, table: str) -> set[int]:
@@ -54,7 +53,7 @@ class Raw:
         if table not in self.tables:
             return set()
         query = sql.SQL("select distinct {} from raw.{}").format(
-            sql.Identifier(SCOPE_COLUMN[table]), sql.Identifier(table)
+            sql.Identifier(TABLES[table].scope), sql.Identifier(table)
         )
         return {int(str(value)) for (value,) in self._rows(query) if value is not None}
 
@@ -107,8 +106,8 @@ class Raw:
         """How many rows these users have in a relation table."""
         if table not in self.tables:
             return 0
-        query = sql.SQL("select count(*) from raw.{} where user_id = any(%s)").format(
-            sql.Identifier(table)
+        query = sql.SQL("select count(*) from raw.{} where {} = any(%s)").format(
+            sql.Identifier(table), sql.Identifier(TABLES[table].person)
         )
         return int(str(self._rows(query, (list(user_ids),))[0][0]))
 
@@ -126,20 +125,17 @@ class Raw:
             for table, values in scope.items():
                 cursor.execute(
                     "insert into ops.delete_scope select %s, %s, unnest(%s::bigint[])",
-                    (table, SCOPE_COLUMN[table], list(values)),
+                    (table, TABLES[table].scope, list(values)),
                 )
 
     def create_indexes(self) -> None:
         """Indexes for the loads' merges and deletes, and for questions by user."""
         there = self.tables
-        wanted: dict[str, tuple[str, ...]] = {
-            table: (column,) for table, column in SCOPE_COLUMN.items() if column == "user_id"
-        }
         # a key of one column has its index from dlt's `unique`
-        wanted |= {
-            table: contract.primary_key
-            for table, contract in CONTRACTS.items()
-            if len(contract.primary_key) > 1
+        wanted = {
+            name: declared.primary_key if len(declared.primary_key) > 1 else (declared.person,)
+            for name, declared in TABLES.items()
+            if len(declared.primary_key) > 1 or declared.person not in ("", "id")
         }
         with self._connection.cursor() as cursor:
             for table, columns in wanted.items():
@@ -152,16 +148,19 @@ class Raw:
                         )
                     )
 
-    def delete_users_relations(self, tables: Iterable[str]) -> int:
+    def delete_users_relations(self) -> int:
         """Delete relation rows whose user is not in raw any more; returns how many."""
+        relations = {name for name, declared in TABLES.items() if declared.relation}
         deleted = 0
         with self._connection.cursor() as cursor:
-            for table in set(tables) & self.tables:
+            for table in relations & self.tables:
                 cursor.execute(
                     sql.SQL(
                         "delete from raw.{table} as relation where not exists "
-                        "(select from raw.users where users.id = relation.user_id)"
-                    ).format(table=sql.Identifier(table))
+                        "(select from raw.users where users.id = relation.{person})"
+                    ).format(
+                        table=sql.Identifier(table), person=sql.Identifier(TABLES[table].person)
+                    )
                 )
                 deleted += cursor.rowcount
             cursor.execute(
@@ -187,6 +186,6 @@ def delete_scope_condition(table: str) -> str:
     One text for every load, so that dlt's stored schema stays the same.
     """
     return (
-        f"{SCOPE_COLUMN[table]} in (select key from ops.delete_scope "
+        f"{TABLES[table].scope} in (select key from ops.delete_scope "
         f"where delete_scope.resource = '{table}')"
     )

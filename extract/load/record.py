@@ -20,7 +20,7 @@ from psycopg2.extras import execute_values
 from extract.api.client import Call
 from extract.base import logs
 from extract.base.settings import ROOT
-from extract.listing.listings import Finished
+from extract.listing.listing import Finished
 
 RETENTION_DAYS = 30
 LONGEST_QUERY = 120

@@ -1,4 +1,4 @@
-"""dlt resources, one per raw table: the contract's columns, merged by key."""
+"""dlt resources, one per raw table: its declared columns, merged by key."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dlt.extract import DltResource
 from pyarrow import csv
 
 from extract.load.raw import delete_scope_condition
-from extract.tables.contract import CONTRACTS, UNKNOWN_FIELDS, Contract
+from extract.tables import TABLES, UNKNOWN_FIELDS, Table
 
 LOAD_ID = "_dlt_load_id"
 ROWS_A_TABLE = 2000
@@ -28,28 +28,28 @@ def resource(
     cursor: Any = None,
     name: str | None = None,
 ) -> DltResource:
-    """A dlt resource by the table's contract.
+    """A dlt resource as the table is declared.
 
     `cdc` merges and deletes what the scope condition allows; without a scope it deletes nothing.
     """
-    contract = CONTRACTS[table]
+    declared = TABLES[table]
 
-    def pages(updated_at: Any = cursor) -> Iterator[Any]:
-        if updated_at is None:
-            yield from _as_file(contract, rows())
+    def pages(cursor: Any = cursor) -> Iterator[Any]:
+        if cursor is None:
+            yield from _as_file(declared, rows())
         else:
             # the cursor must see the rows, and they are few
-            yield from rows(updated_at)
+            yield from rows(cursor)
 
     return dlt.resource(
         pages,
         name=name or table,
         table_name=table,
         columns={
-            **hints(contract),
+            **hints(declared),
             LOAD_ID: {"data_type": "text", "precision": 64, "nullable": False},
         },
-        primary_key=contract.primary_key,
+        primary_key=declared.primary_key,
         write_disposition={
             "disposition": "merge",
             "strategy": "cdc",
@@ -59,7 +59,7 @@ def resource(
     )
 
 
-def _as_file(contract: Contract, tables: Iterator[pa.Table]) -> Iterator[Any]:
+def _as_file(declared: Table, tables: Iterator[pa.Table]) -> Iterator[Any]:
     """The same rows as one csv file, to be copied as it is; nothing when there is no table.
 
     dlt would keep the tables in memory, write them to Parquet, read that and write csv.
@@ -69,8 +69,8 @@ def _as_file(contract: Contract, tables: Iterator[pa.Table]) -> Iterator[Any]:
         return
     load_id = pa.scalar(dlt.current.load_package_state()["load_id"])
     # dlt.current.pipeline() is the same, and resolves the whole configuration each time
-    path = Path(Container()[PipelineContext].pipeline().working_dir) / f"{contract.table}.csv"
-    schema = _without_zones(contract.schema()).append(pa.field(LOAD_ID, pa.string()))
+    path = Path(Container()[PipelineContext].pipeline().working_dir) / f"{declared.name}.csv"
+    schema = _without_zones(declared.schema()).append(pa.field(LOAD_ID, pa.string()))
     count = 0
     try:
         # other users may not read people's rows, wherever the working folder is
@@ -110,14 +110,14 @@ def _large(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         yield pa.concat_tables(waiting).combine_chunks()
 
 
-def hints(contract: Contract) -> dict[str, Any]:
-    """The contract's columns as dlt is told of them."""
+def hints(declared: Table) -> dict[str, Any]:
+    """The columns as dlt is told of them."""
     hints: dict[str, Any] = {
         column.name: {"data_type": column.data_type, "nullable": not column.not_null}
-        for column in contract.columns
+        for column in declared.columns
     }
     hints[UNKNOWN_FIELDS] = {"data_type": "json"}
-    if len(contract.primary_key) == 1:
+    if len(declared.primary_key) == 1:
         # a real unique constraint: no path can load a row twice
-        hints[contract.primary_key[0]]["unique"] = True
+        hints[declared.primary_key[0]]["unique"] = True
     return hints

@@ -23,13 +23,14 @@ from psycopg2.extras import execute_values
 
 from extract.api.client import FortyTwoClient
 from extract.base.errors import BudgetSpent
+from extract.listing.listing import IDS_A_CALL, batches, of_students
 from extract.load.pipeline import Loader
 from extract.load.raw import Raw
 from extract.load.resources import resource
 from extract.passes.context import Pass
-from extract.tables import endpoints
-from extract.tables.contract import CONTRACTS
+from extract.tables import TABLES
 
+BACKFILLED = tuple(name for name, declared in TABLES.items() if declared.backfill)
 # a load costs about half a second: few batches a load when they are slow, more when fast
 SECONDS_A_LOAD = 30.0
 MOST_BATCHES_A_LOAD = 100
@@ -88,8 +89,8 @@ def was_started(connection: Connection) -> bool:
 
 def nightly_share(raw: Raw, reconcile_days: int) -> int:
     """Calls after a full pass that read every relation row once in `reconcile_days`."""
-    rows = sum(len_of for len_of in map(raw.row_count, endpoints.BIG_RELATIONS))
-    return max(LEAST_SHARE, math.ceil(rows / endpoints.IDS_A_CALL / max(1, reconcile_days)))
+    rows = sum(len_of for len_of in map(raw.row_count, BACKFILLED))
+    return max(LEAST_SHARE, math.ceil(rows / IDS_A_CALL / max(1, reconcile_days)))
 
 
 class Backfill:
@@ -122,14 +123,14 @@ class Backfill:
         started = datetime.now(UTC)
         days = timedelta(days=self._context.settings.reconcile_days)
         try:
-            self._read({t: self._to_read(t) for t in endpoints.BIG_RELATIONS})
+            self._read({t: self._to_read(t) for t in BACKFILLED})
             checks = None if budget is None else budget // 2
-            for table in endpoints.BIG_RELATIONS:
+            for table in BACKFILLED:
                 self._check_counts(table, checks)
-            self._read({t: self._to_read(t) for t in endpoints.BIG_RELATIONS})
-            self._read({t: self._read_before(t, started - days) for t in endpoints.BIG_RELATIONS})
+            self._read({t: self._to_read(t) for t in BACKFILLED})
+            self._read({t: self._read_before(t, started - days) for t in BACKFILLED})
             if refresh:
-                self._read({t: self._read_before(t, started) for t in endpoints.BIG_RELATIONS})
+                self._read({t: self._read_before(t, started) for t in BACKFILLED})
         except BudgetSpent as error:
             self.stopped = str(error)
 
@@ -149,7 +150,7 @@ class Backfill:
         return not self.stopped
 
     def _read(self, users: dict[str, list[int]]) -> None:
-        queues = {table: list(endpoints.batches(ids)) for table, ids in users.items()}
+        queues = {table: list(batches(ids)) for table, ids in users.items()}
         at_once = 1
         while any(queues.values()) and self._may_go_on():
             started = time.monotonic()
@@ -189,11 +190,11 @@ class Backfill:
                 (table, CHECK_EVERY_HOURS),
             )
             users = [user for (user,) in cursor.fetchall()]
-        most = None if most_calls is None else most_calls // len(endpoints.BIG_RELATIONS)
-        for ids in islice(endpoints.batches(users), most):
+        most = None if most_calls is None else most_calls // len(BACKFILLED)
+        for ids in islice(batches(users), most):
             if not self._may_go_on():
                 return
-            listing = endpoints.relation_listing(table, ids, self._context.settings.cursus_id)
+            listing = of_students(TABLES[table], ids, self._context.settings.cursus_id)
             page = self._client.page(listing.path, listing.params, size=1, background=True)
             if page.total == self._context.raw.rows_of_users(table, ids):
                 with self._connection.cursor() as cursor:
@@ -218,21 +219,25 @@ class Backfill:
 
 def relations(context: Pass, table: str, groups: Sequence[Sequence[int]]) -> DltResource:
     """The complete rows of some users in one big relation table."""
+    declared = TABLES[table]
 
     def rows() -> Iterator[pa.Table]:
         listings = (
-            endpoints.relation_listing(table, ids, context.settings.cursus_id, background=True)
+            of_students(declared, ids, context.settings.cursus_id, background=True)
             for ids in groups
         )
         read = context.read[table] = []
         scope = context.scope[table] = []
         # an empty page first: students without a row left are deleted too
-        yield CONTRACTS[table].schema().empty_table()
+        yield declared.schema().empty_table()
         if context.stopped:  # while the table before was read
             return
         try:
             for done in context.listing(listings):
-                ids = [int(user) for user in done.listing.params["filter[user_id]"].split(",")]
+                ids = [
+                    int(user)
+                    for user in done.listing.params[f"filter[{TABLES[table].person}]"].split(",")
+                ]
                 known = context.raw.keys(table, ids)
                 gone = known - set(done.keys())
                 context.check_gone(table, known, gone)

@@ -11,11 +11,12 @@ import pyarrow as pa
 from extract.base.errors import DeletionGuard
 from extract.base.settings import Settings
 from extract.listing.columns import unknown_fields
-from extract.listing.listings import Finished, Listing, ListingReader
+from extract.listing.listing import Finished, Listing
+from extract.listing.reader import ListingReader
 from extract.load.raw import Raw
 from extract.load.record import Record
 from extract.people.erase import is_kept_out
-from extract.tables.contract import UNKNOWN_FIELDS
+from extract.tables import TABLES, UNKNOWN_FIELDS
 
 
 @dataclass
@@ -74,10 +75,8 @@ class Pass:
             yield done
 
     def _without_erased(self, done: Finished) -> pa.Table:
-        column = {"users": "id"}.get(done.listing.table, "user_id")
-        if not self.kept_out or column not in done.table.schema.names:
-            return done.table
-        if done.listing.table == "coalitions":  # its user_id is the coalition's master
+        column = TABLES[done.listing.table].person
+        if not self.kept_out or not column:
             return done.table
         users = done.table.column(column).to_pylist()
         ours = [not is_kept_out(user, self.kept_out) for user in users]

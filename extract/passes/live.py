@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import dlt
@@ -11,9 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from dlt.extract import DltResource
 
+from extract.listing.listing import batches, by_id, changed, of_students
 from extract.load.resources import resource
 from extract.passes.context import Pass
-from extract.tables import endpoints
+from extract.passes.full import with_campus
+from extract.tables import TABLES, Table
 
 # a live pass reads this much again: range bounds are undocumented, clocks and commits overlap
 OVERLAP = timedelta(minutes=10)
@@ -26,25 +30,23 @@ def live(context: Pass) -> list[DltResource]:
     # only the first live pass starts here: before the oldest page of the full pass under it
     initial = newest - context.raw.length_of_users_pass() - OVERLAP
     changes = LiveUsers(context)
-    moved = _cursor(initial)
-    changed = _cursor(initial)
-    resources = [
-        resource("campus_users", lambda updated_at=moved: changes.moved(updated_at), moved),
-        resource("users", lambda updated_at=changed: changes.users(updated_at), changed),
+    read = {"campus_users": changes.moved, "users": changes.users}
+    resources = []
+    # where users belong comes before the users
+    for table in sorted(TABLES.values(), key=lambda table: table.name != "campus_users"):
+        first_read = context.raw.first_relation_read(table.name) if table.backfill else None
+        start = min(initial, first_read - OVERLAP) if first_read else initial
+        for field in table.ranges:
+            cursor = dlt.sources.incremental(
+                field, initial_value=start, lag=OVERLAP.total_seconds()
+            )
+            rows = read.get(table.name, partial(_changed, context, table, field))
+            resources.append(resource(table.name, rows, cursor))
+    return [
+        *resources,
         resource("users", changes.moved_users, name="moved_users"),
         resource("campus_users", changes.new_campus_users, name="new_campus_users"),
     ]
-    for table in endpoints.RELATIONS:
-        first_read = context.raw.first_relation_read(table)
-        cursor = _cursor(min(initial, first_read - OVERLAP) if first_read else initial)
-        resources.append(
-            resource(
-                table,
-                lambda updated_at=cursor, table=table: _changed(context, table, updated_at),
-                cursor,
-            )
-        )
-    return resources
 
 
 class LiveUsers:
@@ -60,8 +62,8 @@ class LiveUsers:
 
     def moved(self, updated_at: Any) -> Iterator[pa.Table]:
         """Primary campuses that changed."""
-        listing = endpoints.changed_relations_listing(
-            "campus_users", updated_at.start_value, self._cursus_id
+        listing = changed(
+            TABLES["campus_users"], "updated_at", updated_at.start_value, self._cursus_id
         )
         for done in self._context.listing([listing]):
             self._learn(done.table)
@@ -70,9 +72,8 @@ class LiveUsers:
     def users(self, updated_at: Any) -> Iterator[pa.Table]:
         """Users that changed; new ones get their campus."""
         known = self._context.raw.keys("users")
-        listing = endpoints.changed_users_listing(
-            updated_at.start_value, self._campus_of, self._cursus_id
-        )
+        listing = changed(TABLES["users"], "updated_at", updated_at.start_value, self._cursus_id)
+        listing = replace(listing, change_row=with_campus(self._campus_of))
         for done in self._context.listing([listing]):
             table = done.table
             ids = table.column("id").to_pylist()
@@ -89,8 +90,11 @@ class LiveUsers:
         """Users whose campus changed while nothing else did."""
         moved = sorted(self._moved - self._done)
         listings = (
-            endpoints.users_by_id_listing(ids, self._campus_of, self._cursus_id)
-            for ids in endpoints.batches(moved)
+            replace(
+                by_id(TABLES["users"], ids, self._cursus_id),
+                change_row=with_campus(self._campus_of),
+            )
+            for ids in batches(moved)
         )
         yield from (done.table for done in self._context.listing(listings))
 
@@ -103,8 +107,8 @@ class LiveUsers:
         self._done.update(ids)
         unknown = [user for user in ids if not self._campus_of.get(user)]
         listings = (
-            endpoints.relation_listing("campus_users", batch, self._cursus_id)
-            for batch in endpoints.batches(unknown)
+            of_students(TABLES["campus_users"], batch, self._cursus_id)
+            for batch in batches(unknown)
         )
         for done in self._context.listing(listings):
             self._learn(done.table)
@@ -127,12 +131,6 @@ class LiveUsers:
                 self._campus_of[user] = campus
 
 
-def _changed(context: Pass, table: str, updated_at: Any) -> Iterator[pa.Table]:
-    listing = endpoints.changed_relations_listing(
-        table, updated_at.start_value, context.settings.cursus_id
-    )
+def _changed(context: Pass, table: Table, field: str, cursor: Any) -> Iterator[pa.Table]:
+    listing = changed(table, field, cursor.start_value, context.settings.cursus_id)
     yield from (done.table for done in context.listing([listing]))
-
-
-def _cursor(initial: datetime) -> Any:
-    return dlt.sources.incremental("updated_at", initial_value=initial, lag=OVERLAP.total_seconds())

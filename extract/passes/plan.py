@@ -15,10 +15,17 @@ from extract.api.quota import MARGIN, Quota
 from extract.base import database
 from extract.base.errors import MirrorError
 from extract.base.settings import Settings
-from extract.listing.listings import Listing
+from extract.listing.listing import (
+    IDS_A_CALL,
+    Listing,
+    batches,
+    of_campus,
+    of_students,
+    whole,
+)
 from extract.load.raw import Raw
-from extract.passes.backfill import to_read
-from extract.tables import endpoints
+from extract.passes.backfill import BACKFILLED, to_read
+from extract.tables import TABLES
 
 # batches of a relation that are asked for their length; the rest is estimated from them
 SAMPLE = 16
@@ -84,18 +91,21 @@ def make_plan(campus_ids: Collection[int] | None = None) -> Plan:
         return page.total if page.total is not None else len(page.rows)
 
     if campus_ids is None:
-        for table in endpoints.REFERENCE:
-            rows = total(endpoints.reference_listing(table, cursus))
-            plan.resources.append(PlannedResource(table, rows, _pages(rows), "full"))
-    campuses = client.page("/campus", endpoints.BY_ID).rows
+        for declared in TABLES.values():
+            if declared.full == "whole":
+                rows = total(whole(declared, cursus))
+                plan.resources.append(PlannedResource(declared.name, rows, _pages(rows), "full"))
+    campuses = client.page(TABLES["campus"].path, TABLES["campus"].params).rows
     if campus_ids is None:
         names = [campus["name"] for campus in campuses]
         shared = [campus["id"] for campus in campuses if names.count(campus["name"]) > 1]
-        offered = [total(endpoints.campus_achievements_listing(campus)) for campus in shared]
+        offered = [
+            total(of_campus(TABLES["campus_achievements"], campus, cursus)) for campus in shared
+        ]
         pages = sum(max(1, _pages(rows)) for rows in offered)
         plan.resources.append(PlannedResource("campus_achievements", sum(offered), pages, "full"))
     chosen = [c["id"] for c in campuses if campus_ids is None or c["id"] in campus_ids]
-    counts = [total(endpoints.campus_students_listing(campus, cursus)) for campus in chosen]
+    counts = [total(of_campus(TABLES["users"], campus, cursus)) for campus in chosen]
     users = sum(counts)
     plan.resources.append(
         PlannedResource("users", users, sum(max(1, _pages(n)) for n in counts), "full")
@@ -142,7 +152,7 @@ def _cost(plan: Plan, mode: str) -> str:
 
 
 def _pages(rows: int) -> int:
-    return math.ceil(rows / endpoints.IDS_A_CALL)
+    return math.ceil(rows / IDS_A_CALL)
 
 
 def _backfill(
@@ -156,18 +166,18 @@ def _backfill(
     try:
         raw = Raw(connection)
         planned = []
-        for table in endpoints.BIG_RELATIONS:
+        for table in BACKFILLED:
             unread = to_read(connection, raw, table, campus_ids)
             if not raw.students():
                 continue
-            groups = list(endpoints.batches(unread))
+            groups = list(batches(unread))
             # evenly spread and centred: old students have many rows, new ones few
             step = max(1, len(groups) / SAMPLE)
             sample = [groups[int((n + 0.5) * step)] for n in range(min(SAMPLE, len(groups)))]
             totals = [
                 client.page(listing.path, listing.params, size=1).total or 0
                 for listing in (
-                    endpoints.relation_listing(table, ids, settings.cursus_id) for ids in sample
+                    of_students(TABLES[table], ids, settings.cursus_id) for ids in sample
                 )
             ]
             if not sample:

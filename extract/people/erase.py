@@ -15,20 +15,20 @@ from typing import Any
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
+from extract.tables import TABLES
+
 ANONYMISED_LOGIN = "3b3"
-RELATIONS = (
-    "cursus_users",
-    "projects_users",
-    "achievements_users",
-    "coalitions_users",
-    "campus_users",
-)
-# snapshots keep users and cursus_users only; the other places are skipped where they are missing
+# children before parents; snapshots keep users and cursus_users only; what is missing is skipped
 PLACES = [
     *(
-        (schema, table, "id" if table == "users" else "user_id")
-        for schema in ("raw", "marts", "mirror")
-        for table in (*RELATIONS, "users")
+        (schema, name, table.person)
+        for table in reversed(TABLES.values())
+        for schema, name in (
+            ("raw", table.name),
+            ("marts", table.mirror),
+            ("mirror", table.mirror),
+        )
+        if table.person and name
     ),
     ("snapshots", "cursus_users_history", "user_id"),
     ("snapshots", "users_history", "id"),

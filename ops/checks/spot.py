@@ -10,32 +10,17 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 
-from extract.tables.contract import CONTRACTS, Column, Contract
+from extract.tables import TABLES, Column, Table
 from ops.checks.result import Result, exists, mirror
 
 Row = dict[str, Any]
 Fetch = Callable[[str, Sequence[int]], Sequence[Row]]
 
-# mirror table -> raw table, for the tables that the API serves by id.
+# mirror table -> raw table, of those whose rows have an id
 RESOURCES = {
-    "campuses": "campus",
-    "projects": "projects",
-    "achievements": "achievements",
-    "coalitions": "coalitions",
-    "users": "users",
-    "cursus_users": "cursus_users",
-    "projects_users": "projects_users",
-    "achievements_users": "achievements_users",
-    "coalitions_users": "coalitions_users",
-}
-# What moves by itself without touching `updated_at`: a difference here says that time has passed.
-MOVING = {
-    "campuses": {"users_count"},
-    "achievements": {"nbr_of_success"},
-    "coalitions": {"score"},
-    "users": {"location", "wallet", "correction_point"},
-    "cursus_users": {"level", "skills", "grade", "blackholed_at"},
-    "coalitions_users": {"score", "rank"},
+    table.mirror: table.name
+    for table in TABLES.values()
+    if table.mirror and table.primary_key == ("id",)
 }
 
 
@@ -81,7 +66,7 @@ def check_spots(
 def _compare(
     table: str, published: list[Row], served: dict[int, Row], published_at: datetime | None
 ) -> Result:
-    contract = CONTRACTS[RESOURCES[table]]
+    declared = TABLES[RESOURCES[table]]
     wrong: dict[str, int] = {}
     equal = gone = newer = 0
     for row in published:
@@ -89,7 +74,7 @@ def _compare(
         if current is None:
             gone += 1
             continue
-        fields = set(differing_fields(contract, row, current)) - MOVING.get(table, set())
+        fields = set(differing_fields(declared, row, current)) - declared.moving
         if not fields:
             equal += 1
         elif _changed_since(current, published_at):
@@ -107,12 +92,12 @@ def _compare(
     return Result.of(f"spot.{table}", gone <= max(1, len(published) // 2), detail)
 
 
-def differing_fields(contract: Contract, published: Row, served: Row) -> Iterator[str]:
+def differing_fields(declared: Table, published: Row, served: Row) -> Iterator[str]:
     """The columns of a published row that a payload, brought into raw's form, contradicts."""
     payload = dict(served)
-    if contract.prepare:
-        contract.prepare(payload)
-    for column in contract.columns:
+    if declared.prepare:
+        declared.prepare(payload)
+    for column in declared.columns:
         if column.name not in published or column.field not in payload:
             continue
         if _plain(column, published[column.name]) != _plain(column, payload[column.field]):

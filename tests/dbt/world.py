@@ -10,7 +10,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import sql
 
-from extract.tables.contract import CONTRACTS, UNKNOWN_FIELDS
+from extract.tables import TABLES, UNKNOWN_FIELDS
 from tests.publication.lab import Lab, Outcome
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -65,11 +65,11 @@ def create_raw() -> None:
     execute((ROOT / "ops" / "schema.sql").read_text())
     execute("create schema raw")
     execute("create table raw._dlt_loads (load_id text, status bigint, inserted_at timestamptz)")
-    for contract in CONTRACTS.values():
+    for contract in TABLES.values():
         columns = [(column.name, TYPES[column.data_type]) for column in contract.columns]
         execute(
             sql.SQL("create table raw.{} ({}, primary key ({}))").format(
-                sql.Identifier(contract.table),
+                sql.Identifier(contract.name),
                 sql.SQL(", ").join(
                     sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(type_))
                     for name, type_ in [*columns, (UNKNOWN_FIELDS, "jsonb")]
@@ -80,8 +80,8 @@ def create_raw() -> None:
         execute(
             sql.SQL("insert into raw.{0} select * from json_populate_recordset(null::raw.{0}, {1})")
             .format(
-                sql.Identifier(contract.table),
-                sql.Literal(json.dumps(NETWORK.get(contract.table, []))),
+                sql.Identifier(contract.name),
+                sql.Literal(json.dumps(NETWORK.get(contract.name, []))),
             )
         )  # fmt: skip
 

@@ -13,10 +13,10 @@ from extract import cli
 from extract.base import database as databases
 from extract.load.destination import PostponedMergeJob
 from extract.run import run_lock
-from extract.tables.contract import CONTRACTS
+from extract.tables import TABLES
 from tests.faults.truth import contents
 
-RAW = list(CONTRACTS)
+RAW = list(TABLES)
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ import pytest
 
 from extract.listing.cache import ListingCache
 from extract.listing.columns import to_arrow
-from extract.listing.listings import Finished, Listing
-from extract.tables.contract import CONTRACTS
+from extract.listing.listing import Finished, Listing
+from extract.tables import TABLES
 from tests.extract.test_listings import LISTING, row
 
 FIRST, SECOND, THIRD = (replace(LISTING, path=f"/{name}") for name in ("first", "second", "third"))
@@ -22,7 +22,7 @@ FIRST, SECOND, THIRD = (replace(LISTING, path=f"/{name}") for name in ("first", 
 
 def finished(listing: Listing, rows: int, at: float | None = None) -> Finished:
     """A listing with so many rows, read now or at another time."""
-    table = to_arrow(CONTRACTS[listing.table], [row(key) for key in range(rows)], "/x")
+    table = to_arrow(TABLES[listing.table], [row(key) for key in range(rows)], "/x")
     return Finished(listing, table, 1, 1, at or time.time())
 
 

@@ -13,7 +13,8 @@ from extract.api.quota import Quota
 from extract.base.errors import ApiError, ContractError, IncompleteListing
 from extract.base.settings import Settings
 from extract.listing.cache import ListingCache
-from extract.listing.listings import Listing, ListingReader
+from extract.listing.listing import Listing
+from extract.listing.reader import ListingReader
 from tests.extract.served_list import ServedList, serve
 
 LISTING = Listing("coalitions_users", "test", "/coalitions_users")

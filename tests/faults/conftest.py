@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from extract.base.settings import Settings
-from extract.tables import endpoints
+from extract.tables import TABLES
 from ops.sync import dbt_build
 from tests.faults import lab
 from tests.faults.lab import Case, Postgres, Sandbox
@@ -109,10 +108,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         Settings, "load", classmethod(lambda cls: replace(load(cls), request_timeout=1.0))
     )
-    for name, size in (("reference_listing", 4), ("campus_students_listing", 25)):
-        make = getattr(endpoints, name)
-
-        def small(*arguments: Any, make: Any = make, size: int = size) -> Any:
-            return replace(make(*arguments), page_size=size)
-
-        monkeypatch.setattr(endpoints, name, small)
+    for name, declared in TABLES.items():
+        if declared.full in ("whole", "students"):
+            size = 4 if declared.full == "whole" else 25
+            monkeypatch.setitem(TABLES, name, replace(declared, page_size=size))

@@ -22,7 +22,8 @@ from psycopg2.extensions import connection as Connection
 from rich.console import Console
 
 from extract import run as runs
-from extract.listing.listings import Arrived, Listing
+from extract.listing.listing import Listing
+from extract.listing.reader import Arrived
 from extract.progress import ExtractionProgress
 from extract.run import Extracted
 from tests.faults.truth import RELATIONS, Truth

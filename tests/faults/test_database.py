@@ -20,7 +20,7 @@ from psycopg2.extensions import connection as Connection
 from extract import embedded
 from extract.api.client import Page
 from extract.base.errors import MirrorError
-from extract.listing.listings import Listing
+from extract.listing.listing import Listing
 from tests.conftest import short_directory
 from tests.end_to_end import oracle
 from tests.faults import lab

@@ -15,7 +15,7 @@ import pytest
 
 from extract.api.auth import ClientCredentials
 from extract.api.quota import machine_clock
-from extract.listing.listings import Listing
+from extract.listing.listing import Listing
 from tests.end_to_end import oracle
 from tests.faults import children
 from tests.faults.lab import Case, run_here, stale

@@ -12,7 +12,7 @@ import requests
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from extract.tables.contract import CONTRACTS
+from extract.tables import TABLES
 
 Row = dict[str, Any]
 Key = tuple[int, ...]
@@ -131,7 +131,7 @@ def _relation(table: str, row: Row) -> Row:
     row.setdefault("project_id", (row.get("project") or {}).get("id"))
     teams = {team["id"]: team for team in row.get("teams", ())}
     row["current_team"] = teams.get(row.get("current_team_id"))
-    return {column.name: api_value(row, column.name) for column in CONTRACTS[table].columns}
+    return {column.name: api_value(row, column.name) for column in TABLES[table].columns}
 
 
 def differences(

@@ -19,9 +19,9 @@ from extract.base.database import connect
 from extract.base.settings import ROOT, local_directory
 from extract.listing.cache import ListingCache
 from extract.listing.columns import to_arrow
-from extract.listing.listings import Finished
+from extract.listing.listing import Finished
 from extract.load.record import Record
-from extract.tables.contract import CONTRACTS
+from extract.tables import TABLES
 from ops.backup import archive
 from ops.sync import dbt_program
 from ops.upkeep import housekeeping, hygiene, retention
@@ -257,7 +257,7 @@ def test_after_a_month_local_is_as_small_as_the_handbook_says() -> None:
     """30 days of logs, of listings that nobody loaded, of a talkative server and of builds."""
     local = local_directory()
     (local / "logs").mkdir(parents=True)
-    large = to_arrow(CONTRACTS[LISTING.table], [row(number) for number in range(100)], "/x")
+    large = to_arrow(TABLES[LISTING.table], [row(number) for number in range(100)], "/x")
     line = b'{"time":"2025-11-21T01:00:00.000Z","event":"api_call","endpoint":"/users","page":1}\n'
     today = date(2025, 11, 21)
     for day in range(DAYS):

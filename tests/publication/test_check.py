@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from extract.tables.contract import CONTRACTS
+from extract.tables import TABLES as DECLARED
 from ops.checks.check import run_check
 from ops.checks.spot import differing_fields
 from tests.publication.lab import TABLES, Lab
@@ -43,7 +43,7 @@ def served(lab: Lab, **changes: Any) -> Any:
         )
         rows = [row for (row,) in found]
         for row in rows:
-            contract = CONTRACTS[resource]
+            contract = DECLARED[resource]
             for column in contract.columns:
                 row[column.field] = row.pop(column.name)
             if resource == "users":
@@ -187,7 +187,7 @@ def test_an_api_that_fails_fails_its_check_only(
     ],
 )
 def test_values_that_mean_the_same_are_the_same(column: str, published: Any, payload: Any) -> None:
-    assert list(differing_fields(CONTRACTS["users"], {column: published}, {column: payload})) == []
+    assert list(differing_fields(DECLARED["users"], {column: published}, {column: payload})) == []
 
 
 def test_people_get_one_line_a_kind_of_check(lab: Lab) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psycopg2.extensions import connection as Connection
 
-from extract.tables.contract import CONTRACTS, Contract
+from extract.tables import TABLES, Table
 
 SQL_TYPES = {
     "bigint": "bigint",
@@ -114,7 +114,7 @@ def create_raw(connection: Connection, users: int = 400) -> None:
     """Create schema raw as the extraction would, and fill it."""
     with connection.cursor() as cursor:
         cursor.execute("create schema raw")
-        for contract in CONTRACTS.values():
+        for contract in TABLES.values():
             cursor.execute(_table(contract))
         cursor.execute(
             "create table raw._dlt_loads (load_id text, schema_name text, status bigint, "
@@ -123,9 +123,9 @@ def create_raw(connection: Connection, users: int = 400) -> None:
         cursor.execute(FILL.replace(":users", str(users)))
 
 
-def _table(contract: Contract) -> str:
+def _table(contract: Table) -> str:
     columns = "".join(f'"{c.name}" {SQL_TYPES[c.data_type]}, ' for c in contract.columns)
     return (
-        f"create table raw.{contract.table} ({columns}unknown_fields jsonb, _dlt_load_id text, "
+        f"create table raw.{contract.name} ({columns}unknown_fields jsonb, _dlt_load_id text, "
         f"primary key ({', '.join(contract.primary_key)}))"
     )

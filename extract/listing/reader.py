@@ -7,90 +7,25 @@ against every X-Total it saw; a mismatch is read again, then fails.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
 
-import orjson
 import pyarrow as pa
 
 from extract.api.client import FortyTwoClient, Page, PageTooHeavy
 from extract.base.errors import IncompleteListing
+from extract.listing.cache import ListingCache
 from extract.listing.columns import missing_fields, to_arrow
-from extract.tables.contract import CONTRACTS
-
-if TYPE_CHECKING:
-    from extract.listing.cache import ListingCache
+from extract.listing.listing import Finished, Listing
+from extract.tables import TABLES
 
 READINGS = 5
 SMALLEST_PAGE = 10
-
-
-@dataclass(frozen=True)
-class Listing:
-    """One listing to be read completely.
-
-    Attributes:
-        table: The raw table its rows go to.
-        key: Names the listing within the table, e.g. `campus 1`; part of the kept file's name.
-        path: Endpoint below `/v2`.
-        params: Filters, ranges and sort order.
-        constants: Columns that the listing knows and the payload does not, e.g. `campus_id`.
-        background: Leaves quota to live passes.
-        must_have_rows: An empty answer is an error (a list that always has members).
-        to_short_page: When X-Total fills the last page, ask for one more, in case it is wrong.
-        in_flight: Most pages of this listing at once; heavy ones fill the memory.
-        change_row: Applied to each object before the contract.
-    """
-
-    table: str
-    key: str
-    path: str
-    params: Mapping[str, str] = field(default_factory=dict)
-    constants: Mapping[str, int] = field(default_factory=dict)
-    page_size: int = 100
-    background: bool = False
-    must_have_rows: bool = False
-    to_short_page: bool = True
-    in_flight: int = 100
-    change_row: Callable[[dict[str, Any]], dict[str, Any]] | None = None
-
-    @cached_property
-    def question(self) -> str:
-        """A hash of everything that is asked."""
-        asked = self.path, sorted(self.params.items()), sorted(self.constants.items())
-        return hashlib.sha256(orjson.dumps(asked)).hexdigest()[:24]
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A complete listing: its rows and what it took.
-
-    Attributes:
-        calls: Good answers that it took; 0 when it was kept from an interrupted run.
-        readings: How many times the list had to be read until it added up.
-        missing: Optional fields of the contract that no row carried.
-    """
-
-    listing: Listing
-    table: pa.Table
-    calls: int
-    readings: int
-    finished_at: float
-    missing: Sequence[str] = ()
-
-    def keys(self) -> list[int]:
-        """The rows' first key column."""
-        name = CONTRACTS[self.listing.table].primary_key[0]
-        keys: list[int] = self.table.column(name).to_pylist()
-        return keys
 
 
 @dataclass(frozen=True)
@@ -250,7 +185,7 @@ def _held_to_contract(listing: Listing, page: Page) -> Arrived:
     fields: set[str] = set().union(*rows)
     for row in rows:
         row.update(listing.constants)
-    table = to_arrow(CONTRACTS[listing.table], rows, f"/v2{listing.path}")
+    table = to_arrow(TABLES[listing.table], rows, f"/v2{listing.path}")
     return Arrived(table, fields, page.number, page.total, page.per_page)
 
 
@@ -344,18 +279,18 @@ class _Progress:
 
     def finished(self) -> Finished:
         tables = [self._tables[number] for number in sorted(self._tables)]
-        contract = CONTRACTS[self.listing.table]
+        declared = TABLES[self.listing.table]
         return Finished(
             self.listing,
             pa.concat_tables(tables).combine_chunks(),
             self.calls,
             self.readings,
             time.time(),
-            missing_fields(contract, self._fields) if self._fields else (),
+            missing_fields(declared, self._fields) if self._fields else (),
         )
 
     def _distinct_keys(self) -> int:
-        names = CONTRACTS[self.listing.table].primary_key
+        names = TABLES[self.listing.table].primary_key
         tables = self._tables.values()
         columns = [[key for t in tables for key in t.column(name).to_pylist()] for name in names]
         return len(set(columns[0] if len(columns) == 1 else zip(*columns, strict=True)))

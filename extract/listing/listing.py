@@ -1,0 +1,162 @@
+"""What is asked of the API for a table: one listing, to be read completely."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from itertools import islice
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from extract.tables import TABLES, Row, Table
+
+# more ids in one filter are answered 502 (42-api.md section 4)
+IDS_A_CALL = 100
+# both bounds of a range are required in practice
+FAR_FUTURE = "2100-01-01T00:00:00.000Z"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One listing to be read completely.
+
+    Attributes:
+        table: The raw table its rows go to.
+        key: Names the listing within the table, e.g. `campus 1`; part of the kept file's name.
+        path: Endpoint below `/v2`.
+        params: Filters, ranges and sort order.
+        constants: Columns that the listing knows and the payload does not, e.g. `campus_id`.
+        background: Leaves quota to live passes.
+        must_have_rows: An empty answer is an error (a list that always has members).
+        to_short_page: When X-Total fills the last page, ask for one more, in case it is wrong.
+        in_flight: Most pages of this listing at once; heavy ones fill the memory.
+        change_row: Applied to each object before it is held to the table's columns.
+    """
+
+    table: str
+    key: str
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, int] = field(default_factory=dict)
+    page_size: int = 100
+    background: bool = False
+    must_have_rows: bool = False
+    to_short_page: bool = True
+    in_flight: int = 100
+    change_row: Callable[[Row], Row] | None = None
+
+    @cached_property
+    def question(self) -> str:
+        """A hash of everything that is asked."""
+        asked = self.path, sorted(self.params.items()), sorted(self.constants.items())
+        return hashlib.sha256(orjson.dumps(asked)).hexdigest()[:24]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A complete listing: its rows and what it took.
+
+    Attributes:
+        calls: Good answers that it took; 0 when it was kept from an interrupted run.
+        readings: How many times the list had to be read until it added up.
+        missing: Optional fields of the contract that no row carried.
+    """
+
+    listing: Listing
+    table: pa.Table
+    calls: int
+    readings: int
+    finished_at: float
+    missing: Sequence[str] = ()
+
+    def keys(self) -> list[int]:
+        """The rows' first key column."""
+        name = TABLES[self.listing.table].primary_key[0]
+        keys: list[int] = self.table.column(name).to_pylist()
+        return keys
+
+
+def whole(table: Table, cursus_id: int) -> Listing:
+    """Everything that the endpoint lists; of the users all students of the cursus."""
+    return _listing(table, "all", cursus_id, table.students, must_have_rows=table.always_has_rows)
+
+
+def of_campus(table: Table, campus_id: int, cursus_id: int) -> Listing:
+    """The rows of one campus, which the payload does not name."""
+    only = {table.campus_filter: str(campus_id)} if table.campus_filter else {}
+    return _listing(
+        table,
+        f"campus {campus_id}",
+        cursus_id,
+        {**table.students, **only},
+        campus=campus_id,
+        constants={"campus_id": campus_id},
+    )
+
+
+def of_students(
+    table: Table, ids: Sequence[int], cursus_id: int, *, background: bool = False
+) -> Listing:
+    """The rows of at most 100 users."""
+    return _listing(
+        table,
+        f"{len(ids)} users",
+        cursus_id,
+        {f"filter[{table.person}]": join(ids)},
+        background=background,
+        # one row a user: a full page is the rule, not a sign of more
+        to_short_page=table.rows_a_student != 1,
+    )
+
+
+def by_id(table: Table, ids: Sequence[int], cursus_id: int) -> Listing:
+    """At most 100 rows by id; of the users those that are students."""
+    return _listing(
+        table, f"{len(ids)} ids", cursus_id, {**table.students, "filter[id]": join(ids)}
+    )
+
+
+def changed(table: Table, field: str, since: datetime, cursus_id: int) -> Listing:
+    """What changed, or is new; not only of students, so that leaving is seen too."""
+    text = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
+    return _listing(
+        table, f"since {since:%F %T}", cursus_id, {f"range[{field}]": f"{text}Z,{FAR_FUTURE}"}
+    )
+
+
+def batches(ids: Iterable[int], size: int = IDS_A_CALL) -> Iterator[list[int]]:
+    """Lists of at most `size` ids; never an empty one (an empty filter is no filter)."""
+    iterator = iter(ids)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def join(ids: Iterable[int]) -> str:
+    """Ids as a filter takes them."""
+    return ",".join(map(str, ids))
+
+
+def _listing(
+    table: Table,
+    key: str,
+    cursus_id: int,
+    filters: Mapping[str, str],
+    *,
+    campus: int = 0,
+    **more: Any,
+) -> Listing:
+    path = table.path.format(cursus=cursus_id, campus=campus)
+    return Listing(
+        table.name,
+        key,
+        path,
+        {**table.params, **filters},
+        page_size=table.page_size,
+        in_flight=table.in_flight,
+        **more,
+    )

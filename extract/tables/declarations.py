@@ -1,0 +1,293 @@
+"""The tables that are read, parents before children: columns, endpoint, readings, people.
+
+Field names and types come from 42-api.md section 5, endpoints and filters from section 4.1. Three
+rules hold for columns:
+
+- a field that is not listed is kept in `unknown_fields` (jsonb) and reported once;
+- a listed field that changed its type fails here, by name, before anything is loaded;
+- nested copies of other resources (`user`, `project`, `cursus`) are reduced to their ids: the rows
+  they copy have tables of their own and change at their own pace.
+"""
+
+from __future__ import annotations
+
+from extract.tables.table import Row, Table, columns
+
+
+def _nested_id(row: Row, nested: str, column: str) -> None:
+    """Replace a nested copy by its id; a missing or odd copy leaves null for the rules to judge."""
+    value = row.pop(nested, None)
+    if row.get(column) is None:
+        row[column] = value.get("id") if isinstance(value, dict) else None
+
+
+def _project(row: Row) -> None:
+    # users_count moves with every account of the campus and is no content of the project
+    campuses = row.get("campus")
+    if isinstance(campuses, list):
+        for campus in campuses:
+            if isinstance(campus, dict):
+                campus.pop("users_count", None)
+
+
+def _campus_achievement(row: Row) -> None:
+    # the payload is the achievement, which has a table of its own
+    pair = {"campus_id": row.get("campus_id"), "achievement_id": row.get("id")}
+    row.clear()
+    row.update(pair)
+
+
+def _cursus_user(row: Row) -> None:
+    _nested_id(row, "user", "user_id")
+    _nested_id(row, "cursus", "cursus_id")
+
+
+def _projects_user(row: Row) -> None:
+    _nested_id(row, "user", "user_id")
+    _nested_id(row, "project", "project_id")
+    teams = row.pop("teams", None)
+    current = row.get("current_team_id")
+    row["current_team"] = None
+    if current is not None and isinstance(teams, list):
+        row["current_team"] = next(
+            (t for t in teams if isinstance(t, dict) and t.get("id") == current), None
+        )
+
+
+def _bloc(row: Row) -> None:
+    # the coalitions' scores have a table of their own; here they only say who belongs where
+    coalitions = row.get("coalitions")
+    if isinstance(coalitions, list):
+        row["coalitions"] = [{"id": c.get("id")} for c in coalitions if isinstance(c, dict)]
+
+
+DECLARED = (
+    Table(
+        "cursus",
+        columns(
+            """bigint: id!!
+            timestamp: created_at
+            text: name! slug kind"""
+        ),
+        "/cursus",
+        mirror="cursus",
+        always_has_rows=True,
+    ),
+    Table(
+        "campus",
+        columns(
+            """bigint: id!!
+            text: name! time_zone
+            json: language
+            bigint: users_count! vogsphere_id
+            text: country address zip city website facebook twitter
+            bool: active! public!
+            text: email_extension
+            bool: default_hidden_phone
+            json: endpoint"""
+        ),
+        "/campus",
+        mirror="campuses",
+        moving=frozenset({"users_count"}),
+        always_has_rows=True,
+    ),
+    Table(
+        "projects",
+        columns(
+            """bigint: id!!
+            text: name! slug!
+            bigint: difficulty
+            json: parent children attachments
+            timestamp: created_at updated_at
+            bool: exam
+            bigint: git_id
+            text: repository recommendation
+            json: cursus! campus! videos project_sessions!"""
+        ),
+        "/cursus/{cursus}/projects",
+        mirror="projects",
+        always_has_rows=True,
+        # 100 projects carry some 4,000 campus objects: one such page at a time is enough
+        in_flight=1,
+        prepare=_project,
+    ),
+    Table(
+        "achievements",
+        columns(
+            """bigint: id!!
+            text: name! description tier kind
+            bool: visible
+            text: image
+            bigint: nbr_of_success
+            text: users_url
+            json: achievements campus! parent title"""
+        ),
+        "/achievements",
+        mirror="achievements",
+        moving=frozenset({"nbr_of_success"}),
+        always_has_rows=True,
+    ),
+    Table(
+        "coalitions",
+        columns(
+            """bigint: id!!
+            text: name! slug image_url cover_url color
+            bigint: score user_id"""
+        ),
+        "/coalitions",
+        mirror="coalitions",
+        by_id=False,
+        moving=frozenset({"score"}),
+        always_has_rows=True,
+    ),
+    Table(
+        "blocs",
+        columns(
+            """bigint: id!! campus_id! cursus_id! squad_size
+            timestamp: created_at updated_at
+            json: coalitions!"""
+        ),
+        "/blocs",
+        always_has_rows=True,
+        prepare=_bloc,
+    ),
+    Table(
+        "campus_achievements",
+        columns("bigint: campus_id!! achievement_id!!"),
+        "/campus/{campus}/achievements",
+        mirror="campus_achievements",
+        primary_key=("campus_id", "achievement_id"),
+        full="by campus",
+        # achievements name their campuses, without ids: only a name of two is asked for
+        campuses="of shared name",
+        by_id=False,
+        scope="campus_id",
+        prepare=_campus_achievement,
+    ),
+    Table(
+        "users",
+        columns(
+            """bigint: id!!
+            text: email login!! first_name last_name usual_full_name usual_first_name
+            text: url phone displayname kind!!
+            json: image
+            bool: staff?
+            bigint: correction_point
+            text: pool_month pool_year location
+            bigint: wallet
+            timestamp: anonymize_date data_erasure_date created_at updated_at! alumnized_at
+            bool: alumni?! active?
+            bigint: campus_id!!"""
+        ),
+        "/cursus/{cursus}/users",
+        mirror="users",
+        full="students",
+        ranges=("updated_at",),
+        students={"filter[kind]": "student", "filter[alumni?]": "false"},
+        # the payload has no campus: the students are listed a campus at a time
+        campus_filter="filter[primary_campus_id]",
+        scope="campus_id",
+        person="id",
+        rows_a_student=1,
+        moving=frozenset({"location", "wallet", "correction_point"}),
+    ),
+    Table(
+        "cursus_users",
+        columns(
+            """bigint: id!! user_id! cursus_id!
+            timestamp: begin_at end_at
+            text: grade
+            double: level!
+            json: skills
+            bool: has_coalition
+            timestamp: blackholed_at created_at updated_at!"""
+        ),
+        "/cursus/{cursus}/cursus_users",
+        mirror="cursus_users",
+        full="by students",
+        ranges=("updated_at",),
+        scope="user_id",
+        person="user_id",
+        rows_a_student=1,
+        moving=frozenset({"level", "skills", "grade", "blackholed_at"}),
+        prepare=_cursus_user,
+    ),
+    Table(
+        "campus_users",
+        columns(
+            """bigint: id!! user_id! campus_id!
+            bool: is_primary!
+            timestamp: created_at updated_at!"""
+        ),
+        "/campus_users",
+        stream="relations",
+        full=None,
+        ranges=("updated_at",),
+        params={"sort": "id", "filter[is_primary]": "true"},
+        scope="user_id",
+        person="user_id",
+        rows_a_student=1,
+    ),
+    Table(
+        "coalitions_users",
+        columns(
+            """bigint: id!! coalition_id! user_id! score rank
+            timestamp: created_at updated_at!"""
+        ),
+        "/coalitions_users",
+        mirror="coalitions_users",
+        stream="relations",
+        full=None,
+        backfill=True,
+        ranges=("updated_at",),
+        scope="user_id",
+        person="user_id",
+        rows_a_student=2.3,
+        moving=frozenset({"score", "rank"}),
+    ),
+    Table(
+        "projects_users",
+        columns(
+            """bigint: id!! user_id! project_id! occurrence final_mark
+            text: status!
+            bool: validated?
+            bigint: current_team_id
+            json: current_team cursus_ids
+            timestamp: marked_at
+            bool: marked
+            timestamp: retriable_at created_at updated_at!"""
+        ),
+        "/projects_users",
+        mirror="projects_users",
+        stream="relations",
+        full=None,
+        backfill=True,
+        ranges=("updated_at",),
+        params={},  # it documents no sort: its order is updated_at, descending
+        scope="user_id",
+        person="user_id",
+        nested_people=("current_team.users[].id",),
+        rows_a_student=38,
+        prepare=_projects_user,
+        derived=frozenset({"current_team"}),
+    ),
+    Table(
+        "achievements_users",
+        columns(
+            """bigint: id!! achievement_id! user_id! nbr_of_success
+            text: url
+            timestamp: created_at updated_at!"""
+        ),
+        "/achievements_users",
+        mirror="achievements_users",
+        stream="relations",
+        full=None,
+        backfill=True,
+        ranges=("updated_at",),
+        scope="user_id",
+        person="user_id",
+        rows_a_student=25,
+        left_out=frozenset({"login"}),
+    ),
+)
+TABLES = {table.name: table for table in DECLARED}

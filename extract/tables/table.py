@@ -1,0 +1,135 @@
+"""What a declaration says of one table of the API; the declarations are in declarations.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pyarrow as pa
+
+Row = dict[str, Any]
+DataType = Literal["bigint", "text", "bool", "double", "timestamp", "json"]
+Stream = Literal["essential", "relations"]
+Reading = Literal["whole", "by campus", "students", "by students"]
+
+ARROW_TYPES: dict[DataType, pa.DataType] = {
+    "bigint": pa.int64(),
+    "text": pa.string(),
+    "bool": pa.bool_(),
+    "double": pa.float64(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+    "json": pa.string(),
+}
+UNKNOWN_FIELDS = "unknown_fields"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a raw table.
+
+    Attributes:
+        field: The API's own field name (`staff?`), when the column cannot carry it.
+        required: The field must be in every row: a rule or a key needs it.
+        not_null: The value must not be null either.
+    """
+
+    name: str
+    data_type: DataType
+    field: str
+    required: bool = False
+    not_null: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """One table of the API: its columns, where it is read, how, and whose data it is.
+
+    Attributes:
+        name: The table in `raw`, by the API's resource name.
+        mirror: The table in `mirror`; empty when none is published.
+        columns: See `columns`.
+        path: Endpoint below `/v2`; `{cursus}` is the anchor cursus, `{campus}` each campus.
+        stream: What is essential makes or breaks a pass; anything else may be late.
+        full: How a full pass reads it. None: a full pass does not.
+        campuses: Of a reading by campus: every campus, or those whose name another one shares.
+        backfill: Read by 100 students at a time with what quota is left.
+        ranges: The fields by whose `range[…]` a live pass reads what is new.
+        params: Filters and sort order of every reading.
+        students: Further filters that leave the students of the cursus.
+        campus_filter: The filter that leaves one campus.
+        by_id: The endpoint has `filter[id]`.
+        scope: A complete reading may delete rows by the values of this column that it covered.
+        person: The column with the id of the person whose row it is; empty when it is nobody's.
+        nested_people: Where in it other people's ids are, e.g. `current_team.users[].id`.
+        moving: Columns that change without `updated_at`.
+        always_has_rows: An empty answer to the whole listing is an error.
+        rows_a_student: About so many, which says what a reading by students costs.
+        in_flight: Most pages of one listing at once; heavy ones fill the memory.
+        prepare: Reduces nested copies to ids, in place.
+        left_out: Fields that are known and deliberately not kept.
+        derived: Optional columns that `prepare` makes; the payload has no such field.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    path: str
+    mirror: str = ""
+    stream: Stream = "essential"
+    full: Reading | None = "whole"
+    campuses: Literal["every", "of shared name"] = "every"
+    backfill: bool = False
+    ranges: tuple[str, ...] = ()
+    params: Mapping[str, str] = field(default_factory=lambda: {"sort": "id"})
+    students: Mapping[str, str] = field(default_factory=dict)
+    campus_filter: str = ""
+    by_id: bool = True
+    scope: str = "id"
+    primary_key: tuple[str, ...] = ("id",)
+    person: str = ""
+    nested_people: tuple[str, ...] = ()
+    moving: frozenset[str] = frozenset()
+    always_has_rows: bool = False
+    rows_a_student: float = 0
+    page_size: int = 100
+    in_flight: int = 100
+    prepare: Callable[[Row], None] | None = None
+    left_out: frozenset[str] = frozenset()
+    derived: frozenset[str] = frozenset()
+
+    @property
+    def essential(self) -> bool:
+        """Whether it makes or breaks a pass."""
+        return self.stream == "essential"
+
+    @property
+    def relation(self) -> bool:
+        """Whether its rows are read for the students and go with them."""
+        return self.full == "by students" or self.backfill
+
+    def schema(self) -> pa.Schema:
+        """The fixed Arrow schema of the table, `unknown_fields` last."""
+        fields = [pa.field(c.name, ARROW_TYPES[c.data_type]) for c in self.columns]
+        return pa.schema([*fields, pa.field(UNKNOWN_FIELDS, pa.string())])
+
+    def known_fields(self) -> frozenset[str]:
+        """Every field that is no drift."""
+        return frozenset(c.field for c in self.columns) | self.left_out
+
+
+def columns(text: str) -> tuple[Column, ...]:
+    """Read columns from lines `type: name name! field?name …`.
+
+    `name!` is required, `name!!` required and never null; `staff?` is the field `staff?` in the
+    column `staff`.
+    """
+    found = []
+    for line in text.strip().splitlines():
+        data_type, _, names = line.strip().partition(":")
+        for word in names.split():
+            not_null, required = word.endswith("!!"), word.endswith("!")
+            name = word.rstrip("!")
+            found.append(
+                Column(name.rstrip("?"), data_type, name, required, not_null)  # type: ignore[arg-type]
+            )
+    return tuple(found)
