@@ -259,7 +259,7 @@ def test_a_duplicate_key_is_caught_by_the_contract(lab: Lab) -> None:
 
 @pytest.mark.slow
 def test_a_model_that_breaks_its_rule_publishes_nothing(lab: Lab, project: Path) -> None:
-    model = project / "dbt_project/models/intermediate/int_campuses__judged.sql"
+    model = project / "dbt_project/models/intermediate/int_campuses__classified.sql"
     rule = "when active is not true then 'campus_inactive'"
     assert rule in model.read_text()
     model.write_text(model.read_text().replace(rule, "when false then 'campus_inactive'"))

@@ -13,6 +13,15 @@
     {%- for node in graph.nodes.values() if is_mart(node) -%}
         {%- do specs.update({node.unique_id: mirror_spec(node)}) -%}
     {%- endfor -%}
+    {%- set names = specs.values() | map(attribute='name') | list -%}
+    {%- set listed = var('published_tables') -%}
+    {%- if names | sort != listed | sort -%}
+        {{ exceptions.raise_compiler_error(
+            'The models in marts and var published_tables of dbt_project.yml differ: '
+            ~ (names | reject('in', listed) | list + listed | reject('in', names) | list) | join(', ')
+            ~ '. Name each table of mirror there once.'
+        ) }}
+    {%- endif -%}
     {%- for test in graph.nodes.values()
         if test.resource_type == 'test' and test.attached_node in specs
         and test.test_metadata and not test.test_metadata.namespace

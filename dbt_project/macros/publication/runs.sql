@@ -90,7 +90,7 @@ $run$;
 {% macro deletion_gaps(results) -%}
     {%- set gaps = [] -%}
     {%- if failed_deletion_guard(results) -%}
-        {%- for row in run_query(deletions_above_limit_sql(published_tables())) -%}
+        {%- for row in run_query(deletions_above_limit_sql(var('published_tables'))) -%}
             {%- do gaps.append(
                 'it would delete ' ~ row['deletions'] ~ ' of ' ~ row['live_rows'] ~ ' rows of '
                 ~ row['table_name']

@@ -51,18 +51,9 @@ select exists (
     notice a change of the list: run once with --no-partial-parse.)
 -#}
 {% macro gate_snapshot() %}
-    {%- for table in published_tables() + ['int_rejected_rows'] -%}
+    {%- for table in var('published_tables') + ['int_rejected_rows'] -%}
         {%- do ref(table) -%}
     {%- endfor -%}
-{% endmacro %}
-
-{#- The marts, which are the tables of mirror. In full, because refs are read before the graph is there. -#}
-{% macro published_tables() %}
-    {{ return([
-        'cursus', 'campuses', 'projects', 'achievements', 'coalitions', 'campus_projects',
-        'campus_achievements', 'project_sessions', 'users', 'cursus_users', 'projects_users',
-        'achievements_users', 'coalitions_users',
-    ]) }}
 {% endmacro %}
 
 {#-

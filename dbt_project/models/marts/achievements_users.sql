@@ -1,27 +1,18 @@
-with listed as (
-    select * from {{ ref('stg_fortytwo__achievements_users') }}
+with classified as (
+    select * from {{ ref('int_achievements_users__classified') }}
 ),
 
-achievements as (
-    select * from {{ ref('achievements') }}
-),
-
-users as (
-    select * from {{ ref('users') }}
-),
-
-kept as (
+accepted as (
     select
-        listed.id,
-        listed.achievement_id,
-        listed.user_id,
-        listed.nbr_of_success,
-        listed.url,
-        listed.created_at,
-        listed.updated_at
-    from listed
-    inner join achievements on listed.achievement_id = achievements.id
-    inner join users on listed.user_id = users.id
+        id,
+        achievement_id,
+        user_id,
+        nbr_of_success,
+        url,
+        created_at,
+        updated_at
+    from classified
+    where rule is null
 )
 
-select * from kept
+select * from accepted

@@ -1,22 +1,13 @@
-with offers as (
-    select * from {{ ref('int_campus_achievements__resolved') }}
+with classified as (
+    select * from {{ ref('int_campus_achievements__classified') }}
 ),
 
-campuses as (
-    select * from {{ ref('campuses') }}
-),
-
-achievements as (
-    select * from {{ ref('achievements') }}
-),
-
-kept as (
+accepted as (
     select
-        offers.campus_id,
-        offers.achievement_id
-    from offers
-    inner join campuses on offers.campus_id = campuses.id
-    inner join achievements on offers.achievement_id = achievements.id
+        campus_id,
+        achievement_id
+    from classified
+    where rule is null
 )
 
-select * from kept
+select * from accepted

@@ -1,22 +1,13 @@
-with project_campuses as (
-    select * from {{ ref('stg_fortytwo__project_campuses') }}
+with classified as (
+    select * from {{ ref('int_campus_projects__classified') }}
 ),
 
-campuses as (
-    select * from {{ ref('campuses') }}
-),
-
-projects as (
-    select * from {{ ref('projects') }}
-),
-
-kept as (
+accepted as (
     select
-        project_campuses.campus_id,
-        project_campuses.project_id
-    from project_campuses
-    inner join campuses on project_campuses.campus_id = campuses.id
-    inner join projects on project_campuses.project_id = projects.id
+        campus_id,
+        project_id
+    from classified
+    where rule is null
 )
 
-select * from kept
+select * from accepted

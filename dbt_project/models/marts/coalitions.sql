@@ -1,26 +1,22 @@
-with listed_coalitions as (
-    select * from {{ ref('stg_fortytwo__coalitions') }}
+with classified as (
+    select * from {{ ref('int_coalitions__classified') }}
 ),
 
-coalition_blocs as (
-    select * from {{ ref('int_coalitions__blocs') }}
-),
-
-with_bloc as (
+accepted as (
     select
-        listed_coalitions.id,
-        listed_coalitions.name,
-        listed_coalitions.slug,
-        listed_coalitions.image_url,
-        listed_coalitions.cover_url,
-        listed_coalitions.color,
-        listed_coalitions.score,
-        listed_coalitions.user_id,
-        coalition_blocs.bloc_id,
-        coalition_blocs.campus_id,
-        coalition_blocs.cursus_id
-    from listed_coalitions
-    left join coalition_blocs on listed_coalitions.id = coalition_blocs.coalition_id
+        id,
+        name,
+        slug,
+        image_url,
+        cover_url,
+        color,
+        score,
+        user_id,
+        bloc_id,
+        campus_id,
+        cursus_id
+    from classified
+    where rule is null
 )
 
-select * from with_bloc
+select * from accepted

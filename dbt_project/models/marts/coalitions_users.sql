@@ -1,27 +1,18 @@
-with listed as (
-    select * from {{ ref('stg_fortytwo__coalitions_users') }}
+with classified as (
+    select * from {{ ref('int_coalitions_users__classified') }}
 ),
 
-coalitions as (
-    select * from {{ ref('coalitions') }}
-),
-
-users as (
-    select * from {{ ref('users') }}
-),
-
-kept as (
+accepted as (
     select
-        listed.id,
-        listed.coalition_id,
-        listed.user_id,
-        listed.score,
-        listed.rank,
-        listed.created_at,
-        listed.updated_at
-    from listed
-    inner join coalitions on listed.coalition_id = coalitions.id
-    inner join users on listed.user_id = users.id
+        id,
+        coalition_id,
+        user_id,
+        score,
+        rank,
+        created_at,
+        updated_at
+    from classified
+    where rule is null
 )
 
-select * from kept
+select * from accepted

@@ -1,20 +1,21 @@
-with all_cursus as (
+with cursus as (
     select * from {{ ref('stg_fortytwo__cursus') }}
 ),
 
-anchor as (
-    select * from {{ ref('int_cursus__anchor') }}
+classified as (
+    select * from {{ ref('int_cursus__classified') }}
 ),
 
-mirrored as (
+accepted as (
     select
-        all_cursus.id,
-        all_cursus.name,
-        all_cursus.slug,
-        all_cursus.kind,
-        all_cursus.created_at
-    from all_cursus
-    inner join anchor on all_cursus.id = anchor.id
+        cursus.id,
+        cursus.name,
+        cursus.slug,
+        cursus.kind,
+        cursus.created_at
+    from cursus
+    inner join classified on cursus.id = classified.id
+    where classified.rule is null
 )
 
-select * from mirrored
+select * from accepted

@@ -1,32 +1,23 @@
-with listed as (
-    select * from {{ ref('stg_fortytwo__cursus_users') }}
+with classified as (
+    select * from {{ ref('int_cursus_users__classified') }}
 ),
 
-cursus as (
-    select * from {{ ref('cursus') }}
-),
-
-users as (
-    select * from {{ ref('users') }}
-),
-
-kept as (
+accepted as (
     select
-        listed.id,
-        listed.user_id,
-        listed.cursus_id,
-        listed.begin_at,
-        listed.end_at,
-        listed.grade,
-        listed.level,
-        listed.skills,
-        listed.has_coalition,
-        listed.blackholed_at,
-        listed.created_at,
-        listed.updated_at
-    from listed
-    inner join cursus on listed.cursus_id = cursus.id
-    inner join users on listed.user_id = users.id
+        id,
+        user_id,
+        cursus_id,
+        begin_at,
+        end_at,
+        grade,
+        level,
+        skills,
+        has_coalition,
+        blackholed_at,
+        created_at,
+        updated_at
+    from classified
+    where rule is null
 )
 
-select * from kept
+select * from accepted

@@ -1,31 +1,32 @@
-with listed_projects as (
+with projects as (
     select * from {{ ref('stg_fortytwo__projects') }}
 ),
 
-offered_projects as (
-    select * from {{ ref('int_projects__offered') }}
+classified as (
+    select * from {{ ref('int_projects__classified') }}
 ),
 
-kept as (
+accepted as (
     select
-        listed_projects.id,
-        listed_projects.name,
-        listed_projects.slug,
-        listed_projects.difficulty,
-        listed_projects.parent_id,
-        listed_projects.parent,
-        listed_projects.children,
-        listed_projects.attachments,
-        listed_projects.exam,
-        listed_projects.git_id,
-        listed_projects.repository,
-        listed_projects.recommendation,
-        listed_projects.cursus,
-        listed_projects.videos,
-        listed_projects.created_at,
-        listed_projects.updated_at
-    from listed_projects
-    inner join offered_projects on listed_projects.id = offered_projects.id
+        projects.id,
+        projects.name,
+        projects.slug,
+        projects.difficulty,
+        projects.parent_id,
+        projects.parent,
+        projects.children,
+        projects.attachments,
+        projects.exam,
+        projects.git_id,
+        projects.repository,
+        projects.recommendation,
+        projects.cursus,
+        projects.videos,
+        projects.created_at,
+        projects.updated_at
+    from projects
+    inner join classified on projects.id = classified.id
+    where classified.rule is null
 )
 
-select * from kept
+select * from accepted

@@ -1,35 +1,26 @@
-with listed as (
-    select * from {{ ref('stg_fortytwo__projects_users') }}
+with classified as (
+    select * from {{ ref('int_projects_users__classified') }}
 ),
 
-projects as (
-    select * from {{ ref('projects') }}
-),
-
-users as (
-    select * from {{ ref('users') }}
-),
-
-kept as (
+accepted as (
     select
-        listed.id,
-        listed.user_id,
-        listed.project_id,
-        listed.occurrence,
-        listed.final_mark,
-        listed.status,
-        listed.validated,
-        listed.current_team_id,
-        listed.current_team,
-        listed.cursus_ids,
-        listed.marked_at,
-        listed.marked,
-        listed.retriable_at,
-        listed.created_at,
-        listed.updated_at
-    from listed
-    inner join projects on listed.project_id = projects.id
-    inner join users on listed.user_id = users.id
+        id,
+        user_id,
+        project_id,
+        occurrence,
+        final_mark,
+        status,
+        validated,
+        current_team_id,
+        current_team,
+        cursus_ids,
+        marked_at,
+        marked,
+        retriable_at,
+        created_at,
+        updated_at
+    from classified
+    where rule is null
 )
 
-select * from kept
+select * from accepted

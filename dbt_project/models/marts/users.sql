@@ -1,41 +1,42 @@
-with listed_users as (
+with users as (
     select * from {{ ref('stg_fortytwo__users') }}
 ),
 
-students as (
-    select * from {{ ref('int_users__students') }}
+classified as (
+    select * from {{ ref('int_users__classified') }}
 ),
 
-kept as (
+accepted as (
     select
-        listed_users.id,
-        listed_users.email,
-        listed_users.login,
-        listed_users.first_name,
-        listed_users.last_name,
-        listed_users.usual_full_name,
-        listed_users.usual_first_name,
-        listed_users.url,
-        listed_users.phone,
-        listed_users.displayname,
-        listed_users.kind,
-        listed_users.image,
-        listed_users.staff,
-        listed_users.correction_point,
-        listed_users.pool_month,
-        listed_users.pool_year,
-        listed_users.location,
-        listed_users.wallet,
-        listed_users.anonymize_date,
-        listed_users.data_erasure_date,
-        listed_users.created_at,
-        listed_users.updated_at,
-        listed_users.alumnized_at,
-        listed_users.alumni,
-        listed_users.active,
-        listed_users.campus_id
-    from listed_users
-    inner join students on listed_users.id = students.id
+        users.id,
+        users.email,
+        users.login,
+        users.first_name,
+        users.last_name,
+        users.usual_full_name,
+        users.usual_first_name,
+        users.url,
+        users.phone,
+        users.displayname,
+        users.kind,
+        users.image,
+        users.staff,
+        users.correction_point,
+        users.pool_month,
+        users.pool_year,
+        users.location,
+        users.wallet,
+        users.anonymize_date,
+        users.data_erasure_date,
+        users.created_at,
+        users.updated_at,
+        users.alumnized_at,
+        users.alumni,
+        users.active,
+        users.campus_id
+    from users
+    inner join classified on users.id = classified.id
+    where classified.rule is null
 )
 
-select * from kept
+select * from accepted

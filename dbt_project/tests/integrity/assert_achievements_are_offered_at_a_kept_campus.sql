@@ -1,7 +1,7 @@
 /*
 What it checks: rule 5. Each achievement has a kept campus in campus_achievements.
 When it matters: an achievement that no kept campus offers cannot be earned by a mirrored student.
-How to resolve: look the achievement up in int_achievements__judged and
+How to resolve: look the achievement up in int_achievements__classified and
 int_campus_achievements__resolved.
 */
 with achievements as (

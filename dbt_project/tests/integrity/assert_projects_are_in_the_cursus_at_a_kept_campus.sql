@@ -1,7 +1,7 @@
 /*
 What it checks: rule 2. Each project has the anchor cursus in its cursus list and a kept campus.
 When it matters: a project without either would be a row that no kept student can work on.
-How to resolve: look the project up in int_projects__judged and raw.projects; the rule there and
+How to resolve: look the project up in int_projects__classified and raw.projects; the rule there and
 this test must read the same lists.
 */
 with projects as (

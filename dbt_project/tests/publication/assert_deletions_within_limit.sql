@@ -7,7 +7,7 @@ How to resolve: look at the rows (in mirror, not in marts) and at ops.rejected_r
 indeed, run once more with ALLOW_DELETES=1.
 */
 {{ config(enabled=target.type == 'postgres') }}
-{% for table in published_tables() -%}
+{% for table in var('published_tables') -%}
     {%- do ref(table) -%}
 {%- endfor -%}
-{{ deletions_above_limit_sql(published_tables()) }}
+{{ deletions_above_limit_sql(var('published_tables')) }}

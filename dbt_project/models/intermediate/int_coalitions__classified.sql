@@ -1,4 +1,8 @@
-with blocs as (
+with coalitions as (
+    select * from {{ ref('stg_fortytwo__coalitions') }}
+),
+
+blocs as (
     select * from {{ ref('stg_fortytwo__blocs') }}
 ),
 
@@ -16,6 +20,19 @@ coalition_blocs as (
     from bloc_coalitions
     inner join blocs on bloc_coalitions.bloc_id = blocs.id
     order by bloc_coalitions.coalition_id asc, bloc_coalitions.bloc_id desc
+),
+
+classified as (
+    select
+        coalitions.*,
+        coalition_blocs.bloc_id,
+        coalition_blocs.campus_id,
+        coalition_blocs.cursus_id,
+        {{ json_object({'id': 'coalitions.id'}) }} as key,
+        -- Rule 6 leaves none out.
+        cast(null as text) as rule
+    from coalitions
+    left join coalition_blocs on coalitions.id = coalition_blocs.coalition_id
 )
 
-select * from coalition_blocs
+select * from classified

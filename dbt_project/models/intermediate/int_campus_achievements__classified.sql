@@ -10,12 +10,34 @@ campus_achievements as (
     select * from {{ ref('int_campus_achievements__resolved') }}
 ),
 
-kept_campuses as (
-    select * from {{ ref('int_campuses__active') }}
+accepted_campuses as (
+    select id
+    from {{ ref('int_campuses__classified') }}
+    where rule is null
 ),
 
-kept_achievements as (
-    select * from {{ ref('int_achievements__offered') }}
+accepted_achievements as (
+    select id
+    from {{ ref('int_achievements__classified') }}
+    where rule is null
+),
+
+pairs as (
+    select
+        campus_achievements.campus_id,
+        campus_achievements.achievement_id,
+        {{ json_object({
+            'campus_id': 'campus_achievements.campus_id',
+            'achievement_id': 'campus_achievements.achievement_id',
+        }) }} as key,
+        case
+            when accepted_campuses.id is null then 'campus_achievement_campus_not_kept'
+            when accepted_achievements.id is null then 'campus_achievement_achievement_gone'
+        end as rule
+    from campus_achievements
+    left join accepted_campuses on campus_achievements.campus_id = accepted_campuses.id
+    left join accepted_achievements
+        on campus_achievements.achievement_id = accepted_achievements.id
 ),
 
 -- Names that led to no pair: no listed campus bears them, or several do and none of those
@@ -35,8 +57,10 @@ unresolved_names as (
     having count(campus_achievements.campus_id) = 0
 ),
 
-rejected_names as (
+names_without_a_pair as (
     select
+        cast(null as bigint) as campus_id,
+        achievement_id,
         {{ json_object({
             'achievement_id': 'achievement_id',
             'campus_name': 'campus_name',
@@ -48,26 +72,10 @@ rejected_names as (
     from unresolved_names
 ),
 
-rejected_pairs as (
-    select
-        {{ json_object({
-            'campus_id': 'campus_achievements.campus_id',
-            'achievement_id': 'campus_achievements.achievement_id',
-        }) }} as key,
-        case
-            when kept_campuses.id is null then 'campus_achievement_campus_not_kept'
-            else 'campus_achievement_achievement_gone'
-        end as rule
-    from campus_achievements
-    left join kept_campuses on campus_achievements.campus_id = kept_campuses.id
-    left join kept_achievements on campus_achievements.achievement_id = kept_achievements.id
-    where kept_campuses.id is null or kept_achievements.id is null
-),
-
-rejected as (
-    select * from rejected_names
+classified as (
+    select * from pairs
     union all
-    select * from rejected_pairs
+    select * from names_without_a_pair
 )
 
-select * from rejected
+select * from classified

@@ -10,8 +10,10 @@ project_campuses as (
     select * from {{ ref('stg_fortytwo__project_campuses') }}
 ),
 
-active_campuses as (
-    select * from {{ ref('int_campuses__active') }}
+accepted_campuses as (
+    select id
+    from {{ ref('int_campuses__classified') }}
+    where rule is null
 ),
 
 in_the_cursus as (
@@ -20,22 +22,23 @@ in_the_cursus as (
     where cursus_id = {{ anchor_cursus_id() }}
 ),
 
-at_an_active_campus as (
+at_an_accepted_campus as (
     select distinct project_campuses.project_id
     from project_campuses
-    inner join active_campuses on project_campuses.campus_id = active_campuses.id
+    inner join accepted_campuses on project_campuses.campus_id = accepted_campuses.id
 ),
 
-judged as (
+classified as (
     select
         projects.id,
+        {{ json_object({'id': 'projects.id'}) }} as key,
         case
             when in_the_cursus.project_id is null then 'project_outside_cursus'
-            when at_an_active_campus.project_id is null then 'project_without_kept_campus'
+            when at_an_accepted_campus.project_id is null then 'project_without_kept_campus'
         end as rule
     from projects
     left join in_the_cursus on projects.id = in_the_cursus.project_id
-    left join at_an_active_campus on projects.id = at_an_active_campus.project_id
+    left join at_an_accepted_campus on projects.id = at_an_accepted_campus.project_id
 )
 
-select * from judged
+select * from classified

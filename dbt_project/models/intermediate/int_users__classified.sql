@@ -1,0 +1,26 @@
+with users as (
+    select * from {{ ref('stg_fortytwo__users') }}
+),
+
+accepted_campuses as (
+    select id
+    from {{ ref('int_campuses__classified') }}
+    where rule is null
+),
+
+classified as (
+    select
+        users.id,
+        {{ json_object({'id': 'users.id'}) }} as key,
+        -- "In the cursus" needs no rule: only the cursus' own user list is ever read. A flag the
+        -- API leaves null is not set, so a null `alumni` is no alumnus.
+        case
+            when coalesce(users.kind, '') <> '{{ var("student_kind") }}' then 'user_not_student'
+            when users.alumni then 'user_alumni'
+            when accepted_campuses.id is null then 'user_campus_not_kept'
+        end as rule
+    from users
+    left join accepted_campuses on users.campus_id = accepted_campuses.id
+)
+
+select * from classified
