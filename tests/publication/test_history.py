@@ -72,9 +72,7 @@ def story(
     sql.write_text(sql.read_text().replace("        listed_users.phone,\n", ""))
     # A report over mirror that uses the new column before anything was published with it.
     reports = project / "dbt_project/models/reports"
-    (reports / "riches.sql").write_text(
-        "select login, riches from {{ source('mirror', 'users') }}\n"
-    )
+    (reports / "riches.sql").write_text("select login, riches from {{ published('users') }}\n")
     outcome = lab.dbt("build", "--exclude-resource-type", "unit_test", project=project)
     yield Story(lab, outcome, before)
     drop_database(server)

@@ -35,13 +35,12 @@ alter table {{ spec.live }} add column {{ adapter.quote(column.name) }} {{ colum
 {%- endfor -%}
 {%- endmacro %}
 
-{#- By table of mirror: the SQL of all models that read it as a source. -#}
+{#- By table of mirror: the SQL of all reports over it. -#}
 {% macro mirror_readers_code() %}
     {%- set code = {} -%}
-    {%- for node in graph.nodes.values() if node.resource_type == 'model' -%}
-        {%- for unique_id in node.depends_on.nodes
-            if unique_id in graph.sources and graph.sources[unique_id].schema == mirror_schema() -%}
-            {%- set table = graph.sources[unique_id].identifier -%}
+    {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.fqn[1] == 'reports' -%}
+        {%- for unique_id in node.depends_on.nodes if is_mart(graph.nodes[unique_id]) -%}
+            {%- set table = graph.nodes[unique_id].alias -%}
             {%- do code.update({table: code.get(table, '') ~ ' ' ~ node.raw_code}) -%}
         {%- endfor -%}
     {%- endfor -%}

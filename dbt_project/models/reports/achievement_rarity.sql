@@ -1,20 +1,17 @@
--- Built after these have passed their tests, so that a failed build leaves the view as it was:
--- depends_on: {{ ref('achievements') }}, {{ ref('achievements_users') }}
--- depends_on: {{ ref('campus_achievements') }}, {{ ref('users') }}
 with achievements as (
-    select * from {{ source('mirror', 'achievements') }}
+    select * from {{ published('achievements') }}
 ),
 
 achievements_users as (
-    select * from {{ source('mirror', 'achievements_users') }}
+    select * from {{ published('achievements_users') }}
 ),
 
 campus_achievements as (
-    select * from {{ source('mirror', 'campus_achievements') }}
+    select * from {{ published('campus_achievements') }}
 ),
 
 users as (
-    select * from {{ source('mirror', 'users') }}
+    select * from {{ published('users') }}
 ),
 
 students_by_campus as (

@@ -1,20 +1,17 @@
--- Built after these have passed their tests, so that a failed build leaves the view as it was:
--- depends_on: {{ ref('projects_users') }}, {{ ref('achievements_users') }}, {{ ref('users') }}
--- depends_on: {{ ref('campuses') }}
 with projects_users as (
-    select * from {{ source('mirror', 'projects_users') }}
+    select * from {{ published('projects_users') }}
 ),
 
 achievements_users as (
-    select * from {{ source('mirror', 'achievements_users') }}
+    select * from {{ published('achievements_users') }}
 ),
 
 users as (
-    select * from {{ source('mirror', 'users') }}
+    select * from {{ published('users') }}
 ),
 
 campuses as (
-    select * from {{ source('mirror', 'campuses') }}
+    select * from {{ published('campuses') }}
 ),
 
 local_campuses as (

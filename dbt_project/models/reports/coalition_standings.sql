@@ -1,15 +1,13 @@
--- Built after these have passed their tests, so that a failed build leaves the view as it was:
--- depends_on: {{ ref('coalitions') }}, {{ ref('coalitions_users') }}, {{ ref('campuses') }}
 with coalitions as (
-    select * from {{ source('mirror', 'coalitions') }}
+    select * from {{ published('coalitions') }}
 ),
 
 coalitions_users as (
-    select * from {{ source('mirror', 'coalitions_users') }}
+    select * from {{ published('coalitions_users') }}
 ),
 
 campuses as (
-    select * from {{ source('mirror', 'campuses') }}
+    select * from {{ published('campuses') }}
 ),
 
 members as (

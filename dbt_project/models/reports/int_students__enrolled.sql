@@ -1,15 +1,13 @@
--- Built after these have passed their tests, so that a failed build leaves the view as it was:
--- depends_on: {{ ref('users') }}, {{ ref('campuses') }}, {{ ref('cursus_users') }}
 with users as (
-    select * from {{ source('mirror', 'users') }}
+    select * from {{ published('users') }}
 ),
 
 campuses as (
-    select * from {{ source('mirror', 'campuses') }}
+    select * from {{ published('campuses') }}
 ),
 
 cursus_users as (
-    select * from {{ source('mirror', 'cursus_users') }}
+    select * from {{ published('cursus_users') }}
 ),
 
 -- A student may have been enrolled before: the running enrolment counts, else the last one.

@@ -1,20 +1,17 @@
--- Built after these have passed their tests, so that a failed build leaves the view as it was:
--- depends_on: {{ ref('projects_users') }}, {{ ref('projects') }}, {{ ref('users') }}
--- depends_on: {{ ref('campuses') }}
 with projects_users as (
-    select * from {{ source('mirror', 'projects_users') }}
+    select * from {{ published('projects_users') }}
 ),
 
 projects as (
-    select * from {{ source('mirror', 'projects') }}
+    select * from {{ published('projects') }}
 ),
 
 users as (
-    select * from {{ source('mirror', 'users') }}
+    select * from {{ published('users') }}
 ),
 
 campuses as (
-    select * from {{ source('mirror', 'campuses') }}
+    select * from {{ published('campuses') }}
 ),
 
 registrations as (
