@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, NoReturn
 
+import psycopg2
 import typer
 from rich.console import Console
 
@@ -16,6 +17,7 @@ from extract import run as runs
 from extract.base import logs
 from extract.base.errors import MirrorError, UsageError
 from extract.base.settings import environment
+from extract.base.sqlstate import explained
 from extract.load import copy as copies
 from extract.passes.plan import make_plan, print_plan
 from extract.progress import ExtractionProgress
@@ -54,6 +56,9 @@ def exit_status() -> Iterator[None]:
         yield
     except MirrorError as error:
         fail(str(error), error.exit_status)
+    except psycopg2.Error as error:
+        cause = explained(error)
+        fail(str(cause), cause.exit_status)
     except KeyboardInterrupt:
         fail("Stopped by Ctrl-C. Nothing is half-written; run the same command to go on.", 130)
 

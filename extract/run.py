@@ -20,6 +20,7 @@ from extract.base import database, logs
 from extract.base.errors import BudgetSpent, BusyError, MirrorError, UsageError
 from extract.base.memory import stay_small
 from extract.base.settings import Settings, local_directory, make_private
+from extract.base.usable import require_usable
 from extract.listing.cache import ListingCache
 from extract.listing.reader import ListingReader
 from extract.load.pipeline import Loader, named
@@ -76,6 +77,8 @@ def run_lock(mode: str, run_id: str) -> Iterator[Connection]:
     """
     connection = database.connect(f"fortytwo-mirror {mode} {run_id}", autocommit=True)
     try:
+        if mode != "backup":  # which writes nothing
+            require_usable(connection)
         with connection.cursor() as cursor:
             cursor.execute("select pg_try_advisory_lock(%s, %s)", LOCK)
             (free,) = cursor.fetchone() or (False,)

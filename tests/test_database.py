@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import getpass
+import os
 import socket
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 
-from extract.base import database
+from extract import embedded
+from extract.base import database, libpq, programs
 from extract.base.errors import MirrorError, UsageError
+from extract.load.pipeline import Loader
+from tests.conftest import ROOT
+
+
+def server(variables: dict[str, str]) -> dict[str, str]:
+    """Those that lead to a server, without what every session has set."""
+    return {k: v for k, v in variables.items() if k not in ("PGOPTIONS", "PGCLIENTENCODING")}
 
 
 def test_with_no_variable_set_it_is_the_embedded_server(
@@ -19,13 +30,22 @@ def test_with_no_variable_set_it_is_the_embedded_server(
     monkeypatch.setenv("FORTYTWO_LOCAL", str(local))
 
     assert database.uses_embedded_server()
-    assert database.libpq_environment() == {
+    assert server(database.libpq_environment()) == {
         "PGHOST": str(local / "socket"),
         "PGPORT": "5432",
         "PGUSER": "fortytwo",
-        "PGPASSWORD": "",
         "PGDATABASE": "fortytwo",
     }
+
+
+def test_variables_that_name_no_server_leave_it_the_embedded_one(
+    local: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORTYTWO_LOCAL", str(local))
+    for name in ("PGPASSFILE", "PGSSLMODE", "PGOPTIONS", "PGSERVICEFILE"):
+        monkeypatch.setenv(name, "prefer" if name == "PGSSLMODE" else "")
+
+    assert database.uses_embedded_server()
 
 
 def test_connecting_starts_the_embedded_server(
@@ -42,21 +62,28 @@ def test_connecting_starts_the_embedded_server(
 
 
 @pytest.mark.parametrize("name", database.VARIABLES)
-def test_any_variable_set_means_a_server_of_the_users_own(
-    name: str, monkeypatch: pytest.MonkeyPatch
+def test_any_variable_that_names_a_server_means_one_of_the_users_own(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "services").write_text("[5433]\nhost=of-the-service\n")
+    monkeypatch.setenv("PGSERVICEFILE", str(tmp_path / "services"))
     monkeypatch.setenv(name, "5433")
 
     assert not database.uses_embedded_server()
+    values = database.libpq_environment()
     expected = {
-        "PGHOST": database.libpq_environment()["PGHOST"],
+        "PGHOST": values["PGHOST"],
         "PGPORT": "5432",
         "PGUSER": getpass.getuser(),
-        "PGPASSWORD": "",
         "PGDATABASE": "5433" if name == "PGUSER" else getpass.getuser(),
-        name: "5433",
     }
-    assert database.libpq_environment() == expected
+    if name == "PGHOSTADDR":
+        expected["PGHOST"] = "5433"
+    elif name == "PGSERVICE":
+        expected["PGHOST"] = "of-the-service"
+    else:
+        expected[name] = "5433"
+    assert server(values) == expected
 
 
 def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +100,7 @@ def test_the_env_file_is_read_and_the_environment_wins(
     monkeypatch.setenv("FORTYTWO_ENV_FILE", str(tmp_path / "env"))
     monkeypatch.setenv("PGUSER", "from-environment")
 
-    assert database.libpq_environment() == {
+    assert server(database.libpq_environment()) == {
         "PGHOST": "from-file",
         "PGPORT": "5432",
         "PGUSER": "from-environment",
@@ -135,7 +162,7 @@ def test_a_database_that_does_not_exist_is_named(
 ) -> None:
     monkeypatch.setenv("PGDATABASE", "nowhere")
 
-    with pytest.raises(MirrorError, match=r'database "nowhere" does not exist'):
+    with pytest.raises(UsageError, match=r'database "nowhere" does not exist'):
         database.connect("test")
 
 
@@ -201,3 +228,127 @@ def test_a_starting_server_is_waited_for_and_one_too_old_refused(
 
         with pytest.raises(MirrorError, match=r"is version 14; the mirror needs 15 or newer"):
             database.connect("test")
+
+
+@pytest.fixture
+def guarded(used: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a server that asks for the password `a b'c`; its PG variables are set."""
+    embedded.start(used)
+    variables = {
+        "PGHOST": str(embedded.socket_directory(used)),
+        "PGUSER": embedded.NAME,
+        "PGDATABASE": embedded.NAME,
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    administer("alter role fortytwo password 'a b''c'")
+    rules = used / "postgres" / "pg_hba.conf"
+    rules.write_text("local all all scram-sha-256\n")
+    administer("select pg_reload_conf()")
+    return used
+
+
+def administer(statement: str) -> None:
+    connection = database.connect("test", autocommit=True)
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+    connection.close()
+
+
+def everybody_gets_in(tmp_path: Path) -> None:
+    """Our own sessions, dlt's, those of psql and pg_dump, and dbt's."""
+    database.connect("test").close()
+    Loader(tmp_path / "dlt")
+    environment = {**os.environ, **database.libpq_environment(), "DBT_LOG_PATH": str(tmp_path)}
+    for program, *arguments in (
+        (programs.program("psql"), "-w", "-c", "select 1"),
+        (programs.program("pg_dump"), "-w", "--schema-only"),
+        (str(Path(sys.executable).with_name("dbt")), "debug", "--connection"),
+    ):
+        done = subprocess.run(
+            [program, *arguments],
+            env=environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{program}: {done.stdout}{done.stderr}"
+
+
+def test_a_password_in_a_pgpass_file_lets_everybody_in(
+    guarded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UsageError, match="no password supplied"):
+        database.connect("test")
+    (tmp_path / "pgpass").write_text("*:*:*:fortytwo:a b'c\n")
+    (tmp_path / "pgpass").chmod(0o600)
+    (tmp_path / "env").write_text(f"PGPASSFILE={tmp_path}/pgpass\n")
+    monkeypatch.setenv("FORTYTWO_ENV_FILE", str(tmp_path / "env"))
+
+    everybody_gets_in(tmp_path)
+
+
+def test_a_connection_service_lets_everybody_in(
+    guarded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "services").write_text(
+        f"[mirror]\nhost={guarded}/socket\nuser=fortytwo\ndbname=fortytwo\npassword=a b'c\n"
+    )
+    (tmp_path / "env").write_text(f"PGSERVICEFILE={tmp_path}/services\nPGSERVICE=mirror\n")
+    monkeypatch.setenv("FORTYTWO_ENV_FILE", str(tmp_path / "env"))
+    for name in ("PGHOST", "PGUSER", "PGDATABASE"):
+        monkeypatch.delenv(name)
+
+    everybody_gets_in(tmp_path)
+
+
+def test_a_service_that_does_not_exist_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGSERVICE", "nowhere")
+
+    with pytest.raises(UsageError, match="nowhere"):
+        database.connect("test")
+
+
+def test_a_service_with_options_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "services").write_text("[mirror]\nhost=h\noptions=-c geqo=off\n")
+    monkeypatch.setenv("PGSERVICEFILE", str(tmp_path / "services"))
+    monkeypatch.setenv("PGSERVICE", "mirror")
+
+    with pytest.raises(UsageError, match="service mirror sets options"):
+        database.connect("test")
+
+
+def test_a_variable_that_the_driver_does_not_know_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(libpq, "NEWER", ("PGOFTOMORROW",))
+    monkeypatch.setenv("PGOFTOMORROW", "1")
+
+    with pytest.raises(UsageError, match="PGOFTOMORROW cannot be honoured"):
+        database.connect("test")
+
+
+def plain_server(listener: socket.socket, sessions: int) -> None:
+    """Say that there is no encryption here, to each who asks for it."""
+    for _ in range(sessions):
+        client, _ = listener.accept()
+        with client:
+            while client.recv(4096):
+                client.sendall(b"N")
+
+
+def test_encryption_that_is_asked_for_in_the_env_file_is_insisted_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=plain_server, args=(listener, 2), daemon=True).start()
+        monkeypatch.setenv("PGHOST", "127.0.0.1")
+        monkeypatch.setenv("PGPORT", str(listener.getsockname()[1]))
+        (tmp_path / "env").write_text("PGSSLMODE=require\n")
+        monkeypatch.setenv("FORTYTWO_ENV_FILE", str(tmp_path / "env"))
+
+        with pytest.raises(UsageError, match="server does not support SSL"):
+            database.connect("test")
+        with pytest.raises(Exception, match="server does not support SSL"):
+            Loader(tmp_path / "dlt")

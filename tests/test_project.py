@@ -17,10 +17,11 @@ import yaml
 from packaging.requirements import Requirement
 
 from extract import embedded
+from extract.base import libpq
 
 ROOT = Path(__file__).resolve().parent.parent
 INTERNAL = {"FORTYTWO_RUN_ID", "FORTYTWO_ENV_FILE"}  # between our own processes; for tests
-NOT_SETTINGS = {"PGHOSTADDR", "PGSSLMODE"}  # libpq's own, passed through
+PASSED_ON = {"PGHOSTADDR", "PGOPTIONS"}  # libpq's own, explained by its documentation
 VARIABLE = re.compile(
     r"(FORTYTWO_[A-Z_]+[A-Z]|PG[A-Z]+|MAX_DELETE_FRACTION|CHANGES_RETENTION_DAYS|BACKFILL_CALLS"
     r"|RECONCILE_DAYS)"
@@ -113,7 +114,9 @@ def test_every_variable_is_in_the_env_example() -> None:
         if isinstance(node, ast.Constant) and VARIABLE.fullmatch(str(node.value))
     }
 
-    assert read - explained - INTERNAL - NOT_SETTINGS == set()
+    of_libpq = {*libpq.NEWER, *libpq.OF_SESSIONS, *PASSED_ON}
+
+    assert read - explained - INTERNAL - of_libpq == set()
 
 
 def test_the_env_example_sets_nothing() -> None:

@@ -1,24 +1,37 @@
 """Which PostgreSQL the mirror uses, and connections to it.
 
-libpq's own variables decide (environment first, then `.env`): with none of them set it is the
-embedded server, with any of them set it is theirs and libpq's defaults fill in the rest.
+libpq's own variables and files decide (environment first, then `.env`): with none set that names a
+server it is the embedded one, with any of them set it is theirs and libpq's defaults fill in the
+rest. What libpq reads for itself (passwords of ~/.pgpass, TLS, timeouts …) is left to it.
 """
 
 from __future__ import annotations
 
 import os
-import pwd
 import time
 from pathlib import Path
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import make_dsn
 
 from extract import embedded
-from extract.base.errors import MirrorError, UsageError
+from extract.base import libpq
+from extract.base.errors import UsageError
+from extract.base.session import with_settings
 from extract.base.settings import environment
+from extract.base.sqlstate import refused_connection
 
-VARIABLES = ("PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE")
+# those that say where the database is, or who asks; the others count for the embedded one as well
+VARIABLES = (
+    "PGHOST",
+    "PGHOSTADDR",
+    "PGPORT",
+    "PGUSER",
+    "PGPASSWORD",
+    "PGDATABASE",
+    "PGSERVICE",
+)
 OLDEST_VERSION = 15
 STARTING_SECONDS = 30
 NOT_YET = (
@@ -27,49 +40,78 @@ NOT_YET = (
     "recovery mode",
     "not yet accepting connections",
 )
+# unless libpq's variables and files say otherwise; a firewall that drops idle connections must not
+# leave a run waiting for ever
+DEFAULTS = {
+    "connect_timeout": "10",
+    "keepalives": "1",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+}
 
 
 def uses_embedded_server() -> bool:
-    """Whether none of libpq's variables is set."""
+    """Whether none of libpq's variables names a server."""
     env = environment()
     return not any(env.get(name) for name in VARIABLES)
 
 
-def libpq_environment() -> dict[str, str]:
-    """The values of PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE in effect, all of them.
+def parameters(name: str = "") -> dict[str, str]:
+    """The parameters of libpq in effect, by keyword, for psycopg2 and dlt.
 
-    An empty PGPASSWORD means none: libpq then looks into ~/.pgpass.
+    Args:
+        name: Another database of the same server.
 
     Raises:
-        UsageError: A variable holds something that it cannot mean.
+        UsageError: A variable holds something that it cannot mean, or cannot be honoured.
     """
+    values = {**DEFAULTS, **libpq.parameters()}
     if uses_embedded_server():
-        return {
-            "PGHOST": os.fspath(embedded.socket_directory()),
-            "PGPORT": str(embedded.PORT),
-            "PGUSER": embedded.NAME,
-            "PGPASSWORD": "",
-            "PGDATABASE": embedded.NAME,
+        values |= {
+            "host": os.fspath(embedded.socket_directory()),
+            "port": str(embedded.PORT),
+            "user": embedded.NAME,
+            "dbname": embedded.NAME,
         }
-    env = environment()
-    port = env.get("PGPORT", "5432")
-    user = env.get("PGUSER") or pwd.getpwuid(os.geteuid()).pw_name
-    values = {
-        "PGHOST": env.get("PGHOST") or _local_server(port),
-        "PGPORT": port,
-        "PGUSER": user,
-        "PGPASSWORD": env.get("PGPASSWORD", ""),
-        "PGDATABASE": env.get("PGDATABASE", user),
-    }
-    if not (port.isdigit() and 0 < int(port) < 65536):
-        raise UsageError(f"PGPORT is {port!r}; it must be a port number such as 5432.")
-    for name in ("PGHOST", "PGDATABASE"):
-        if "://" in values[name]:  # not repeated: an address may hold the password
-            raise UsageError(
-                f"{name} holds a connection address. Give its parts one by one: PGHOST, PGPORT, "
-                "PGUSER, PGPASSWORD and PGDATABASE."
-            )
+    else:
+        if "host" not in values:
+            values["host"] = values.get("hostaddr") or _local_server(values["port"])
+        values.setdefault("dbname", values["user"])
+    if name:
+        values["dbname"] = name
+    _check(values)
+    if values.pop("service", "") and values.get("options", "") != os.environ.get("PGOPTIONS", ""):
+        raise UsageError(
+            f"The connection service {os.environ['PGSERVICE']} sets options, which would overrule "
+            "the mirror's own. Take them out of the service file and put them into PGOPTIONS."
+        )
+    values["client_encoding"] = "UTF8"
+    values["options"] = with_settings(values.get("options", ""))
     return values
+
+
+def libpq_environment(name: str = "") -> dict[str, str]:
+    """The variables that lead a program to the database; passwords are in no argument.
+
+    Args:
+        name: Another database of the same server.
+
+    Raises:
+        UsageError: As `parameters`.
+    """
+    values = parameters(name)
+    variables = {
+        "PGHOST": values["host"],
+        "PGPORT": values["port"],
+        "PGUSER": values["user"],
+        "PGDATABASE": values["dbname"],
+        "PGOPTIONS": values["options"],
+        "PGCLIENTENCODING": "UTF8",
+    }
+    if "password" in values:  # dbt takes none from a service file
+        variables["PGPASSWORD"] = values["password"]
+    return variables
 
 
 def ensure_server() -> None:
@@ -78,30 +120,33 @@ def ensure_server() -> None:
         embedded.start()
 
 
-def connect(application_name: str, autocommit: bool = False) -> Connection:
-    """Open a connection whose session is in UTC, starting the embedded server when needed.
+def connect(application_name: str, autocommit: bool = False, name: str = "") -> Connection:
+    """Open a session that is the same everywhere, starting the embedded server when needed.
 
     Args:
         application_name: What pg_stat_activity shows.
         autocommit: Commit each statement by itself.
+        name: Another database of the same server.
 
     Raises:
         MirrorError: The server is not reachable, refuses us or is too old.
     """
     ensure_server()
-    values = libpq_environment()
+    values = parameters(name)
     connection = _open(values, application_name)
-    version = connection.server_version // 10000
-    if version < OLDEST_VERSION:
+    version = connection.server_version
+    if version // 10000 < OLDEST_VERSION:
         connection.close()
-        raise MirrorError(
-            f"The PostgreSQL at {_where(values)} is version {version}; the mirror needs "
+        raise UsageError(
+            f"The PostgreSQL at {_where(values)} is version {version // 10000}; the mirror needs "
             f"{OLDEST_VERSION} or newer. Upgrade it, or unset the PG variables to use the embedded "
             "PostgreSQL 18."
         )
-    connection.autocommit = True
-    with connection.cursor() as cursor:
-        cursor.execute("set timezone to 'UTC'")
+    complete = with_settings(values["options"], version)
+    if complete != values["options"]:  # older servers refuse what they do not know
+        os.environ["PGOPTIONS"] = complete  # from now on everybody's
+        connection.close()
+        connection = _open({**values, "options": complete}, application_name)
     connection.autocommit = autocommit
     return connection
 
@@ -110,45 +155,43 @@ def _open(values: dict[str, str], application_name: str) -> Connection:
     deadline = time.monotonic() + STARTING_SECONDS
     while True:
         try:
-            return psycopg2.connect(
-                host=values["PGHOST"],
-                port=values["PGPORT"],
-                user=values["PGUSER"],
-                password=values["PGPASSWORD"] or None,
-                dbname=values["PGDATABASE"],
-                application_name=application_name,
-                client_encoding="utf8",
-                connect_timeout=10,
-                # A firewall that drops idle connections must not leave a run waiting for ever.
-                keepalives=1,
-                keepalives_idle=30,
-                keepalives_interval=10,
-                keepalives_count=3,
-            )
+            dsn = make_dsn(**{**values, "application_name": application_name})
+            return psycopg2.connect(dsn)
         except psycopg2.OperationalError as error:
             cause = " ".join(str(error).split())
             if time.monotonic() > deadline or not any(text in cause for text in NOT_YET):
-                raise MirrorError(_unreachable(values, cause)) from error
+                raise refused_connection(cause, _where(values), _fix()) from error
         time.sleep(0.2)
 
 
-def _unreachable(values: dict[str, str], cause: str) -> str:
+def _fix() -> str:
     if uses_embedded_server():
-        fix = f"Look at the end of {embedded.status().log}, run `make database-stop` and try again."
-    else:
-        fix = (
-            "Check PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE (environment or .env), that "
-            "the server runs, lets this machine in and has that role and database; or unset them "
-            "all to use the embedded server."
+        return (
+            f"Look at the end of {embedded.status().log}, run `make database-stop` and try again."
         )
-    return f"Cannot connect to PostgreSQL at {_where(values)}: {cause.rstrip('.')}. {fix}"
+    return (
+        "Check PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE (environment or .env), that the "
+        "server runs, lets this machine in and has that role and database; or unset them all to "
+        "use the embedded server."
+    )
 
 
 def _where(values: dict[str, str]) -> str:
     return (
-        f"{values['PGHOST']} port {values['PGPORT']} as {values['PGUSER']}, "
-        f"database {values['PGDATABASE']}"
+        f"{values['host']} port {values['port']} as {values['user']}, database {values['dbname']}"
     )
+
+
+def _check(values: dict[str, str]) -> None:
+    port = values["port"]
+    if not (port.isdigit() and 0 < int(port) < 65536):
+        raise UsageError(f"PGPORT is {port!r}; it must be a port number such as 5432.")
+    for keyword, variable in (("host", "PGHOST"), ("dbname", "PGDATABASE")):
+        if "://" in values[keyword]:  # not repeated: an address may hold the password
+            raise UsageError(
+                f"{variable} holds a connection address. Give its parts one by one: PGHOST, "
+                "PGPORT, PGUSER, PGPASSWORD and PGDATABASE."
+            )
 
 
 def _local_server(port: str) -> str:

@@ -1,49 +1,124 @@
-"""`psql` and `dbt` of the virtual environment: the programs, at the mirror's database.
+"""PostgreSQL's own programs and dbt, at the mirror's database.
 
-Typed bare, with no variable set, they reach the embedded server, started if it is not running;
-with PG variables in the environment or in `.env` they reach that one.
+`psql` and `dbt` of the virtual environment, typed bare with no variable set, reach the embedded
+server, started if it is not running; with PG variables in the environment or in `.env` they reach
+that one.
 """
 
 from __future__ import annotations
 
 import gc
 import os
+import re
+import shutil
+import subprocess
 import sys
+from collections.abc import Iterable
+from pathlib import Path
 from typing import NoReturn
 
 from extract import embedded
-from extract.base.database import ensure_server, libpq_environment
-from extract.base.errors import MirrorError
+from extract.base import database
+from extract.base.errors import MirrorError, UsageError
 from extract.base.imports import without_collector
 from extract.base.settings import environment
+from extract.base.usable import require_usable
 
+DEBIAN = Path("/usr/lib/postgresql")
 DBT_WITHOUT_DATABASE = {
     *("clean", "deps", "init", "list", "ls", "parse"),
     *("--help", "-h", "--version", "-v", "-V"),
 }
+# where dbt writes is a matter of the machine; any other DBT_ variable is somebody's other project's
+DBT_OF_OURS = ("DBT_TARGET_PATH", "DBT_LOG_PATH")
+
+
+def program(name: str, server_version: int = 0) -> str:
+    """The path of psql, pg_dump or pg_restore, at least as new as the server.
+
+    The wheel's are built without TLS: over a network the machine's own come first.
+
+    Args:
+        server_version: As libpq has it, e.g. 180001; 0 for any.
+
+    Raises:
+        MirrorError: None that is installed is new enough, or can encrypt where it must.
+    """
+    values = database.parameters()
+    own = embedded.binary(name)
+    on_network = not values["host"].startswith("/")
+    paths = [*_installed(name), own] if on_network else [own, *_installed(name)]
+    wanted = server_version // 10000
+    found = next((path for path in paths if _version(path) >= wanted), None)
+    if found is None:
+        raise MirrorError(
+            f"The server is PostgreSQL {wanted}, and no {name} of that version or a newer one is "
+            f"installed here. Install the package postgresql-client-{wanted}, then run the command "
+            "again."
+        )
+    if on_network and found == own and values["sslmode"].startswith(("require", "verify")):
+        raise UsageError(
+            f"PGSSLMODE is {values['sslmode']}, and the {name} that comes with the mirror cannot "
+            "encrypt. Install PostgreSQL's own (the package postgresql-client), then run the "
+            "command again."
+        )
+    return os.fspath(found)
+
+
+def _installed(name: str) -> Iterable[Path]:
+    installed = DEBIAN.glob(f"*/bin/{name}") if DEBIAN.is_dir() else ()
+    yield from sorted(installed, key=_version, reverse=True)
+    ours = os.fspath(Path(sys.executable).parent)
+    elsewhere = (place for place in os.get_exec_path() if place != ours)
+    found = shutil.which(name, path=os.pathsep.join(elsewhere))
+    if found:
+        yield Path(found)
+
+
+def _version(path: Path) -> int:
+    said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
+    match = re.search(r"\(PostgreSQL\) (\d+)", said)
+    return int(match[1]) if match else 0
 
 
 def psql() -> NoReturn:
     """Become psql; its own arguments may name another server."""
     arguments = sys.argv[1:]
+    variables = dict(os.environ)
     try:
-        program = os.fspath(embedded.binary("psql"))
-        variables = dict(os.environ)
-        if not any(_names_a_server(argument) for argument in arguments):
-            ensure_server()
-            variables |= libpq_environment()
+        if any(_names_a_server(argument) for argument in arguments):
+            path = os.fspath(embedded.binary("psql"))
+        else:
+            database.ensure_server()
+            path = program("psql")
+            # a person's session is as the person likes it
+            of_mirror = {"PGOPTIONS", "PGCLIENTENCODING"}
+            variables |= {k: v for k, v in environment().items() if k.startswith("PG")}
+            variables |= {
+                name: value
+                for name, value in database.libpq_environment().items()
+                if name not in of_mirror
+            }
     except MirrorError as error:
         _leave("psql", error)
-    os.execve(program, [program, *arguments], variables)
+    os.execve(path, [path, *arguments], variables)
 
 
 def dbt() -> None:
     """Run dbt, which knows neither `.env` nor how to start the server."""
     try:
         os.environ.update(environment())
-        if not DBT_WITHOUT_DATABASE.intersection(sys.argv[1:]):
-            ensure_server()
-        os.environ.update(libpq_environment())
+        for name in [name for name in os.environ if name.startswith("DBT_")]:
+            if name not in DBT_OF_OURS:
+                del os.environ[name]
+        elsewhere = any("duckdb" in argument for argument in sys.argv[1:])  # docs/scale.md
+        if not elsewhere and not DBT_WITHOUT_DATABASE.intersection(sys.argv[1:]):
+            connection = database.connect("dbt", autocommit=True)
+            try:
+                require_usable(connection)
+            finally:
+                connection.close()
+        os.environ.update(database.libpq_environment())
     except MirrorError as error:
         _leave("dbt", error)
     with without_collector():
@@ -54,7 +129,8 @@ def dbt() -> None:
 
 
 def _names_a_server(argument: str) -> bool:
-    return argument.startswith(("-h", "--host", "postgres://", "postgresql://", "host="))
+    addresses = ("postgres://", "postgresql://", "host=", "service=")
+    return argument.startswith(("-h", "--host", *addresses))
 
 
 def _leave(program: str, error: MirrorError) -> NoReturn:

@@ -1,17 +1,21 @@
-"""Configuration: environment variables first, then `.env` at the repository root.
+r"""Configuration: environment variables first, then `.env` at the repository root.
 
-FORTYTWO_ENV_FILE names another file, such as /dev/null for none.
+FORTYTWO_ENV_FILE names another file, such as /dev/null for none. A line of it is `NAME=value`. In
+single quotes a value is verbatim (only `\'` is a quote), in double quotes it knows the escapes of
+dotenv, and nowhere is a variable put in for its name.
 """
 
 from __future__ import annotations
 
+import io
 import os
+import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
+from dotenv.parser import Original, parse_stream
 
 from extract.base.errors import UsageError
 
@@ -19,12 +23,69 @@ ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_API_URL = "https://api.intra.42.fr"
 
 
+# an unquoted value with what may be a comment or the rest of a secret
+AMBIGUOUS = re.compile(r"""[^=]*=[^\S\n]*([^'"\s][^\n]*)?\s#""")
+# in single quotes, where the parser would make one backslash of two
+VERBATIM = re.compile(r"[^=]*=[^\S\n]*'((?:\\'|[^'])*)'")
+NOT_UTF8 = "it is not UTF-8 text. Save the file as UTF-8"
+
+
 def environment() -> dict[str, str]:
-    """The process environment over the values of `.env` (set but empty counts as not set)."""
-    file = os.environ.get("FORTYTWO_ENV_FILE") or ROOT / ".env"
-    values = {key: value for key, value in dotenv_values(file).items() if value}
-    values.update({key: value for key, value in os.environ.items() if value})
+    """The process environment over the values of `.env` (set but empty counts as not set).
+
+    Raises:
+        UsageError: The file cannot be read, or says something that may be meant in two ways.
+    """
+    return file_values() | {key: value for key, value in os.environ.items() if value}
+
+
+def file_values() -> dict[str, str]:
+    """What stands in `.env`, whatever is exported here; see `environment`."""
+    named = os.environ.get("FORTYTWO_ENV_FILE")
+    file = Path(named or ROOT / ".env")
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError:
+        if not named:
+            return {}
+        raise UsageError(
+            f"FORTYTWO_ENV_FILE names {file}, which does not exist. Correct the path, or unset it "
+            "to use the .env of this directory."
+        ) from None
+    except OSError as error:
+        raise UsageError(f"The settings in {file} cannot be read: {error.strerror}.") from None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _wrong_line(file, content[: error.start].count(b"\n") + 1, NOT_UTF8) from None
+    if "\0" in text:
+        raise _wrong_line(file, text[: text.index("\0")].count("\n") + 1, NOT_UTF8)
+    values = {}
+    for binding in parse_stream(io.StringIO(text)):
+        if binding.error or (binding.key and binding.value is None):
+            raise _wrong_line(file, _line(binding.original), "it is no assignment NAME=value")
+        if binding.key and AMBIGUOUS.match(binding.original.string.lstrip("\n")):
+            raise _wrong_line(
+                file,
+                _line(binding.original),
+                f"the value of {binding.key} has ` #` in it, a comment or a part of the value. Put "
+                "the value into single quotes, or the comment on a line of its own",
+            )
+        if binding.key and binding.value:
+            quoted = VERBATIM.match(binding.original.string)
+            values[binding.key] = quoted[1].replace(r"\'", "'") if quoted else binding.value
     return values
+
+
+def _line(original: Original) -> int:
+    """Where a binding's own text begins: the parser counts the blank lines before it as its own."""
+    text = original.string
+    return original.line + text[: len(text) - len(text.lstrip())].count("\n")
+
+
+def _wrong_line(file: Path, line: int, what: str) -> UsageError:
+    """Never the value, which may be a secret."""
+    return UsageError(f"Line {line} of {file} cannot be read: {what}.")
 
 
 def local_directory() -> Path:

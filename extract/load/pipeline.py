@@ -21,11 +21,13 @@ from dlt.common.pipeline import LoadInfo
 from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 from dlt.extract import DltResource
 from dlt.pipeline.exceptions import PipelineStepFailed
+from psycopg2.extensions import make_dsn
 
 from extract.base import logs
-from extract.base.database import libpq_environment
+from extract.base.database import parameters
 from extract.base.errors import MirrorError
 from extract.base.processor import on_one_processor
+from extract.base.sqlstate import disk_full, explained
 from extract.load.destination import exact_postgres
 from extract.passes.context import Pass
 
@@ -116,19 +118,21 @@ class Loader:
         return {name: rows for name, rows in counts.items() if not name.startswith("_dlt") and rows}
 
 
-def _credentials() -> PostgresCredentials:
-    values = libpq_environment()
-    credentials = PostgresCredentials()
-    credentials.database = values["PGDATABASE"]
-    credentials.username = values["PGUSER"]
-    # dlt wants a password even where the server asks for none
-    credentials.password = values["PGPASSWORD"] or "none"
-    credentials.port = int(values["PGPORT"])
-    credentials.host = values["PGHOST"]
-    if values["PGHOST"].startswith("/"):
-        credentials.host = "localhost"
-        credentials.query = {"host": values["PGHOST"]}
-    credentials.connect_timeout = 15
+class LibpqCredentials(PostgresCredentials):
+    """What dlt connects with, as libpq's keywords: its URL garbles spaces."""
+
+    def to_native_representation(self) -> str:
+        """Everything that is in effect; passwords of ~/.pgpass are libpq's to find."""
+        return make_dsn(**parameters())
+
+
+def _credentials() -> LibpqCredentials:
+    values = parameters()
+    credentials = LibpqCredentials()
+    credentials.host, credentials.port = values["host"], int(values["port"])
+    credentials.username, credentials.database = values["user"], values["dbname"]
+    credentials.password = ""
+    credentials.query = {"options": values["options"]}  # dlt adds its search_path
     credentials.resolve()
     return credentials
 
@@ -154,17 +158,11 @@ def named(error: BaseException) -> BaseException:
                 "is kept."
             )
     for link in chain:
-        text = str(link)
+        text = str(link)  # of a load job dlt hands on no more than that
         if "No space left on device" in text or "could not extend file" in text:
-            return MirrorError(
-                "The database's disk is full. `raw` and `mirror` are as before. Free some space "
-                "there and run the same command again; what was read completely is kept."
-            )
-        if isinstance(link, (psycopg2.OperationalError, psycopg2.InterfaceError)):
-            return MirrorError(
-                "The database went away during the run. `raw` keeps what was committed and "
-                "`mirror` is as before. See that it runs, then run the same command again."
-            )
+            return disk_full()
+        if isinstance(link, psycopg2.Error):
+            return explained(link)
     if isinstance(error, PipelineStepFailed):
         last = chain[-1]
         return MirrorError(

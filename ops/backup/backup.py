@@ -23,7 +23,7 @@ from pathlib import Path
 
 from psycopg2.extensions import connection as Connection
 
-from extract.base import database, logs
+from extract.base import database, logs, programs
 from extract.base.errors import BusyError, MirrorError
 from extract.base.settings import local_directory
 from extract.run import new_run_id, run_lock
@@ -164,7 +164,7 @@ def _write(
 def _dump(snapshot: str, path: Path, keys: list[object], server_version: int) -> tuple[int, str]:
     """Run pg_dump into a file; returns its size and sha256."""
     command = [
-        postgres.program("pg_dump", server_version),
+        programs.program("pg_dump", server_version),
         "--format=custom",
         COMPRESSION,
         f"--snapshot={snapshot}",

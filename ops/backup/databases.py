@@ -50,12 +50,10 @@ def state(name: str) -> tuple[bool, bool]:
     """Whether a database exists, and whether it is empty."""
     try:
         connection = postgres.connect(name, "restore")
-    except psycopg2.OperationalError as error:
-        if "does not exist" in str(error):
+    except MirrorError as error:
+        if f'database "{name}" does not exist' in str(error):
             return False, True
-        raise MirrorError(
-            f"Cannot connect to the database {name}: {' '.join(str(error).split())}"
-        ) from error
+        raise
     try:
         with connection.cursor() as cursor:
             cursor.execute(
@@ -75,7 +73,7 @@ def administer(statement: sql.Composable) -> None:
         try:
             connection = postgres.connect(name, "restore")
             break
-        except psycopg2.OperationalError as error:
+        except MirrorError as error:
             trouble = error
     if connection is None:
         raise MirrorError(

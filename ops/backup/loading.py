@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from extract.base import programs
 from extract.base.errors import MirrorError, UsageError
 from ops.backup import age, archive, postgres
 
@@ -67,7 +68,7 @@ def load(file: Path, name: str, server_version: int) -> list[str]:
 def _run(arguments: list[str], file: Path, name: str = "", server_version: int = 0) -> list[str]:
     """Run pg_restore on a backup; returns its errors, and ends it at one that nothing can mend."""
     process = subprocess.Popen(
-        [postgres.program("pg_restore", server_version), *arguments],
+        [programs.program("pg_restore", server_version), *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -14,10 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from dotenv import dotenv_values
-
 from extract.base.errors import UsageError
-from extract.base.settings import ROOT
+from extract.base.settings import ROOT, file_values
 
 OFF = "off"
 JOBS = ("live", "full", "backup", "check")
@@ -27,7 +25,7 @@ LIVE_MINUTES = (5, 10, 15, 20, 30, 60)
 PLACES = ("FORTYTWO_ENV_FILE", "FORTYTWO_LOCAL", "FORTYTWO_SITE", "XDG_STATE_HOME")
 
 OURS = re.compile(
-    r"(FORTYTWO_|BACKUP_|WEBHOOK_|METRICS_FILE$|PG(HOST|PORT|USER|PASSWORD|DATABASE)$"
+    r"(FORTYTWO_|BACKUP_|WEBHOOK_|METRICS_FILE$|PG(?!DATA$|OPTIONS$)[A-Z]+$"
     r"|(MAX_DELETE_FRACTION|RECONCILE_DAYS|BACKFILL_CALLS|CHANGES_RETENTION_DAYS)$)"
 )
 
@@ -137,12 +135,6 @@ def need_settings_in_file() -> None:
             "never mirrors the sandbox. Put them there (see .env.example), then run the command "
             "again."
         )
-
-
-def file_values() -> dict[str, str]:
-    """What stands in `.env`, whatever is exported here."""
-    file = os.environ.get("FORTYTWO_ENV_FILE") or ROOT / ".env"
-    return {key: value for key, value in dotenv_values(file).items() if value}
 
 
 def _time(env: Mapping[str, str], name: str, default: str, may_be_off: bool = True) -> str:

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from extract import run as runs
 from extract.base import database as databases_of_the_mirror
+from extract.base import programs
 from extract.base.errors import BusyError, MirrorError, UsageError
 from extract.people.erase import keep_out
 from extract.progress import ExtractionProgress
@@ -464,7 +465,7 @@ def test_nothing_to_back_up_is_said(database: dict[str, str]) -> None:
 
 def test_a_server_newer_than_every_pg_dump_names_the_package() -> None:
     with pytest.raises(MirrorError, match="postgresql-client-99"):
-        postgres.program("pg_dump", 990000)
+        programs.program("pg_dump", 990000)
 
 
 def test_a_year_of_backups_leaves_seven_days_and_four_weeks(tmp_path: Path) -> None:
