@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,6 +53,7 @@ Destination = Annotated[
 @contextmanager
 def exit_status() -> Iterator[None]:
     """Turn the named errors into one paragraph and the exit status of the interface."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what is stopped says so on record
     try:
         yield
     except MirrorError as error:
@@ -60,7 +62,10 @@ def exit_status() -> Iterator[None]:
         cause = explained(error)
         fail(str(cause), cause.exit_status)
     except KeyboardInterrupt:
-        fail("Stopped by Ctrl-C. Nothing is half-written; run the same command to go on.", 130)
+        fail(
+            "Stopped by Ctrl-C or SIGTERM. Nothing is half-written; run the same command to go on.",
+            130,
+        )
 
 
 def fail(message: str, status: int) -> NoReturn:

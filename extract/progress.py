@@ -1,55 +1,71 @@
-"""What a person sees of an extraction: bars on a terminal, one line per resource elsewhere."""
+"""What a person sees of an extraction: one line on a terminal, a line per table elsewhere."""
 
 from __future__ import annotations
 
-import os
-import sys
+import math
+import threading
 import time
-from collections import defaultdict
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-)
+from rich.progress import Progress, SpinnerColumn, TextColumn
 
+from extract.api.quota import HOUR, Quota
 from extract.base import logs
 from extract.listing.listing import Finished, Listing
 from extract.listing.reader import Arrived
 
+# seconds between two notes of a run in ops.runs
+NOTE_EVERY = 5.0
+# waits that end so close to each other, in seconds, are one wait
+SAME_WAIT = 120.0
+
+
+def seconds_left(calls: int, pace: float, left: int, limit: int) -> float:
+    """How long so many calls will take.
+
+    Args:
+        pace: Seconds from one call to the next, as they were so far.
+        left: Calls left in this hour; `limit` is what every hour allows.
+    """
+    hours = math.ceil(max(0, calls - left) / max(1, limit))
+    return max(calls * pace, hours * HOUR)
+
 
 class ExtractionProgress:
-    """Shows pages as they arrive. On a terminal live bars (unless NO_COLOR asks for plain)."""
+    """Shows calls done of planned, quota left and the expected end as pages arrive.
+
+    One line that changes on a terminal; plain lines without one, with NO_COLOR and on a dumb one.
+    """
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(stderr=False, highlight=False)
-        live = self.console.is_terminal and os.environ.get("TERM") != "dumb"
-        self._progress = (
-            Progress(
-                TextColumn("  {task.description:<20}"),
-                BarColumn(bar_width=30),
-                MofNCompleteColumn(),
-                TextColumn("rows"),
-                TimeElapsedColumn(),
-                console=self.console,
+        terminal = self.console.is_terminal and not self.console.is_dumb_terminal
+        self._line: Progress | None = None
+        if terminal and not self.console.no_color:
+            columns = SpinnerColumn("line"), TextColumn("{task.description}", markup=False)
+            self._line = Progress(
+                *columns, console=self.console, transient=True, refresh_per_second=4
             )
-            if live
-            else None
-        )
-        self._tasks: dict[str, int] = {}
-        self._totals: dict[str, int] = defaultdict(int)
-        self._rows: dict[str, int] = defaultdict(int)
-        self._calls: dict[str, int] = defaultdict(int)
+            self._line.add_task("")
+        self._quota: Quota | None = None
+        self._note: Callable[[str, int, int | None], None] = lambda phase, calls, planned: None
+        self._planned: dict[str, int] = {}
+        self._rows: Counter[str] = Counter()
+        self._calls: Counter[str] = Counter()
+        self._pages: Counter[str] = Counter()
         self._started: dict[str, float] = {}
+        self._begun = self._noted = time.monotonic()
         self._current = ""
+        self._waiting_until = 0.0
+        self._lock = threading.Lock()
 
     def __enter__(self) -> ExtractionProgress:
-        if self._progress:
-            self._progress.start()
+        if self._line:
+            self._line.start()
         return self
 
     def __exit__(
@@ -58,54 +74,118 @@ class ExtractionProgress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._close_line()
-        if self._progress:
-            self._progress.stop()
+        self._finish_table()
+        if self._line:
+            self._line.stop()
+
+    def follow(
+        self, quota: Quota, planned: Mapping[str, int], note: Callable[[str, int, int | None], None]
+    ) -> None:
+        """Begin.
+
+        Args:
+            quota: Counts the run's calls and knows what the hour has left.
+            planned: Calls by table, as far as they are known; empty when nothing is.
+            note: Told phase, calls and planned calls now and then, for `make status`.
+        """
+        self._quota, self._note = quota, note
+        self.plan(planned)
+
+    def plan(self, planned: Mapping[str, int]) -> None:
+        """Take note of the calls that tables will need."""
+        self._planned.update(planned)
 
     def say(self, sentence: str) -> None:
-        """A sentence of its own, above the bars."""
-        self._close_line()
+        """A sentence of its own, above the line."""
         self.console.print(f"  {sentence}", markup=False)
         logs.event("note", message=sentence)
 
+    def waiting(self, seconds: float) -> None:
+        """The API's hour is used up: say so once for each wait, however often it is asked."""
+        until = time.time() + seconds
+        with self._lock:
+            same = abs(until - self._waiting_until) < SAME_WAIT
+            self._waiting_until = until
+        if not same:
+            clock = f"{datetime.fromtimestamp(until, UTC):%H:%M} UTC"
+            self.say(f"The API's calls of this hour are used up: waiting until {clock}.")
+            self._tell(f"waiting for the API's next hour until {clock}")
+
     def page(self, listing: Listing, page: Arrived) -> None:
         """A page arrived."""
-        self._turn_to(listing.table)
-        rows = page.table.num_rows
-        if page.number == 1:
-            self._totals[listing.table] += page.total if page.total is not None else rows
-        self._rows[listing.table] += rows
-        self._calls[listing.table] += 1
-        if self._progress:
-            self._progress.update(
-                self._tasks[listing.table],  # type: ignore[arg-type]
-                total=max(self._totals[listing.table], self._rows[listing.table]),
-                completed=self._rows[listing.table],
-            )
+        table = listing.table
+        self._turn_to(table)
+        if page.number == 1 and page.total is not None:
+            self._pages[table] += max(1, math.ceil(page.total / page.per_page))
+        self._rows[table] += page.table.num_rows
+        self._calls[table] += 1
+        if self._line:
+            self._line.update(self._line.task_ids[0], description=self.sentence())
+        if time.monotonic() - self._noted > NOTE_EVERY:
+            self._tell(table)
 
     def cached(self, finished: Finished) -> None:
         """A listing was there from an interrupted run."""
         self._turn_to(finished.listing.table)
-        self._totals[finished.listing.table] += finished.table.num_rows
         self._rows[finished.listing.table] += finished.table.num_rows
+
+    def planned(self) -> int | None:
+        """Calls that the whole run will take; None while that is not known."""
+        budget = self._quota.max_calls if self._quota else None
+        if not self._planned:
+            return budget
+        tables = self._planned.keys() | self._calls.keys()
+        known = sum(
+            max(self._planned.get(table, 0), self._pages[table], self._calls[table])
+            for table in tables
+        )
+        tried_again = max(0, self._done() - self._calls.total())
+        return min(known + tried_again, budget or known + tried_again)
+
+    def sentence(self) -> str:
+        """Where the run is: table, calls done of planned, quota left, expected end."""
+        done, planned = self._done(), self.planned()
+        parts = [
+            self._current,
+            f"{done:,} calls" if planned is None else f"{done:,} of {planned:,} calls",
+        ]
+        if self._quota:
+            left, limit, _ = self._quota.left()
+            parts.append(f"{left:,} of {limit:,} left this hour")
+            if planned is not None and done:
+                pace = (time.monotonic() - self._begun) / done
+                seconds = seconds_left(planned - done, pace, left, limit)
+                end = datetime.now(UTC) + timedelta(seconds=seconds)
+                parts.append(f"ends about {end:%H:%M} UTC")
+        return ", ".join(part for part in parts if part)
+
+    def _done(self) -> int:
+        return self._quota.calls if self._quota else self._calls.total()
+
+    def _tell(self, phase: str) -> None:
+        self._noted = time.monotonic()
+        self._note(phase, self._done(), self.planned())
 
     def _turn_to(self, table: str) -> None:
         if table != self._current:
-            self._close_line()
+            self._finish_table()
             self._current = table
-        if table not in self._started:
-            self._started[table] = time.monotonic()
-            if self._progress:
-                self._tasks[table] = self._progress.add_task(table, total=None)
+            self._started.setdefault(table, time.monotonic())
+            self._tell(table)
 
-    def _close_line(self) -> None:
-        """Without a terminal: one line when a resource is done."""
+    def _finish_table(self) -> None:
+        """What was expected of a table gives way to what it took; without a terminal, say so."""
         table, self._current = self._current, ""
-        if table and not self._progress:
+        if not table:
+            return
+        if table in self._planned:
+            self._planned[table] = self._calls[table]
+        if not self._line:
             seconds = time.monotonic() - self._started[table]
             self.console.print(
                 f"  {table:<20} {self._rows[table]:>9,} rows {self._calls[table]:>6,} calls "
-                f"{seconds:>7.1f} s",
+                f"{seconds:>7.1f} s   {self.sentence()}",
                 markup=False,
+                soft_wrap=True,
             )
-            sys.stdout.flush()
+            self.console.file.flush()

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import psycopg2
@@ -17,7 +17,13 @@ from extract.api.auth import ClientCredentials
 from extract.api.client import FortyTwoClient
 from extract.api.quota import Quota
 from extract.base import database, logs
-from extract.base.errors import BudgetSpent, BusyError, MirrorError, UsageError
+from extract.base.errors import (
+    BudgetSpent,
+    BusyError,
+    CredentialsError,
+    MirrorError,
+    UsageError,
+)
 from extract.base.memory import stay_small
 from extract.base.settings import Settings, local_directory, make_private
 from extract.base.usable import require_usable
@@ -152,10 +158,14 @@ def extract(
     create_schema(connection)
     record = Record(connection, run_id)
     _refuse_another_world(settings, record)
+    if mode == "live" and Raw(connection).newest_update("users") is None:
+        progress.say("There is no full pass to build on yet: doing one.")
+        mode = "full"
     record.start(mode, allow_deletes=settings.allow_deletes)
     done = Extracted(run_id, mode)
     phases = Phases()
     quota = new_quota(settings, mode, max_calls, progress)
+    progress.follow(quota, record.calls_before(mode), record.progress)
     try:
         _pass(settings, done, campus_ids, progress, connection, record, quota, phases)
         record.update(status="stopped" if done.stopped else "loaded", message=done.stopped or None)
@@ -165,9 +175,17 @@ def extract(
     except BaseException as error:
         cause = named(error)
         text = str(cause) if isinstance(cause, MirrorError) else type(cause).__name__
+        status = "failed"
+        if isinstance(cause, KeyboardInterrupt):
+            status, text = (
+                "stopped",
+                "Stopped by Ctrl-C or SIGTERM; the next run goes on from here.",
+            )
         # a database that is gone takes no note of it: what is raised must say so
         with suppress(psycopg2.Error):
-            record.update(status="failed", message=text)
+            record.update(status=status, message=text)
+            if isinstance(cause, CredentialsError):
+                record.refused(settings.api_url)
         if cause is error:
             raise
         raise cause from error
@@ -195,16 +213,11 @@ def new_quota(
     settings: Settings, mode: str, max_calls: int | None, progress: ExtractionProgress
 ) -> Quota:
     """The limiter shared with every process that uses this application."""
-
-    def tell(seconds: float) -> None:
-        until = datetime.now(UTC) + timedelta(seconds=seconds)
-        progress.say(f"The API's calls of this hour are used up: waiting until {until:%H:%M} UTC.")
-
     return Quota(
         f"{settings.api_url} {settings.client_id}",
         max_calls=max_calls,
         max_wait=LONGEST_WAIT[mode],
-        on_wait=tell,
+        on_wait=progress.waiting,
     )
 
 
@@ -245,9 +258,6 @@ def _pass(
     loader = Loader(local_directory() / "dlt")
     phases.done("prepare")
     mode = done.mode
-    if mode == "live" and raw.newest_update("users") is None:
-        progress.say("There is no full pass to build on yet: doing one.")
-        mode = "full"
     if mode != "backfill":
         make = live if mode == "live" else full
         loader.load(context, make, on_extracted=lambda: phases.done("read"))

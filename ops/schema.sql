@@ -28,10 +28,24 @@ create table if not exists ops.runs (
     raw_signature jsonb,
     allow_deletes boolean not null default false,
     message text,
+    phase text,
+    planned_calls bigint,
     constraint runs_status_known check (
         status in ('running', 'loaded', 'published', 'unchanged', 'failed', 'stopped')
     )
 );
+
+-- Older than the columns. Asked first: to alter would wait for everybody who reads the table.
+do $do$
+begin
+    if not exists (
+        select from pg_attribute
+        where attrelid = 'ops.runs'::regclass and attname = 'planned_calls' and not attisdropped
+    ) then
+        alter table ops.runs add column phase text, add column planned_calls bigint;
+    end if;
+end
+$do$;
 
 create index if not exists runs_started_at_idx on ops.runs (started_at);
 create index if not exists runs_published_at_idx on ops.runs (published_at)
@@ -53,6 +67,8 @@ comment on column ops.runs.versions is 'Versions of the mirror, dbt, dlt and Pos
 comment on column ops.runs.raw_signature is 'What raw looked like when this run published it.';
 comment on column ops.runs.allow_deletes is
 'The deletion guard was lifted for this run (ALLOW_DELETES=1).';
+comment on column ops.runs.phase is 'What the run was doing when it last said so, while it is at work.';
+comment on column ops.runs.planned_calls is 'API calls that it expected to make; null when unknown.';
 comment on column ops.runs.message is 'Why the run ended as it did, in words.';
 
 -- -----------------------------------------------------------------------------------------

@@ -138,9 +138,36 @@ class Record:
             "values (%s, to_timestamp(%s), now() + make_interval(secs => %s), %s, now()) "
             "on conflict (api_url) do update set secret_valid_until = excluded.secret_valid_until, "
             "token_valid_until = excluded.token_valid_until, "
-            "using_next_secret = excluded.using_next_secret, seen_at = excluded.seen_at",
+            "using_next_secret = excluded.using_next_secret, seen_at = excluded.seen_at, "
+            "refused_at = null",
             (api_url, secret_valid_until, token_seconds, next_secret),
         )
+
+    def refused(self, api_url: str) -> None:
+        """Take note that the API refuses the credentials; `application` withdraws it."""
+        self._execute(
+            "update ops.application set refused_at = coalesce(refused_at, now()) "
+            "where api_url = %s",
+            (api_url,),
+        )
+
+    def calls_before(self, mode: str) -> dict[str, int]:
+        """Calls by table of the last run of a mode that ended well; empty when there is none."""
+        return dict(
+            self._execute(
+                "select resource, sum(calls)::int from ops.listings where run_id = ("
+                "select run_id from ops.runs where mode = %s and status in "
+                "('loaded', 'published', 'unchanged') order by started_at desc limit 1"
+                ") group by resource",
+                (mode,),
+            )
+        )
+
+    def progress(self, phase: str, calls: int, planned: int | None) -> None:
+        """Say how far the run is, for `make status`, and write what is buffered."""
+        self.update(phase=phase, calls=calls, planned_calls=planned)
+        with self._lock:
+            self._write_buffered()
 
     def last_api_url(self) -> str:
         """The API of the run before; empty when there was none."""

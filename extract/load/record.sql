@@ -24,14 +24,27 @@ create table if not exists ops.application (
     secret_valid_until timestamptz,
     token_valid_until timestamptz not null,
     using_next_secret boolean not null,
-    seen_at timestamptz not null
+    seen_at timestamptz not null,
+    refused_at timestamptz
 );
+do $$
+begin
+    if not exists (
+        select from pg_attribute
+        where attrelid = 'ops.application'::regclass and attname = 'refused_at'
+    ) then
+        alter table ops.application add column refused_at timestamptz;
+    end if;
+end
+$$;
 comment on table ops.application is
 'How long the application''s credentials were good for when the last run asked; never the credentials.';
 comment on column ops.application.secret_valid_until is 'Null when the API did not say.';
 comment on column ops.application.token_valid_until is 'End of the last run''s token; every run asks anew.';
 comment on column ops.application.using_next_secret is
 'The API refused FORTYTWO_CLIENT_SECRET and FORTYTWO_CLIENT_SECRET_NEXT took over.';
+comment on column ops.application.refused_at is
+'Since when the API refuses every secret that is set; null while one is good.';
 
 do $$
 begin
