@@ -24,7 +24,6 @@ from extract.base.settings import ROOT, local_directory
 from extract.load.raw import Raw
 from extract.load.record import Record
 from extract.progress import ExtractionProgress
-from ops.site.status_page import after_run
 from ops.status.summary import print_summary
 from ops.upkeep import housekeeping
 from ops.upkeep.logs import log_build, log_publication
@@ -49,7 +48,7 @@ def sync(
     """
     run_id = runs.new_run_id()
     logs.start(run_id, command=f"sync {mode}")
-    with runs.run_lock(mode, run_id) as connection, after_run(connection):
+    with runs.run_lock(mode, run_id) as connection:
         console.print(f"Extract ({mode}): 42 API to raw", style="bold")
         with ExtractionProgress(console) as progress:
             done = runs.extract(
@@ -60,6 +59,7 @@ def sync(
                 connection=connection,
                 run_id=run_id,
             )
+        mode = done.mode  # a live pass may have become a full one
         record = Record(connection, run_id)
         started = time.monotonic()
         signature = build_signature(connection)
@@ -75,6 +75,7 @@ def sync(
             return 0
         housekeeping.before_build(connection)
         console.print("Build, test and publish (dbt build)", style="bold")
+        record.update(phase="build and publish")
         # dbt keeps quiet until something fails; on a terminal something moves meanwhile
         with console.status("building", spinner="line"):
             status = dbt_build(run_id, *_without_unit_tests(signature, published))

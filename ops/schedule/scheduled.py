@@ -15,7 +15,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from psycopg2.extensions import connection as Connection
+import psycopg2
 from rich.console import Console
 
 from extract.base import database, logs
@@ -26,10 +26,11 @@ from ops.backup.backup import backup
 from ops.backup.restore import drill, drill_obstacle
 from ops.schedule.schedule import Schedule
 from ops.status.outcomes import last_outcomes
+from ops.status.queries import last_attempt, last_good
 from ops.status.reporting import reported
+from ops.status.verdict import BACKUP_LATE, FULL_LATE
 from ops.sync import sync
 
-OVERDUE = timedelta(hours=26)
 # between two attempts to catch up: a pass that fails would use up the quota otherwise
 NEXT_ATTEMPT = timedelta(hours=4)
 FULL_PATIENCE = 1800.0
@@ -48,7 +49,7 @@ def live(now: datetime | None = None) -> None:
     _need_credentials()
     try:
         due, attempted = _full_pass(moment)
-    except MirrorError:  # no database: that is a failed pass too
+    except (MirrorError, psycopg2.Error):  # no database: that is a failed pass too
         with reported("sync live"):
             raise
     if due and not attempted:
@@ -125,33 +126,21 @@ def _full_pass(now: datetime) -> tuple[bool, bool]:
     """Whether a full pass is overdue, and whether one was attempted not long ago."""
     connection = database.connect("fortytwo-mirror schedule", autocommit=True)
     try:
-        good, attempt = _last_full(connection)
+        good = last_good(connection).get("full")
+        attempt = last_attempt(connection, "full")
     finally:
         connection.close()
     return (
-        good is None or now - good > OVERDUE,
+        good is None or now - good > FULL_LATE,
         attempt is not None and now - attempt < NEXT_ATTEMPT,
     )
-
-
-def _last_full(connection: Connection) -> tuple[datetime | None, datetime | None]:
-    """Start of the last full pass that ended well, and of the last one at all."""
-    with connection.cursor() as cursor:
-        cursor.execute("select to_regclass('ops.runs') is not null")
-        if not (cursor.fetchone() or (False,))[0]:
-            return None, None
-        cursor.execute(
-            "select max(started_at) filter (where status in ('published', 'unchanged')), "
-            "max(started_at) from ops.runs where mode = 'full'"
-        )
-        return cursor.fetchone() or (None, None)
 
 
 def _backup_is_due(now: datetime) -> bool:
     newest = archive.backups(archive.folder())[:1]
     last = last_outcomes().get("backup")
     attempt = datetime.fromisoformat(last.started_at) if last else None
-    return not (newest and now - newest[0].at < OVERDUE) and not (
+    return not (newest and now - newest[0].at < BACKUP_LATE) and not (
         attempt and now - attempt < NEXT_ATTEMPT
     )
 

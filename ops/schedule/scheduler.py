@@ -13,19 +13,20 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
 import typer
 
 from extract.base.errors import MirrorError
-from extract.base.settings import ROOT, environment, local_directory
+from extract.base.settings import ROOT, environment
 from extract.cli import exit_status
+from ops.schedule import heartbeat
 from ops.schedule.schedule import Schedule
+from ops.status.status import read_status
+from ops.status.verdict import judge
 
 BEAT = 5.0
-SILENT_FOR = 120.0
 ENDS = {0: "done", 75: "put off, another run or the quota is in the way"}
 FIRST = "live"  # without a full pass to build on, it does one
 
@@ -40,7 +41,7 @@ class Stop(Exception):
 @app.command("scheduler")
 def command(
     check: Annotated[
-        bool, typer.Option("--healthy", help="Only say whether it runs: exit status 0 or 1.")
+        bool, typer.Option("--healthy", help="Only say whether all is well: exit status 0 or 1.")
     ] = False,
 ) -> None:
     """Run the schedule in the foreground, without cron or systemd: for containers."""
@@ -63,8 +64,7 @@ def run(
         due[FIRST] = now()
     try:
         while True:
-            heartbeat().parent.mkdir(parents=True, exist_ok=True)
-            heartbeat().touch()
+            heartbeat.beat()
             job = min(due, key=lambda name: (due[name], name == "live"))
             if due[job] > now():
                 time.sleep(min(BEAT, max(0.0, (due[job] - now()).total_seconds())))
@@ -76,25 +76,20 @@ def run(
 
 
 def healthy() -> None:
-    """Return if the scheduler is alive.
+    """Return if the scheduler is alive and the mirror is not failing.
 
     Raises:
-        MirrorError: It has not given a sign for two minutes.
+        MirrorError: It has not given a sign for two minutes, or the mirror fails; and why.
     """
-    try:
-        silent = time.time() - heartbeat().stat().st_mtime
-    except FileNotFoundError:
-        silent = SILENT_FOR + 1
-    if silent > SILENT_FOR:
+    silent = heartbeat.silence()
+    if silent is None or silent > heartbeat.SILENT_FOR:
         raise MirrorError(
             "The scheduler gives no sign of life: it does not run, or it hangs. Look at its output "
             "(docker compose logs scheduler) and restart it."
         )
-
-
-def heartbeat() -> Path:
-    """The file whose age says that the scheduler is alive."""
-    return local_directory() / "scheduler.alive"
+    verdict = judge(read_status())
+    if verdict.level == "failing":
+        raise MirrorError(" ".join(reason.sentence for reason in verdict.reasons))
 
 
 def _job(name: str) -> None:
@@ -103,7 +98,7 @@ def _job(name: str) -> None:
     process = subprocess.Popen([sys.executable, "-m", "ops", "scheduled", name], cwd=ROOT)
     try:
         while True:
-            heartbeat().touch()
+            heartbeat.beat()
             try:
                 process.wait(BEAT)
             except subprocess.TimeoutExpired:

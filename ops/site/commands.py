@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from extract.base import database
 from extract.cli import exit_status
+from ops.status.status import read_status
+from ops.status.verdict import judge
 
 app = typer.Typer()
 
@@ -31,16 +32,12 @@ def docs(
 
 @app.command()
 def status_page() -> None:
-    """Make site/status.html anew; every sync does it by itself."""
+    """Make site/status.html anew; every job does it by itself."""
     from ops.site.status_page import write
 
     with exit_status():
-        database.ensure_server()
-        connection = database.connect("fortytwo-mirror status-page", autocommit=True)
-        try:
-            typer.echo(write(connection))
-        finally:
-            connection.close()
+        status = read_status()
+        typer.echo(write(status, judge(status)))
 
 
 @app.command()

@@ -20,6 +20,8 @@ from ops.site.handbook import DOCS, Chapter, chapters, copy_images
 from ops.site.history import read_history
 from ops.site.overview import overview_html
 from ops.site.pages import render, site_directory, write_page
+from ops.status.status import read_status
+from ops.status.verdict import judge
 from ops.sync import dbt_program
 
 DICTIONARY = DOCS / "data-dictionary.md"
@@ -37,7 +39,7 @@ def build() -> Path:
     contracts = read_contracts(target / "manifest.json")
     connection = database.connect("fortytwo-mirror docs", autocommit=True)
     try:
-        history = read_history(connection)
+        history, status = read_history(connection), read_status(connection)
     finally:
         connection.close()
     lineage = (target / "static_index.html").read_text(encoding="utf-8")
@@ -46,8 +48,11 @@ def build() -> Path:
     book = chapters()
     write_handbook(site, book)
     pages = list(status_page.PAGES)
-    first = write_page(site, "index.html", overview_html(contracts, history, book, pages))
-    write_page(site, "status.html", status_page.status_html(history, site))
+    verdict = judge(status)
+    banner = status_page.banner_html(status, verdict)
+    overview = overview_html(contracts, history, status, banner, book, pages)
+    first = write_page(site, "index.html", overview)
+    write_page(site, "status.html", status_page.status_html(history, status, verdict, site))
     return first
 
 

@@ -11,33 +11,11 @@ from psycopg2.extras import RealDictCursor
 
 Row = dict[str, Any]
 
-TABLES = (
-    "users",
-    "cursus_users",
-    "projects_users",
-    "achievements_users",
-    "coalitions_users",
-    "campuses",
-    "projects",
-    "achievements",
-    "coalitions",
-    "campus_projects",
-    "campus_achievements",
-    "project_sessions",
-    "cursus",
-)  # in the order of interest; any other follows
-
 RUNS = """
 select run_id, mode, status, started_at, finished_at, published_at, calls, seconds, changes,
     rejected, message,
     extract(epoch from finished_at - started_at) as duration
 from ops.runs order by started_at desc limit 30
-"""
-LAST_GOOD = """
-select mode, max(finished_at) as finished_at
-from ops.runs
-where status in ('published', 'unchanged') or (mode in ('backfill', 'live') and status = 'stopped')
-group by mode order by mode
 """
 # The last publication of each day, or each publication while there are only a few.
 ROWS = """
@@ -89,10 +67,6 @@ from ops.api_calls
 where called_at > date_trunc('hour', now()) - interval '47 hours'
 group by 1, 2 order by 1, 2
 """
-QUOTA = """
-select called_at, quota_left from ops.api_calls
-where quota_left is not null order by called_at desc limit 1
-"""
 PHASES = """
 with recent as (
     select run_id, mode, started_at, seconds,
@@ -112,7 +86,6 @@ select resource, count(*) as students, count(*) filter (where stale) as stale,
     min(checked_at) as oldest, max(checked_at) as newest
 from ops.relation_reads group by resource order by resource
 """
-APPLICATION = "select * from ops.application order by seen_at desc limit 1"
 DRIFT = "select resource, field, kind, first_seen_at from ops.drift order by first_seen_at desc"
 
 
@@ -122,24 +95,23 @@ class History:
 
     read_at: datetime
     runs: list[Row]
-    last_good: dict[str, datetime]
     published_at: datetime | None
     rows: list[Row]
     changes: list[Row]
     rejected: dict[str, int]
     calls: list[Row]
-    quota: Row | None
     phases: list[Row]
     backfill: list[Row]
-    application: Row | None
     drift: list[Row]
 
     @property
     def rows_now(self) -> dict[str, int]:
-        """Rows of each mirror table after the last publication."""
+        """Rows of each mirror table after the last publication, the largest first."""
         rows = self.rows[-1]["rows"] if self.rows else {}
-        known = [table for table in TABLES if table in rows]
-        return {table: rows[table] for table in [*known, *sorted(set(rows) - set(known))]}
+        return dict(sorted(rows.items(), key=lambda item: (-item[1], item[0])))
+
+
+EMPTY = History(datetime.min.replace(tzinfo=UTC), [], None, [], [], {}, [], [], [], [])
 
 
 def read_history(connection: Connection) -> History:
@@ -148,15 +120,12 @@ def read_history(connection: Connection) -> History:
         name: _rows(connection, relation, query)
         for name, relation, query in (
             ("runs", "ops.runs", RUNS),
-            ("last_good", "ops.runs", LAST_GOOD),
             ("rows", "ops.runs", ROWS),
             ("changes", "ops.runs", CHANGES),
             ("rejected", "ops.runs", REJECTED),
             ("calls", "ops.api_calls", CALLS),
-            ("quota", "ops.api_calls", QUOTA),
             ("phases", "ops.runs", PHASES),
             ("backfill", "ops.relation_reads", BACKFILL),
-            ("application", "ops.application", APPLICATION),
             ("drift", "ops.drift", DRIFT),
         )
     }
@@ -164,16 +133,13 @@ def read_history(connection: Connection) -> History:
     return History(
         read_at=datetime.now(UTC),
         runs=found["runs"],
-        last_good={row["mode"]: row["finished_at"] for row in found["last_good"]},
         published_at=rejected[0]["published_at"] if rejected else None,
         rows=found["rows"],
         changes=found["changes"],
         rejected=dict(rejected[0]["rejected"]) if rejected else {},
         calls=found["calls"],
-        quota=found["quota"][0] if found["quota"] else None,
         phases=found["phases"],
         backfill=found["backfill"],
-        application=found["application"][0] if found["application"] else None,
         drift=found["drift"],
     )
 

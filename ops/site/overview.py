@@ -12,10 +12,16 @@ from ops.site.catalog.diagram import entity_relationship_svg
 from ops.site.handbook import Chapter
 from ops.site.history import History
 from ops.site.pages import render
+from ops.status.status import Status
 
 
 def overview_html(
-    contracts: Contracts, history: History, chapters: list[Chapter], pages: list[str]
+    contracts: Contracts,
+    history: History,
+    status: Status,
+    banner: Markup,
+    chapters: list[Chapter],
+    pages: list[str],
 ) -> str:
     """The page."""
     rows = history.rows_now
@@ -27,6 +33,8 @@ def overview_html(
         version=version("fortytwo-mirror"),
         contracts=contracts,
         history=history,
+        status=status,
+        banner=banner,
         chapters=[chapter for chapter in chapters if chapter.name != "index"],
         tables=sorted(contracts.tables, key=lambda table: order.get(table.name, 99)),
         rows=rows,

@@ -2,68 +2,64 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from jinja2 import TemplateError
 from markupsafe import Markup
-from psycopg2 import Error as DatabaseError
-from psycopg2.extensions import connection as Connection
 
-from extract.base import logs
+from extract.base import database
 from ops.site import vega
-from ops.site.charts import HOURLY_LIMIT, all_charts
-from ops.site.history import History, Row, read_history
+from ops.site.charts import all_charts
+from ops.site.history import EMPTY, History, Row, read_history
 from ops.site.pages import render, site_directory, write_page
+from ops.status.status import Status
+from ops.status.verdict import Level, Verdict
+from ops.status.view import facts
 
 PAGES = ("index.html", "status.html", "data-dictionary.html", "handbook.html", "lineage.html")
 KINDS = {"published": "good", "unchanged": "good", "failed": "bad", "stopped": "warn"}
-# Longest silence of an installation that is scheduled as recommended: nightly, or every 15 minutes.
-NIGHTLY, LIVE = timedelta(hours=26), timedelta(hours=2)
+LEVELS: dict[Level, str] = {"well": "good", "degraded": "warn", "failing": "bad"}
+BANNER = re.compile(r"<!-- verdict -->.*?<!-- /verdict -->", re.DOTALL)
 PATIENCE_MILLISECONDS = 3000
 
 
-@contextmanager
-def after_run(connection: Connection) -> Iterator[None]:
-    """Write the page when the run in this block ends, however it ends. Never fails the run."""
-    try:
-        yield
-    finally:
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    "select set_config('statement_timeout', %s, false)",
-                    (str(PATIENCE_MILLISECONDS),),
-                )
-            write(connection)
-        except (
-            DatabaseError,
-            OSError,
-            TemplateError,
-            ArithmeticError,
-            LookupError,
-            TypeError,
-            ValueError,
-        ) as error:
-            logs.event(
-                "status_page",
-                level=logging.WARNING,
-                message=f"site/status.html was not written: {type(error).__name__}: {error}",
-            )
+def write(status: Status, verdict: Verdict, directory: Path | None = None) -> Path:
+    """Write the page and renew the overview's verdict; returns the page's path.
 
-
-def write(connection: Connection, directory: Path | None = None) -> Path:
-    """Read `ops`, write the page; returns its path."""
+    Raises:
+        MirrorError, psycopg2.Error: The database was reached for the status, but not any more.
+    """
     site = directory or site_directory()
-    return write_page(site, "status.html", status_html(read_history(connection), site))
+    overview = site / "index.html"
+    if overview.exists():
+        text = overview.read_text(encoding="utf-8")
+        write_page(site, overview.name, BANNER.sub(lambda _: banner_html(status, verdict), text))
+    history = EMPTY if status.unreachable else _history()
+    return write_page(site, "status.html", status_html(history, status, verdict, site))
 
 
-def status_html(history: History, site: Path) -> str:
+def _history() -> History:
+    connection = database.connect("fortytwo-mirror pages", autocommit=True)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select set_config('statement_timeout', %s, false)", (str(PATIENCE_MILLISECONDS),)
+            )
+        return read_history(connection)
+    finally:
+        connection.close()
+
+
+def banner_html(status: Status, verdict: Verdict) -> Markup:
+    """The verdict as pages show it: how old it is, and when it will turn amber and red."""
+    text = render("banner.html.j2", status=status, verdict=verdict, levels=LEVELS)
+    return Markup(text)
+
+
+def status_html(history: History, status: Status, verdict: Verdict, site: Path) -> str:
     """The page; `site` tells which other pages there are to link to."""
     charts = all_charts(history)
     return render(
@@ -72,11 +68,11 @@ def status_html(history: History, site: Path) -> str:
         pages=existing_pages(site, "status.html"),
         version=version("fortytwo-mirror"),
         history=history,
-        state=_state(history),
+        status=status,
+        banner=banner_html(status, verdict),
+        facts=facts(status, lambda moment: f"{_minute(moment)} UTC"),
         cards=[_card(history, table) for table in history.rows_now],
         runs=[_run(run) for run in history.runs[:25]],
-        limit=HOURLY_LIMIT,
-        calls_now=_calls_this_hour(history),
         phase_modes=[name.removeprefix("phases-") for name in charts if name.startswith("phases-")],
         rows_table=[
             [_minute(row["at"]), *(row["rows"].get(table, 0) for table in history.rows_now)]
@@ -104,35 +100,6 @@ def existing_pages(site: Path, *made_now: str) -> list[str]:
     return [name for name in PAGES if name in made_now or (site / name).exists()]
 
 
-def _state(history: History) -> dict[str, Any]:
-    good = max(history.last_good.values(), default=None)
-    ended = [run for run in history.runs if run["status"] != "running"]
-    if good is None:
-        return {
-            "kind": "warn",
-            "headline": "Nothing is published yet",
-            "detail": "",
-            "good_until": None,
-        }
-    live = "live" in history.last_good and history.last_good["live"] > good - timedelta(days=1)
-    until = good + (LIVE if live else NIGHTLY)
-    if ended and ended[0]["status"] == "failed":
-        return {
-            "kind": "bad",
-            "headline": f"The last {ended[0]['mode']} run failed; mirror is as it was before",
-            "detail": ended[0]["message"] or "",
-            "good_until": None,
-        }
-    if until < datetime.now(UTC):
-        return {
-            "kind": "bad",
-            "headline": "Overdue: no successful run lately",
-            "detail": "",
-            "good_until": None,
-        }
-    return {"kind": "good", "headline": "All is well", "detail": "", "good_until": until}
-
-
 def _card(history: History, table: str) -> dict[str, Any]:
     rows = history.rows_now[table]
     week = history.read_at - timedelta(days=7)
@@ -149,11 +116,6 @@ def _card(history: History, table: str) -> dict[str, Any]:
 def _run(run: Row) -> Row:
     changed = sum(sum(counts.values()) for counts in (run["changes"] or {}).values())
     return {**run, "kind": KINDS.get(run["status"], ""), "changed": changed}
-
-
-def _calls_this_hour(history: History) -> int:
-    hour = history.read_at.replace(minute=0, second=0, microsecond=0)
-    return sum(row["calls"] for row in history.calls if row["hour"] == hour)
 
 
 def _minute(moment: datetime) -> str:

@@ -9,8 +9,10 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from extract.base.errors import MirrorError
 from extract.cli import exit_status
 from ops.status.status import read_status
+from ops.status.verdict import judge
 from ops.status.view import print_status
 
 app = typer.Typer()
@@ -20,13 +22,17 @@ app = typer.Typer()
 def status(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show the last runs, ages, row counts, quota, backfill, backups and what needs attention."""
+    """Say how the mirror is, and show runs, ages, row counts, quota, backfill and backups."""
     with exit_status():
         now = read_status()
+        verdict = judge(now)
         if json:
-            typer.echo(json_module.dumps(now.document(), default=_plain, indent=2))
-        else:
-            print_status(now, Console(highlight=False))
+            document = {"verdict": verdict.document(), **now.document()}
+            typer.echo(json_module.dumps(document, default=_plain, indent=2))
+        elif not now.unreachable:
+            print_status(now, verdict, Console(highlight=False))
+        if now.unreachable:
+            raise MirrorError(now.unreachable)
 
 
 def _plain(value: Any) -> str:

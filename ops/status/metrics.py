@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -10,36 +9,29 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import psycopg2
-
-from extract.base import logs
-from extract.base.errors import MirrorError
 from extract.base.settings import environment
-from ops.status.status import Status, read_status
+from ops.status.status import Status
+from ops.status.verdict import LEVELS, Verdict
 
 Sample = tuple[dict[str, str], float | int | datetime | None]
 RUN_STATES = ("running", "loaded", "published", "unchanged", "failed", "stopped")
 
 
-def write() -> None:
-    """Write the file, if one is wanted; whatever happens, the job goes on."""
+def write(status: Status, verdict: Verdict) -> None:
+    """Write the file, if one is wanted.
+
+    Raises:
+        OSError: It cannot be written.
+    """
     name = environment().get("METRICS_FILE", "")
-    if not name:
-        return
-    try:
-        _replace(Path(name), text(read_status()))
-    except (MirrorError, OSError, psycopg2.Error) as error:
-        logs.event(
-            "metrics",
-            level=logging.WARNING,
-            message=f"{name} was not written: {type(error).__name__}: {error}",
-        )
+    if name:
+        _replace(Path(name), text(status, verdict))
 
 
-def text(status: Status) -> str:
+def text(status: Status, verdict: Verdict) -> str:
     """The whole file."""
     lines: list[str] = []
-    for name, help_text, samples in _metrics(status):
+    for name, help_text, samples in _metrics(status, verdict):
         known = [(labels, value) for labels, value in samples if value is not None]
         if known:
             metric = f"fortytwo_mirror_{name}"
@@ -48,8 +40,23 @@ def text(status: Status) -> str:
     return "\n".join([*lines, ""])
 
 
-def _metrics(status: Status) -> Iterator[tuple[str, str, Iterable[Sample]]]:
+def _metrics(status: Status, verdict: Verdict) -> Iterator[tuple[str, str, Iterable[Sample]]]:
     yield "status_time_seconds", "When this was read.", [({}, status.at)]
+    yield (
+        "level",
+        "1 for how the mirror is.",
+        [({"level": level}, int(verdict.level == level)) for level in LEVELS],
+    )
+    yield (
+        "finding",
+        "What was looked at: 0 well, 1 degraded, 2 failing.",
+        [({"name": found.name}, LEVELS.index(found.level)) for found in verdict.findings],
+    )
+    yield (
+        "table_degraded",
+        "1 for an optional table that the last pass left as it was.",
+        [({"table": table}, 1) for table in status.degraded],
+    )
     yield from _runs(status)
     yield "published_time_seconds", "Last publication.", [({}, status.published_at)]
     yield "rows", "Rows of a mirror table.", _by("table", status.tables, "rows")
@@ -90,7 +97,7 @@ def _metrics(status: Status) -> Iterator[tuple[str, str, Iterable[Sample]]]:
     yield "backup_bytes", "Size of the newest backup.", [({}, backup.get("bytes"))]
     yield "database_bytes", "Size of the database.", [({}, status.database.get("bytes"))]
     yield "disk_free_bytes", "Free on the disk of .local.", [({}, status.disk.get("free_bytes"))]
-    yield "attention", "Things an operator should look at.", [({}, len(status.attention))]
+    yield "attention", "Things an operator should look at.", [({}, len(verdict.reasons))]
 
 
 def _runs(status: Status) -> Iterator[tuple[str, str, Iterable[Sample]]]:

@@ -1,4 +1,4 @@
-"""How each job ended last, kept in .local/jobs.json: for status, for catching up, for alerts.
+"""How each job ended last, kept in .local/jobs.json: for the verdict and for catching up.
 
 A file and not a table, because the job that failed may have failed for want of the database.
 """
@@ -10,16 +10,15 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, fields, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from extract.base import logs
 from extract.base.errors import BudgetSpent, BusyError, MirrorError
 from extract.base.settings import local_directory
-from ops.status import webhook
 
-REMIND_AFTER = timedelta(hours=24)
 LONGEST_MESSAGE = 600
 
 
@@ -29,7 +28,6 @@ class Outcome:
 
     Attributes:
         failing_since: Start of the first failure in a row; None when the last one went well.
-        told_at: When the webhook was last told of this failure.
     """
 
     status: str
@@ -37,14 +35,13 @@ class Outcome:
     finished_at: str
     message: str | None = None
     failing_since: str | None = None
-    told_at: str | None = None
 
 
 @contextmanager
 def outcome(job: str) -> Iterator[None]:
-    """Keep how the job in this block ends; tell the webhook of failure and recovery.
+    """Keep how the job in this block ends.
 
-    A run that found the lock taken or the quota spent is neither.
+    A run that found the lock taken or the quota spent is neither a failure nor a success.
     """
     started = datetime.now(UTC)
     try:
@@ -72,36 +69,32 @@ def last_outcomes() -> dict[str, Outcome]:
 
 
 def _finish(job: str, started: datetime, message: str | None) -> None:
-    now = datetime.now(UTC)
-    with suppress(OSError), _locked():
+    now = datetime.now(UTC).isoformat()
+    with suppress(OSError), locked(_file()):
         outcomes = last_outcomes()
         before = outcomes.get(job)
         since = (before.failing_since if before else None) or started.isoformat()
-        told_at = before.told_at if before else None
         if message is not None:
-            after = Outcome("failed", started.isoformat(), now.isoformat(), message, since, told_at)
-            if not told_at or now - datetime.fromisoformat(told_at) > REMIND_AFTER:
-                told = webhook.tell("failure", job, since, message)
-                after = replace(after, told_at=now.isoformat() if told else None)
+            after = Outcome("failed", started.isoformat(), now, message, since)
         else:
-            after = Outcome("ok", started.isoformat(), now.isoformat())
-            if told_at and not webhook.tell("recovery", job, since):
-                after = replace(after, told_at=told_at)  # told next time
-        _save({**outcomes, job: after})
+            after = Outcome("ok", started.isoformat(), now)
+        save(_file(), {name: asdict(end) for name, end in {**outcomes, job: after}.items()})
 
 
-def _save(outcomes: dict[str, Outcome]) -> None:
-    unfinished = _file().with_suffix(".part")
+def save(file: Path, document: Any) -> None:
+    """Replace a JSON file whole, for this user's eyes only."""
+    unfinished = file.with_suffix(".part")
     handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump({job: asdict(outcome) for job, outcome in outcomes.items()}, file, indent=1)
-    unfinished.replace(_file())
+    with os.fdopen(handle, "w", encoding="utf-8") as target:
+        json.dump(document, target, indent=1)
+    unfinished.replace(file)
 
 
 @contextmanager
-def _locked() -> Iterator[None]:
-    _file().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle = os.open(_file().with_suffix(".lock"), os.O_WRONLY | os.O_CREAT, 0o600)
+def locked(file: Path) -> Iterator[None]:
+    """Keep other processes of this machine from a file meanwhile."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle = os.open(file.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from psycopg2.extensions import connection as Connection
+
 KINDS = ("inserted", "updated", "deleted")
-# where each table of mirror comes from
-RAW_TABLE = {
-    "cursus": "cursus",
-    "campuses": "campus",
-    "projects": "projects",
-    "achievements": "achievements",
-    "coalitions": "coalitions",
-    "campus_projects": "projects",
-    "campus_achievements": "achievements",
-    "project_sessions": "projects",
-    "users": "users",
-    "cursus_users": "cursus_users",
-    "projects_users": "projects_users",
-    "achievements_users": "achievements_users",
-    "coalitions_users": "coalitions_users",
-}
 DATABASE = """
 select
     current_database() as name,
@@ -39,23 +27,72 @@ select distinct on (mode)
 from ops.runs
 order by mode, started_at desc
 """
+# A pass that a later `dbt build` published is a good one too: `make extract && dbt build`.
 LAST_GOOD = """
 select mode, max(coalesce(finished_at, started_at)) as finished_at
 from ops.runs
 where
     status in ('published', 'unchanged')
     or (mode = 'backfill' and status in ('loaded', 'stopped'))
-    or (status = 'loaded' and exists (  -- `make extract && dbt build`
+    or (status = 'loaded' and exists (
         select from ops.runs as build where build.published_at > runs.finished_at
     ))
 group by mode
+"""
+# What the last run of each mode that ended well left out, unless a full pass came after it. A
+# database from before the column has none.
+DEGRADED = """
+with ended as (
+    select distinct on (mode)
+        mode, coalesce(finished_at, started_at) as at, to_jsonb(runs) -> 'degraded' as degraded
+    from ops.runs
+    where status in ('published', 'unchanged', 'loaded')
+    order by mode, started_at desc
+)
+select distinct on (key) key as table_name, value as reason, at
+from ended cross join lateral jsonb_each_text(degraded)
+where
+    jsonb_typeof(degraded) = 'object'
+    and at >= coalesce((select max(at) from ended where mode = 'full'), at)
+order by key, at desc
+"""
+AT_WORK = """
+select run_id, mode, started_at, phase, calls, planned_calls
+from ops.runs where run_id = %(run_id)s
 """
 PUBLISHED = """
 select published_at, rows, changes, rejected
 from ops.runs where published_at is not null
 order by published_at desc limit 1
 """
-READ = "select resource, max(finished_at) as read_at from ops.listings group by resource"
+# A table of mirror comes from the raw tables that its staging view and its int_…__classified read;
+# it was last read when the last listing of the one that is the furthest behind was.
+READ = """
+with reads as (
+    select rewrite.ev_class as reader, depend.refobjid as source
+    from pg_rewrite as rewrite
+    inner join pg_depend as depend
+        on depend.classid = 'pg_rewrite'::regclass and depend.objid = rewrite.oid
+    where depend.refclassid = 'pg_class'::regclass and depend.refobjid <> rewrite.ev_class
+),
+readers as (
+    select substring(relname from '^stg_fortytwo__(.*)$') as table_name, oid as staging
+    from pg_class where relnamespace = to_regnamespace('staging')
+    union
+    select substring(relname from '^int_(.*)__classified$'), reads.source
+    from pg_class inner join reads on pg_class.oid = reads.reader
+    where relnamespace = to_regnamespace('intermediate')
+),
+listed as (select resource, max(finished_at) as read_at from ops.listings group by resource)
+select readers.table_name, min(listed.read_at) as read_at
+from readers
+inner join reads on readers.staging = reads.reader
+inner join pg_class as raw
+    on reads.source = raw.oid and raw.relnamespace = to_regnamespace('raw')
+inner join listed on raw.relname = listed.resource
+where readers.table_name is not null
+group by readers.table_name
+"""
 CHANGED = (
     "select table_name, max(changed_at) as changed_at from ops.change_sets group by table_name"
 )
@@ -106,3 +143,23 @@ from counted
 order by resource
 """
 APPLICATION = "select * from ops.application order by seen_at desc limit 1"
+
+
+def last_good(connection: Connection) -> dict[str, datetime]:
+    """When a run of each mode last ended well: the one definition."""
+    return dict(_rows(connection, LAST_GOOD))
+
+
+def last_attempt(connection: Connection, mode: str) -> datetime | None:
+    """When a run of a mode last began, however it ended."""
+    began = dict(_rows(connection, "select mode, max(started_at) from ops.runs group by mode"))
+    return began.get(mode)
+
+
+def _rows(connection: Connection, query: str) -> list[tuple[str, datetime]]:
+    with connection.cursor() as cursor:
+        cursor.execute("select to_regclass('ops.runs') is not null")
+        if not (cursor.fetchone() or (False,))[0]:
+            return []
+        cursor.execute(query)
+        return cursor.fetchall()

@@ -1,19 +1,43 @@
-"""Around every job: how it ended is kept, told and measured."""
+"""Around every job: how it ended is kept, judged, told, measured and shown."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ops.status import metrics
+from extract.base import logs
+from ops.site import status_page
+from ops.status import metrics, webhook
 from ops.status.outcomes import outcome
+from ops.status.status import read_status
+from ops.status.verdict import judge
 
 
 @contextmanager
 def reported(job: str) -> Iterator[None]:
-    """Report the job in this block: .local/jobs.json, the webhook, the metrics file."""
+    """Report the job in this block: .local/jobs.json, the webhook, the metrics file, the pages."""
     try:
         with outcome(job):
             yield
     finally:
-        metrics.write()
+        report()
+
+
+def report() -> None:
+    """Tell everybody the one verdict; whatever happens, the job goes on."""
+    status = read_status()
+    verdict = judge(status)
+    for name, tell in (
+        ("webhook", lambda: webhook.tell_changes(verdict)),
+        ("metrics", lambda: metrics.write(status, verdict)),
+        ("status_page", lambda: status_page.write(status, verdict)),
+    ):
+        try:
+            tell()
+        except Exception as error:  # noqa: BLE001  (no report is worth a job)
+            logs.event(
+                name,
+                level=logging.WARNING,
+                message=logs.without_secrets(f"not written: {type(error).__name__}: {error}"),
+            )

@@ -13,22 +13,24 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 
 from extract.api.quota import Quota
-from extract.base import database
+from extract.base import database, logs
 from extract.base.errors import MirrorError
 from extract.base.settings import Settings, environment, local_directory
+from extract.progress import seconds_left
 from extract.run import LOCK
 from ops.backup import archive
-from ops.schedule import crontab, scheduler, units
+from ops.schedule import crontab, heartbeat, units
 from ops.schedule.schedule import Schedule
-from ops.status import queries as status_queries
-from ops.status.attention import attention
+from ops.status import queries
 from ops.status.outcomes import Outcome, last_outcomes
 
 Row = dict[str, Any]
+SYSTEMD = Path("/run/systemd/system")  # there while it runs: sd_booted(3)
 
 
 @dataclass
@@ -36,20 +38,26 @@ class Status:
     """The state of the mirror, as far as it can be read.
 
     Attributes:
+        unreachable: Why the database could not be asked; empty when it could.
         runs: The last run of each mode; `last_good`: when each mode last ended well.
         running: Who holds the run lock; None when nobody does.
+        at_work: Phase, calls, planned calls and expected end of the run that holds it.
+        degraded: Optional tables that the last pass left as they were: reason and time of each.
         tables: Rows, last publication's changes and times of each mirror table.
         backfill: Students read and left of each big relation, and hours left at today's pace.
-        schedule: When each job runs next; `scheduled_by`: cron, systemd or nothing.
-        attention: Sentences on what an operator should look at.
+        schedule: When each job runs next; `scheduled_by`: cron, systemd, scheduler or nothing.
+        schedule_stopped: Why what is scheduled does not run, and what to do; empty when it runs.
     """
 
     at: datetime
+    unreachable: str = ""
     started: bool = False
     database: Row = field(default_factory=dict)
     runs: list[Row] = field(default_factory=list)
     last_good: dict[str, datetime] = field(default_factory=dict)
     running: str | None = None
+    at_work: Row | None = None
+    degraded: dict[str, Row] = field(default_factory=dict)
     published_at: datetime | None = None
     tables: list[Row] = field(default_factory=list)
     rejected: dict[str, int] = field(default_factory=dict)
@@ -61,7 +69,7 @@ class Status:
     jobs: dict[str, Outcome] = field(default_factory=dict)
     scheduled_by: str = ""
     schedule: dict[str, datetime] = field(default_factory=dict)
-    attention: list[str] = field(default_factory=list)
+    schedule_stopped: str = ""
 
     def document(self) -> Row:
         """Everything, for JSON."""
@@ -69,22 +77,20 @@ class Status:
 
 
 def read_status(connection: Connection | None = None, now: datetime | None = None) -> Status:
-    """Read it.
-
-    Raises:
-        MirrorError: The database cannot be reached.
-    """
+    """Read it, as far as it can be read: without the database too."""
     status = Status(now or datetime.now(UTC))
-    own = connection is None
-    connection = connection or database.connect("fortytwo-mirror status", autocommit=True)
+    own = None
     try:
+        if connection is None:
+            connection = own = database.connect("fortytwo-mirror status", autocommit=True)
         _read_database(connection, status)
+    except (MirrorError, psycopg2.Error) as error:
+        status.unreachable = logs.without_secrets(" ".join(str(error).split()))
     finally:
         if own:
-            connection.close()
+            own.close()
     _read_files(status)
     _read_schedule(status)
-    status.attention = attention(status)
     return status
 
 
@@ -99,40 +105,54 @@ def _read_database(connection: Connection, status: Status) -> None:
             cursor.execute(query, values)
             return [dict(row) for row in cursor.fetchall()]
 
-    status.database = rows("", status_queries.DATABASE)[0]
+    status.database = rows("", queries.DATABASE)[0]
     status.database["embedded"] = database.uses_embedded_server()
-    running = rows("", status_queries.RUNNING, {"class": LOCK[0], "object": LOCK[1]})
+    running = rows("", queries.RUNNING, {"class": LOCK[0], "object": LOCK[1]})
     status.running = running[0]["application_name"] if running else None
-    status.runs = rows("ops.runs", status_queries.RUNS)
+    status.runs = rows("ops.runs", queries.RUNS)
     status.started = bool(status.runs)
-    last_good = rows("ops.runs", status_queries.LAST_GOOD)
-    status.last_good = {row["mode"]: row["finished_at"] for row in last_good}
-    published = rows("ops.runs", status_queries.PUBLISHED)
+    status.last_good = queries.last_good(connection)
+    found = rows("ops.runs", queries.DEGRADED)
+    status.degraded = {
+        row["table_name"]: {"at": row["at"], "reason": row["reason"]} for row in found
+    }
+    published = rows("ops.runs", queries.PUBLISHED)
     if published:
         status.published_at = published[0]["published_at"]
         status.rejected = published[0]["rejected"] or {}
         counts, changes = published[0]["rows"] or {}, published[0]["changes"] or {}
-        read = {
-            row["resource"]: row["read_at"] for row in rows("ops.listings", status_queries.READ)
-        }
-        changed = rows("ops.change_sets", status_queries.CHANGED)
+        read = {row["table_name"]: row["read_at"] for row in rows("ops.listings", queries.READ)}
+        changed = rows("ops.change_sets", queries.CHANGED)
         changed_at = {row["table_name"]: row["changed_at"] for row in changed}
         status.tables = [
             {
                 "table": name,
                 "rows": counts[name],
-                **{kind: changes.get(name, {}).get(kind, 0) for kind in status_queries.KINDS},
+                **{kind: changes.get(name, {}).get(kind, 0) for kind in queries.KINDS},
                 "changed_at": changed_at.get(name),
-                "read_at": read.get(status_queries.RAW_TABLE.get(name, name)),
+                "read_at": read.get(name),
             }
-            for name in status_queries.RAW_TABLE
-            if name in counts
+            for name in sorted(counts)
         ]
-    calls = rows("ops.api_calls", status_queries.CALLS)
+    calls = rows("ops.api_calls", queries.CALLS)
     status.calls = {**(calls[0] if calls else {}), **_quota()}
-    status.backfill = rows("ops.relation_reads raw.users", status_queries.BACKFILL)
-    application = rows("ops.application", status_queries.APPLICATION)
+    status.backfill = rows("ops.relation_reads raw.users", queries.BACKFILL)
+    application = rows("ops.application", queries.APPLICATION)
     status.application = application[0] if application else None
+    run_id = (status.running or "").rpartition(" ")[2]
+    at_work = rows("ops.runs", queries.AT_WORK, {"run_id": run_id})
+    if at_work:
+        status.at_work = at_work[0] | {"ends_at": _end(at_work[0], status)}
+
+
+def _end(run: Row, status: Status) -> datetime | None:
+    """When the run at work will end, if it says what it has planned."""
+    if not (run["planned_calls"] and run["calls"] and "left_now" in status.calls):
+        return None
+    pace = (status.at - run["started_at"]).total_seconds() / run["calls"]
+    quota = status.calls["left_now"], status.calls["hourly_limit"]
+    to_do = max(0, run["planned_calls"] - run["calls"])
+    return status.at + timedelta(seconds=seconds_left(to_do, pace, *quota))
 
 
 def _quota() -> Row:
@@ -182,26 +202,32 @@ def size_of(directory: Path) -> int:
 
 
 def _read_schedule(status: Status) -> None:
+    silent = heartbeat.silence()
     try:
-        schedule = crontab.installed_schedule(crontab.read()) if crontab.available() else None
-    except MirrorError:
-        schedule = None
-    alive = age(_modified(scheduler.heartbeat()), status.at)
-    if alive is not None and alive < timedelta(seconds=scheduler.SILENT_FOR):
-        status.scheduled_by = "scheduler"
-        status.schedule = Schedule.load(environment()).next_runs(status.at)
-    elif schedule:
-        status.scheduled_by, status.schedule = "cron", schedule.next_runs(status.at)
-    else:
+        if silent is not None and silent < heartbeat.SILENT_FOR:
+            status.scheduled_by = "scheduler"
+            status.schedule = Schedule.load(environment()).next_runs(status.at)
+            return
+        installed = crontab.installed_schedule(crontab.read()) if crontab.available() else None
+    except MirrorError as error:
+        status.schedule_stopped = str(error)
+        return
+    if installed:
+        status.scheduled_by, status.schedule = "cron", installed.next_runs(status.at)
+        if not crontab.daemon_runs():
+            status.schedule_stopped = (
+                "The schedule is in your crontab, but no cron daemon runs on this machine: start "
+                "it (on Debian and Ubuntu: `systemctl enable --now cron`)."
+            )
+        return
+    if SYSTEMD.is_dir():
         status.schedule = units.next_runs()
-        status.scheduled_by = "systemd" if status.schedule else ""
-
-
-def _modified(path: Path) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    except OSError:
-        return None
+    status.scheduled_by = "systemd" if status.schedule else ""
+    if silent is not None and not status.schedule:
+        status.schedule_stopped = (
+            f"The scheduler gave its last sign of life {silent / 3600:.1f} hours ago: start it "
+            "again (`docker compose up -d scheduler`), or remove .local/scheduler.alive."
+        )
 
 
 def age(moment: datetime | str | None, now: datetime) -> timedelta | None:

@@ -11,22 +11,6 @@ from rich.table import Table
 
 from extract.run import Extracted
 
-TABLES = (
-    "cursus",
-    "campuses",
-    "projects",
-    "achievements",
-    "coalitions",
-    "campus_projects",
-    "campus_achievements",
-    "project_sessions",
-    "users",
-    "cursus_users",
-    "projects_users",
-    "achievements_users",
-    "coalitions_users",
-)
-
 
 def print_summary(connection: Connection, run_id: str, done: Extracted, console: Console) -> None:
     """Print it. Counts come from the database, not from what we believe we wrote."""
@@ -62,7 +46,7 @@ def _table(rows: dict[str, int], changes: dict[str, Any], done: Extracted) -> Ta
     table.add_column("mirror table")
     for name in ("rows", "inserted", "updated", "deleted"):
         table.add_column(name, justify="right")
-    for name, count in sorted(rows.items(), key=lambda item: _place(item[0])):
+    for name, count in sorted(rows.items()):
         change = changes.get(name, {})
         table.add_row(
             name,
@@ -70,11 +54,6 @@ def _table(rows: dict[str, int], changes: dict[str, Any], done: Extracted) -> Ta
             *(f"{change.get(kind, 0):,}" for kind in ("inserted", "updated", "deleted")),
         )
     return table
-
-
-def _place(table: str) -> tuple[int, str]:
-    """Parents before children, as the documentation lists them."""
-    return (TABLES.index(table) if table in TABLES else len(TABLES), table)
 
 
 def _mirror_rows(cursor: Any) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ops.status.status import Status, age
+from ops.status.verdict import Level, Verdict
 
 STYLES = {
     "published": "green",
@@ -20,33 +22,36 @@ STYLES = {
     "failed": "bold red",
     "ok": "green",
 }
+LEVEL_STYLES: dict[Level, str] = {
+    "well": "green",
+    "degraded": "bold yellow",
+    "failing": "bold red",
+}
 FEWEST_RULES = 6
 
 
-def print_status(status: Status, console: Console) -> None:
+def print_status(status: Status, verdict: Verdict, console: Console) -> None:
     """Print it. Rich leaves colours out without a terminal and with NO_COLOR."""
     _title(status, console)
     if not status.started:
         console.print("Nothing has run yet. Next: `make sync`.")
         return
+    style = LEVEL_STYLES[verdict.level]
+    console.print(f"[{style}]{escape(verdict.headline)}.[/{style}]")
+    for reason in verdict.reasons:
+        console.print(f"  - {escape(reason.sentence)}")
+    console.print()
     console.print(_runs(status))
     console.print()
     if status.tables:
         console.print(_tables(status))
         console.print()
-    facts = Table(box=None, show_header=False, pad_edge=False)
-    facts.add_column(style="bold", no_wrap=True)
-    facts.add_column()
-    for name, text in _facts(status):
-        facts.add_row(name, text)
-    console.print(facts)
-    if status.attention:
-        console.print()
-        console.print("Needs attention", style="bold red")
-        for sentence in status.attention:
-            console.print(f"  - {escape(sentence)}")
-    else:
-        console.print("\n[green]Nothing needs attention.[/green]")
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    for name, text in facts(status, lambda moment: _ago(moment, status.at)):
+        table.add_row(name, escape(text))
+    console.print(table)
 
 
 def _title(status: Status, console: Console) -> None:
@@ -58,8 +63,18 @@ def _title(status: Status, console: Console) -> None:
         f"{_bytes(base['bytes'])}"
     )
     if status.running:
-        console.print(f"[cyan]Running now:[/cyan] {escape(status.running)}")
+        console.print(f"[cyan]Running now:[/cyan] {escape(status.running)}{_at_work(status)}")
     console.print()
+
+
+def _at_work(status: Status) -> str:
+    """What the run at work says of itself."""
+    run = status.at_work
+    if not run or not run["phase"]:
+        return ""
+    of = f" of {run['planned_calls']:,}" if run["planned_calls"] else ""
+    end = f", ends about {run['ends_at']:%H:%M} UTC" if run["ends_at"] else ""
+    return f": {run['phase']}, {run['calls'] or 0:,}{of} calls{end}"
 
 
 def _runs(status: Status) -> Table:
@@ -99,14 +114,24 @@ def _tables(status: Status) -> Table:
     return table
 
 
-def _facts(status: Status) -> list[tuple[str, str]]:
-    facts = [("left out", _rejected(status)), ("API calls", _calls(status.calls))]
-    facts += [("backfill", f"{row['resource']}: {_backfill(row)}") for row in status.backfill]
-    facts.append(("credentials", _application(status)))
-    facts.append(("backup", _backup(status)))
-    facts.append(("disk", _disk(status)))
-    facts.append(("next", _next(status)))
-    return facts
+def facts(status: Status, when: Callable[[datetime], str]) -> list[tuple[str, str]]:
+    """What is neither a run nor a table, as lines of a name and a text, for terminal and page.
+
+    Args:
+        status: The reading.
+        when: How a moment is shown.
+    """
+    found = [("left out", _rejected(status)), ("API calls", _calls(status))]
+    found += [("backfill", f"{row['resource']}: {_backfill(row)}") for row in status.backfill]
+    found.append(("credentials", _application(status, when)))
+    found.append(("backup", _backup(status, when)))
+    for job, label in (("restore-drill", "restore drill"), ("check", "check")):
+        last = status.jobs.get(job)
+        ended = when(datetime.fromisoformat(last.finished_at)) if last else ""
+        found.append((label, f"{last.status}, {ended}" if last else "none yet"))
+    found.append(("disk", _disk(status)))
+    found.append(("schedule", _schedule(status)))
+    return found
 
 
 def _rejected(status: Status) -> str:
@@ -117,16 +142,17 @@ def _rejected(status: Status) -> str:
     return f"{total}: {', '.join(shown + more)}" if rules else "nothing"
 
 
-def _calls(calls: dict[str, Any]) -> str:
+def _calls(status: Status) -> str:
+    calls = status.calls
     if not calls:
         return "none yet"
     left = calls.get("left_now")
     limit = calls.get("hourly_limit")
-    known = f", {left:,} of {limit:,} left in this hour" if left is not None and limit else ""
+    known = f", {left:,} of {limit:,} left then" if left is not None and limit else ""
     failed = calls.get("day_failed") or 0
     return (
-        f"{calls.get('hour') or 0:,} in the last hour, {calls.get('day') or 0:,} in 24 hours "
-        f"({failed:,} tried again){known}"
+        f"{calls.get('hour') or 0:,} in the hour to {status.at:%H:%M} UTC{known}, "
+        f"{calls.get('day') or 0:,} in 24 hours ({failed:,} tried again)"
     )
 
 
@@ -139,27 +165,24 @@ def _backfill(row: dict[str, Any]) -> str:
     return text
 
 
-def _application(status: Status) -> str:
+def _application(status: Status, when: Callable[[datetime], str]) -> str:
     application = status.application
     if not application:
         return "not used yet"
+    if application.get("refused_at"):
+        return f"refused by the API since {application['refused_at']:%Y-%m-%d %H:%M} UTC"
     until = application["secret_valid_until"]
     days = (until - status.at) / timedelta(days=1) if until else None
     secret = f"secret good for {days:.1f} days" if days is not None else "secret's end unknown"
-    token = application["token_valid_until"]
-    life = (token - status.at) / timedelta(minutes=1)
-    return secret + (f", last token for {life:.0f} minutes" if life > 0 else ", last token over")
+    return f"{secret}, last used {when(application['seen_at'])}"
 
 
-def _backup(status: Status) -> str:
+def _backup(status: Status, when: Callable[[datetime], str]) -> str:
     backup = status.backup
     if not backup:
         return "none"
     kind = "encrypted" if backup["encrypted"] else "not encrypted"
-    return (
-        f"{_ago(backup['at'], status.at)}, {_bytes(backup['bytes'])}, {kind}, "
-        f"{backup['count']} kept"
-    )
+    return f"{when(backup['at'])}, {_bytes(backup['bytes'])}, {kind}, {backup['count']} kept"
 
 
 def _disk(status: Status) -> str:
@@ -170,12 +193,14 @@ def _disk(status: Status) -> str:
     return f"{free}; {inside}" if inside else free
 
 
-def _next(status: Status) -> str:
+def _schedule(status: Status) -> str:
+    if status.schedule_stopped:
+        return "does not run"
     if not status.schedule:
-        return "nothing scheduled"
+        return "nothing scheduled: `make cron-install`"
     order = sorted(status.schedule.items(), key=lambda item: item[1])
     times = ", ".join(f"{job} {at:%H:%M}" for job, at in order)
-    return f"{times} UTC ({status.scheduled_by})"
+    return f"next {times} UTC ({status.scheduled_by})"
 
 
 def _table(*names: str) -> Table:

@@ -1,31 +1,74 @@
-"""One message to WEBHOOK_URL when a job fails, one when it is well again.
+"""One message to WEBHOOK_URL when something is not well, one when it is well again.
+
+What was told is kept in .local/alerts.json; a failure that stays is told again after a day.
 
 The address is a secret (who knows it can post there): it is never printed and never logged.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import socket
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal
 
 import requests
 
 from extract.base import logs
-from extract.base.settings import environment
+from extract.base.settings import environment, local_directory
+from ops.status.outcomes import locked, save
+from ops.status.verdict import Verdict
 
 SECONDS = (5.0, 10.0)  # to connect, to answer
-Event = Literal["failure", "recovery"]
+REMIND_AFTER = timedelta(hours=24)
+Event = Literal["failure", "degraded", "recovery"]
+
+
+def tell_changes(verdict: Verdict) -> None:
+    """Tell what is new in a verdict: each finding that is not well, and each that is again."""
+    if not environment().get("WEBHOOK_URL"):
+        return
+    file = local_directory() / "alerts.json"
+    with locked(file):
+        told = _told(file)
+        now = datetime.now(UTC)
+        reasons = {finding.name: finding for finding in verdict.reasons}
+        for name, finding in reasons.items():
+            before = told.get(name)
+            if before and before["level"] == finding.level:
+                passed = now - datetime.fromisoformat(before["told_at"])
+                if finding.level == "degraded" or passed < REMIND_AFTER:
+                    continue
+            event: Event = "failure" if finding.level == "failing" else "degraded"
+            since = before["since"] if before else (finding.since or now).isoformat()
+            if tell(event, name, since, finding.sentence):
+                told[name] = {"level": finding.level, "since": since, "told_at": now.isoformat()}
+        looked_at = {finding.name for finding in verdict.findings}
+        for name, before in list(told.items()):
+            # what could not be looked at for want of the database is not well for that
+            unknown = "database" in reasons and name not in looked_at
+            if name not in reasons and not unknown and tell("recovery", name, before["since"]):
+                del told[name]
+        save(file, told)
+
+
+def _told(file: Path) -> dict[str, dict[str, str]]:
+    try:
+        found: dict[str, dict[str, str]] = json.loads(file.read_text(encoding="utf-8"))
+        return {k: v for k, v in found.items() if v.keys() >= {"level", "since", "told_at"}}
+    except (OSError, ValueError, AttributeError):
+        return {}
 
 
 def tell(event: Event, job: str, since: str, message: str = "") -> bool:
     """Send a message, if there is an address; whatever happens, the job goes on.
 
     Args:
-        event: What happened to the job.
-        job: Such as `sync full`.
-        since: When it began to fail, ISO 8601.
+        event: What happened.
+        job: Such as `sync full`, or another finding's name.
+        since: When it began, ISO 8601.
         message: Why, without secrets.
 
     Returns:
@@ -75,5 +118,5 @@ def _sentence(event: Event, job: str, since: str, message: str) -> str:
     where = f"fortytwo-mirror on {socket.gethostname()}"
     moment = since[:16].replace("T", " ")
     if event == "recovery":
-        return f"{where}: {job} is well again (it had been failing since {moment} UTC)."
-    return f"{where}: {job} failed (since {moment} UTC). {message}"
+        return f"{where}: {job} is well again (it had not been since {moment} UTC)."
+    return f"{where}: {message}"

@@ -1,4 +1,4 @@
-"""How jobs ended: kept in a file, told to a webhook once, whatever state that is in."""
+"""How jobs ended is kept in a file; what is not well is told to a webhook once."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg2.extensions import connection as Connection
 
 from extract.base import logs
 from extract.base.errors import BusyError, MirrorError
 from extract.base.settings import local_directory
 from ops.status import webhook
 from ops.status.outcomes import last_outcomes, outcome
+from ops.status.reporting import reported
 
 
 class Receiver:
@@ -57,14 +59,29 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
     server.server_close()
 
 
+@pytest.fixture(autouse=True)
+def published(ops: Connection) -> None:
+    """All is well but for what a test does."""
+    with ops.cursor() as cursor:
+        cursor.execute(
+            "insert into ops.runs (run_id, mode, status, started_at, finished_at, published_at) "
+            "values ('a', 'full', 'published', now(), now(), now())"
+        )
+
+
 def fail(job: str, message: str = "The disk is full.") -> None:
-    with suppress(MirrorError), outcome(job):
+    with suppress(MirrorError), reported(job):
         raise MirrorError(message)
 
 
 def succeed(job: str) -> None:
-    with outcome(job):
+    with reported(job):
         pass
+
+
+def alerts() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((local_directory() / "alerts.json").read_text())
+    return found
 
 
 def test_a_failure_is_told_once_and_the_recovery_once(receiver: Receiver) -> None:
@@ -75,13 +92,46 @@ def test_a_failure_is_told_once_and_the_recovery_once(receiver: Receiver) -> Non
         succeed("sync full")
 
     first, second = receiver.messages
-    assert (first["event"], first["job"], first["message"]) == (
-        "failure",
-        "sync full",
-        "The disk is full.",
-    )
+    assert (first["event"], first["job"]) == ("failure", "sync full")
+    assert "The disk is full." in first["message"] and "`make sync`" in first["message"]
     assert (second["event"], second["job"]) == ("recovery", "sync full")
     assert second["failing_since"] == first["failing_since"]
+
+
+def test_a_table_that_a_pass_left_out_is_told_once_and_once_when_it_is_read_again(
+    receiver: Receiver, ops: Connection
+) -> None:
+    def leave_out(tables: str) -> None:
+        with ops.cursor() as cursor:
+            cursor.execute("alter table ops.runs add column if not exists degraded jsonb")
+            cursor.execute("update ops.runs set degraded = %s", (tables,))
+
+    leave_out('{"achievements_users": "It answered 500."}')
+    for _ in range(2):
+        succeed("sync full")
+    leave_out("{}")
+    for _ in range(2):
+        succeed("sync full")
+
+    assert [(message["event"], message["job"]) for message in receiver.messages] == [
+        ("degraded", "table achievements_users"),
+        ("recovery", "table achievements_users"),
+    ]
+
+
+def test_what_cannot_be_looked_at_has_not_recovered(
+    receiver: Receiver, ops: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ops.cursor() as cursor:
+        cursor.execute("update ops.runs set finished_at = now() - interval '30 hours'")
+    succeed("check")
+    monkeypatch.setenv("PGDATABASE", "no_such_database")
+    succeed("check")
+
+    assert [(message["event"], message["job"]) for message in receiver.messages] == [
+        ("degraded", "freshness"),
+        ("failure", "database"),
+    ]
 
 
 def test_slack_gets_a_sentence(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,16 +141,15 @@ def test_slack_gets_a_sentence(receiver: Receiver, monkeypatch: pytest.MonkeyPat
     succeed("backup")
 
     failed, well = (message["text"] for message in receiver.messages)
-    assert "backup failed" in failed and "The disk is full." in failed
+    assert "backup fails since" in failed and "The disk is full." in failed
     assert "backup is well again" in well
 
 
 def test_a_failure_that_stays_is_told_again_after_a_day(receiver: Receiver) -> None:
     fail("sync full")
-    file = local_directory() / "jobs.json"
-    jobs = json.loads(file.read_text())
-    jobs["sync full"]["told_at"] = (datetime.now(UTC) - timedelta(hours=25)).isoformat()
-    file.write_text(json.dumps(jobs))
+    told = alerts()
+    told["sync full"]["told_at"] = (datetime.now(UTC) - timedelta(hours=25)).isoformat()
+    (local_directory() / "alerts.json").write_text(json.dumps(told))
 
     fail("sync full")
     fail("sync full")
@@ -112,11 +161,11 @@ def test_a_message_that_did_not_arrive_is_sent_with_the_next_failure(receiver: R
     receiver.statuses = [500, 500]
 
     fail("sync full")
-    assert last_outcomes()["sync full"].told_at is None
+    assert "sync full" not in alerts()
     fail("sync full")
 
     assert len(receiver.messages) == 3
-    assert last_outcomes()["sync full"].told_at
+    assert "sync full" in alerts()
 
 
 def test_a_recovery_that_did_not_arrive_is_sent_with_the_next_success(receiver: Receiver) -> None:
@@ -161,7 +210,7 @@ def test_a_run_that_found_the_lock_taken_is_neither_failure_nor_success(
     fail("sync live")
     before = last_outcomes()
 
-    with pytest.raises(BusyError), outcome("sync live"):
+    with pytest.raises(BusyError), reported("sync live"):
         raise BusyError("Another run holds the lock.")
 
     assert last_outcomes() == before

@@ -19,13 +19,17 @@ from psycopg2.extensions import connection as Connection
 from rich.console import Console
 from typer.testing import CliRunner
 
+from extract.api.client import Call
 from extract.base.errors import MirrorError
+from extract.load.record import Record
 from ops.cli import app
-from ops.schedule import crontab
+from ops.schedule import crontab, heartbeat, scheduler
 from ops.schedule.schedule import Schedule
 from ops.status import metrics
 from ops.status.outcomes import outcome
+from ops.status.reporting import report, reported
 from ops.status.status import Status, read_status
+from ops.status.verdict import Verdict, judge
 from ops.status.view import print_status
 
 PAST = """
@@ -49,10 +53,15 @@ from generate_series(1, 90) as n;
 create schema raw;
 create table raw.users (id bigint, kind text, alumni boolean);
 insert into raw.users select n, 'student', false from generate_series(1, 400) as n;
+create table raw.campus (id bigint);
+create schema staging;
+create schema intermediate;
+create view staging.stg_fortytwo__campuses as select id from raw.campus;
+create view intermediate.int_campuses__classified as select id from staging.stg_fortytwo__campuses;
 insert into ops.relation_reads (resource, user_id, read_at, checked_at)
 select 'projects_users', n, now() - interval '2 hours', now() from generate_series(1, 100) as n;
 insert into ops.application
-values ('https://api', now() + interval '3 days', now() + interval '1 hour', true, now());
+values ('https://api', now() + interval '3 days', now() + interval '1 hour', true, now(), null);
 """
 
 
@@ -64,9 +73,14 @@ def past(ops: Connection) -> Connection:
     return ops
 
 
+def sentences(verdict: Verdict) -> dict[str, str]:
+    return {reason.name: reason.sentence for reason in verdict.reasons}
+
+
 def shown(status: Status, *, terminal: bool = False) -> str:
     file = io.StringIO()
-    print_status(status, Console(file=file, width=120, force_terminal=terminal, highlight=False))
+    console = Console(file=file, width=120, force_terminal=terminal, highlight=False)
+    print_status(status, judge(status), console)
     return file.getvalue()
 
 
@@ -93,12 +107,14 @@ def test_it_says_what_needs_attention_and_what_to_do(past: Connection) -> None:
     with pytest.raises(MirrorError), outcome("backup"):
         raise MirrorError("The disk is full.")
 
-    text = " ".join(read_status(past).attention)
+    verdict = judge(read_status(past))
 
+    text = " ".join(reason.sentence for reason in verdict.reasons)
+    assert verdict.level == "failing"
     assert "secret expires in 3.0 days" in text
     assert "FORTYTWO_CLIENT_SECRET_NEXT took over" in text
     assert "backup fails since" in text and "The disk is full." in text
-    assert "last good full pass ended 29 hours ago: `make sync`" in text
+    assert "last good full pass ended 29 hours ago" in text and "`make sync`" in text
     assert "make cron-install" in text
 
 
@@ -173,6 +189,25 @@ def test_the_schedule_is_read_from_the_crontab(
     assert status.schedule["full"].strftime("%H:%M") == "01:00"
 
 
+def test_a_schedule_that_nobody_runs_is_no_next_run(
+    past: Connection, crontab_program: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crontab.install(crontab.block(Schedule(), {}))
+    monkeypatch.setattr(crontab, "DAEMONS", {"a name that no program has"})
+
+    status = read_status(past)
+
+    assert "no cron daemon runs" in sentences(judge(status))["schedule"]
+    assert "live 2" not in shown(status) and "does not run" in shown(status)
+
+
+def test_a_scheduler_that_fell_silent_is_said_to_be(past: Connection) -> None:
+    heartbeat.beat()
+    os.utime(heartbeat.heartbeat(), (0, 0))
+
+    assert "last sign of life" in sentences(judge(read_status(past)))["schedule"]
+
+
 def test_who_is_at_work_is_shown(past: Connection) -> None:
     from extract.run import run_lock
 
@@ -180,8 +215,149 @@ def test_who_is_at_work_is_shown(past: Connection) -> None:
         assert read_status(past).running == "fortytwo-mirror full 20251121T010000Z-1"
 
 
+def test_a_run_at_work_says_its_phase_its_calls_and_its_end(
+    past: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORTYTWO_CLIENT_ID", "uid")
+    monkeypatch.setenv("FORTYTWO_CLIENT_SECRET", "secret")
+    from extract.run import run_lock
+
+    with run_lock("full", "run-1") as connection:
+        record = Record(connection, "run-1")
+        record.start("full", allow_deletes=False)
+        record.call(Call("/users", "", 1, 200, 100, "", 0.5, 0, 1119))
+        record.progress("users", 81, 900)
+        status = read_status(past)
+
+    assert "run-1: users, 81 of 900 calls, ends about" in " ".join(shown(status).split())
+    assert status.calls["hour"] == 60, "a call counts while its run is at work"
+
+
+@pytest.mark.parametrize(
+    ("mode", "mended_by", "level"),
+    [("full", "full", "failing"), ("live", "full", "degraded"), ("build", "live", "failing")],
+)
+def test_a_failure_counts_until_a_later_run_has_mended_it(
+    mode: str, mended_by: str, level: str, ops: Connection
+) -> None:
+    ran(ops, "full", "published", 5)
+    ran(ops, mode, "failed", 2)
+    before = judge(read_status(ops))
+    ran(ops, mended_by, "published", 1)
+    after = judge(read_status(ops))
+
+    assert (before.level, after.level) == (level, "well"), (before.reasons, after.reasons)
+
+
+def test_a_job_that_failed_before_it_had_a_run_counts_too(ops: Connection) -> None:
+    ran(ops, "full", "published", 5)
+    with pytest.raises(MirrorError), outcome("sync full"):
+        raise MirrorError("The API is out of reach.")
+    before = sentences(judge(read_status(ops)))
+    ran(ops, "full", "published", -1 / 3600)
+    after = judge(read_status(ops))
+
+    assert "out of reach" in before["sync full"] and "`make sync`" in before["sync full"]
+    assert after.level == "well", after.reasons
+
+
+def test_a_secret_that_the_api_refuses_is_not_good_for_days(past: Connection) -> None:
+    Record(past, "x").refused("https://api")
+    status = read_status(past)
+
+    assert judge(status).level == "failing"
+    assert "refuses the application's credentials" in sentences(judge(status))["secret"]
+    assert "secret good for" not in shown(status)
+
+
+def test_time_alone_makes_a_mirror_late_and_then_overdue(ops: Connection) -> None:
+    ran(ops, "full", "published", 0)
+    now = datetime.now(UTC)
+
+    levels = [judge(read_status(ops, now + timedelta(hours=h))).level for h in (1, 27, 40)]
+    verdict = judge(read_status(ops, now))
+
+    assert levels == ["well", "degraded", "failing"]
+    assert verdict.degraded_at and verdict.failing_at
+    assert now < verdict.degraded_at < verdict.failing_at
+
+
+def test_where_live_passes_are_scheduled_their_absence_is_noticed_in_hours(
+    ops: Connection,
+) -> None:
+    heartbeat.beat()
+    ran(ops, "full", "published", 3)
+
+    verdict = judge(read_status(ops))
+    ran(ops, "live", "unchanged", 0.2)
+
+    assert verdict.level == "degraded" and "freshness" in sentences(verdict)
+    assert "freshness" not in sentences(judge(read_status(ops)))
+
+
+def test_a_table_that_a_pass_left_out_is_degraded_until_a_full_pass_has_read_it(
+    ops: Connection,
+) -> None:
+    with ops.cursor() as cursor:
+        cursor.execute("alter table ops.runs add column if not exists degraded jsonb")
+    ran(ops, "full", "published", 2, '{"achievements_users": "It answered 500."}')
+    before = read_status(ops)
+    ran(ops, "full", "unchanged", 1)
+    after = read_status(ops)
+
+    reason = sentences(judge(before))["table achievements_users"]
+    assert "It answered 500." in reason and "`make sync`" in reason
+    assert judge(before).level == "degraded" and judge(after).level == "well"
+    assert 'table_degraded{table="achievements_users"} 1' in metrics.text(before, judge(before))
+
+
+def test_everybody_says_the_same(
+    ops: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FORTYTWO_SITE", str(tmp_path))
+    monkeypatch.setenv("METRICS_FILE", str(tmp_path / "mirror.prom"))
+    (tmp_path / "index.html").write_text("<p><!-- verdict -->old<!-- /verdict --></p>")
+    ran(ops, "full", "published", 1)
+    heartbeat.beat()
+    scheduler.healthy()
+    with pytest.raises(MirrorError), reported("restore-drill"):
+        raise MirrorError("The backup is damaged.")
+    with pytest.raises(MirrorError), reported("sync full"):
+        raise MirrorError("The disk is full.")
+
+    status = CliRunner().invoke(app, ["status"]).output
+    pages = [(tmp_path / name).read_text() for name in ("status.html", "index.html")]
+    with pytest.raises(MirrorError) as unhealthy:
+        scheduler.healthy()
+
+    for text in (status, *pages, str(unhealthy.value)):
+        plain = " ".join(text.split())
+        assert "restore-drill fails" in plain and "sync full fails" in plain, text
+        assert "All is well" not in plain
+    assert "<p><!-- verdict --><div" in pages[1] and "old" not in pages[1]
+    assert 'level{level="failing"} 1' in (tmp_path / "mirror.prom").read_text()
+
+
+def ran(
+    connection: Connection, mode: str, status: str, hours: float, degraded: str | None = None
+) -> None:
+    at = datetime.now(UTC) - timedelta(hours=hours)
+    published = at if status == "published" else None
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into ops.runs (run_id, mode, status, started_at, finished_at, published_at) "
+            "values (%s, %s, %s, %s, %s, %s)",
+            (f"{mode}-{hours}-{status}", mode, status, at, at, published),
+        )
+        if degraded:
+            cursor.execute(
+                "update ops.runs set degraded = %s where run_id = %s",
+                (degraded, f"{mode}-{hours}-{status}"),
+            )
+
+
 def test_metrics_are_what_prometheus_reads(past: Connection) -> None:
-    text = metrics.text(read_status(past))
+    text = metrics.text(status := read_status(past), judge(status))
 
     for line in text.splitlines():
         assert re.fullmatch(
@@ -206,21 +382,35 @@ def test_the_metrics_file_is_replaced_whole_and_readable_for_the_exporter(
     file.write_text("old")
     monkeypatch.setenv("METRICS_FILE", str(file))
 
-    metrics.write()
+    report()
 
     assert file.read_text().endswith("\n")
     assert stat.S_IMODE(file.stat().st_mode) == 0o644
     assert [path.name for path in tmp_path.iterdir() if "prom" in path.name] == ["mirror.prom"]
 
 
-def test_metrics_that_cannot_be_written_end_nothing(
-    past: Connection, monkeypatch: pytest.MonkeyPatch
+def test_reports_that_cannot_be_written_end_nothing(
+    past: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("METRICS_FILE", "/nowhere/mirror.prom")
-    metrics.write()
+    monkeypatch.setenv("FORTYTWO_SITE", str(tmp_path / "file" / "site"))
+    (tmp_path / "file").touch()
 
+    report()
+
+
+def test_a_database_out_of_reach_is_in_the_metrics_and_on_the_page(
+    past: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("METRICS_FILE", str(tmp_path / "mirror.prom"))
+    monkeypatch.setenv("FORTYTWO_SITE", str(tmp_path))
     monkeypatch.setenv("PGDATABASE", "no_such_database")
-    metrics.write()
+
+    report()
+
+    assert 'level{level="failing"} 1' in (tmp_path / "mirror.prom").read_text()
+    page = (tmp_path / "status.html").read_text()
+    assert "All is well" not in page and "no_such_database" in page
 
 
 def test_a_database_out_of_reach_is_one_sentence_and_status_one(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
 
@@ -14,6 +14,9 @@ from extract.base import database
 from ops.site import status_page, vega
 from ops.site.catalog.contracts import RULE
 from ops.site.history import read_history
+from ops.status.outcomes import outcome
+from ops.status.status import read_status
+from ops.status.verdict import judge
 from tests.site.conftest import SCHEMA, fill
 
 
@@ -33,11 +36,8 @@ def connect() -> Connection:
 
 
 def page(tmp_path: Path) -> str:
-    connection = connect()
-    try:
-        return status_page.write(connection, tmp_path).read_text()
-    finally:
-        connection.close()
+    status = read_status()
+    return status_page.write(status, judge(status), tmp_path).read_text()
 
 
 def add_run(status: str, hours_ago: float, **columns: object) -> None:
@@ -94,7 +94,7 @@ def test_a_failed_run_is_at_the_top_with_its_reason(tmp_path: Path) -> None:
 
     text = page(tmp_path)
 
-    assert "The last full run failed; mirror is as it was before" in text
+    assert 'class="banner bad"' in text and "sync full fails since" in text
     assert "dbt build failed: &lt;nothing&gt; was published." in text
 
 
@@ -102,7 +102,37 @@ def test_a_failed_run_is_at_the_top_with_its_reason(tmp_path: Path) -> None:
 def test_silence_is_overdue(tmp_path: Path) -> None:
     add_run("published", 30, rows="{}")
 
-    assert "Overdue: no successful run lately" in page(tmp_path)
+    text = page(tmp_path)
+
+    assert 'class="banner warn"' in text
+    assert "The last good full pass ended 30 hours ago: `make sync`" in text
+
+
+@pytest.mark.usefixtures("ops")
+def test_it_says_how_old_it_is_and_when_it_will_be_late(tmp_path: Path) -> None:
+    add_run("published", 1, rows="{}")
+
+    text = page(tmp_path)
+
+    assert re.search(r'As judged <time datetime="[^"]+">\d{4}-\d\d-\d\d \d\d:\d\d UTC</time>', text)
+    late, overdue = (
+        datetime.fromisoformat(re.search(f'data-{name}-at="([^"]+)"', text)[1])  # type: ignore[index]
+        for name in ("degraded", "failing")
+    )
+    assert datetime.now(UTC) < late < overdue
+
+
+@pytest.mark.usefixtures("ops")
+def test_backup_drill_check_schedule_and_disk_are_on_it(tmp_path: Path) -> None:
+    add_run("published", 1, rows="{}")
+    with outcome("restore-drill"):
+        pass
+
+    text = page(tmp_path)
+
+    for name in ("backup", "restore drill", "check", "schedule", "disk", "credentials"):
+        assert f'<th scope="row">{name}</th>' in text
+    assert "<td>ok, 20" in text
 
 
 @pytest.mark.usefixtures("ops")
@@ -125,32 +155,6 @@ def test_the_first_fill_of_a_table_is_no_change() -> None:
 
     connection.close()
     assert [(row["inserted"], row["updated"], row["deleted"]) for row in changes] == [(3, 1, 2)]
-
-
-@pytest.mark.usefixtures("ops")
-def test_the_page_never_fails_a_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    file = tmp_path / "a file, no directory"
-    file.touch()
-    monkeypatch.setenv("FORTYTWO_SITE", str(file))
-    connection = connect()
-
-    with status_page.after_run(connection):
-        pass
-    monkeypatch.delenv("FORTYTWO_SITE")
-    connection.close()
-    with status_page.after_run(connection):  # the server went away
-        pass
-
-
-@pytest.mark.usefixtures("ops")
-def test_the_page_keeps_the_runs_own_failure(tmp_path: Path) -> None:
-    connection = connect()
-
-    with pytest.raises(psycopg2.DataError), status_page.after_run(connection):
-        raise psycopg2.DataError
-
-    connection.close()
-    assert (Path(tmp_path) / "local" / "site" / "status.html").exists()
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,13 @@
       element.title ||= element.textContent;
       element.textContent = relative((moment - Date.now()) / 1000);
     }
-    for (const banner of document.querySelectorAll("[data-good-until]")) {
-      if (new Date(banner.dataset.goodUntil) < Date.now()) {
-        banner.className = "banner bad";
-        banner.querySelector("[data-headline]").textContent = banner.dataset.overdue;
-      }
+    for (const banner of document.querySelectorAll("[data-degraded-at]")) {
+      const passed = (name) => new Date(banner.dataset[name]) < Date.now();
+      const level = passed("failingAt") ? "bad" : passed("degradedAt") ? "warn" : "";
+      if (!level || banner.classList.contains("bad") || banner.classList.contains(level)) continue;
+      banner.className = `banner ${level}`;
+      banner.querySelector("[data-headline]").textContent =
+        "Overdue: no good pass lately, or this page is not written any more";
     }
   };
   tell();
