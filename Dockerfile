@@ -4,16 +4,16 @@
 # A container has a database elsewhere (docker-compose.yml brings one); what it keeps is in
 # /app/.local (state, logs, backups) and /app/site (the pages): make both volumes.
 
-FROM python:3.11-slim-bookworm AS build
-ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+FROM python:3.13-slim-bookworm AS build
 WORKDIR /app
-# The lock alone first: a change of the code does not install everything again.
-COPY requirements.lock pyproject.toml ./
-RUN python -m venv .venv && .venv/bin/pip install --quiet --require-hashes -r requirements.lock
+# What a mirror needs first, tests and tools not at all: a change of the code installs nothing again.
+COPY requirements.lock ./
+RUN python -m venv .venv \
+    && .venv/bin/pip install -qq --no-cache-dir --no-deps --no-compile --require-hashes -r requirements.lock
 COPY . .
-RUN .venv/bin/pip install --quiet --no-deps --no-build-isolation -e . && touch .venv/.installed
+RUN .venv/bin/python -c "import dbt.cli.main, dbt.adapters.postgres, extract.cli, ops.cli, sandbox.app"
 
-FROM python:3.11-slim-bookworm
+FROM python:3.13-slim-bookworm
 RUN useradd --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin fortytwo \
     && mkdir -p /app/.local /app/site && chown fortytwo: /app/.local /app/site
 COPY --from=build /app /app

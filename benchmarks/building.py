@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+import os
 from typing import Any
 
 from benchmarks.extraction import EXTRACT
 from benchmarks.measure import PYTHON, Cost, run
 from benchmarks.place import Place, control
 from benchmarks.table import Line
+from extract.base.programs import DBT
+from extract.embedded import binary
 
-DBT = [str(Path(PYTHON).with_name("dbt")), "--quiet", "build"]
+BUILD = [*DBT, "--quiet", "build"]
 LIVE = [PYTHON, "-m", "ops", "sync", "--mode", "live"]
 FULL_SECONDS, SMALL_SECONDS, NOTHING_SECONDS, CHANGED_SECONDS = 45, 20, 10, 40
 
@@ -49,8 +51,8 @@ vacuum (analyze) raw.projects_users, raw.achievements_users;
 def small(at: Place) -> list[Line]:
     """The network without the big relations: first build, and again with nothing new."""
     run(EXTRACT, at.environment)
-    first, _ = run(DBT, at.environment)
-    again, _ = run(DBT, at.environment)
+    first, _ = run(BUILD, at.environment)
+    again, _ = run(BUILD, at.environment)
     floor, models = psql(at)
     return [
         Line(f"its {models} tables and tests in psql", floor),
@@ -62,8 +64,8 @@ def small(at: Place) -> list[Line]:
 def large(at: Place) -> list[Line]:
     """The same with 2.6 million relation rows."""
     fill(at)
-    first, _ = run(DBT, at.environment)
-    again, _ = run(DBT, at.environment)
+    first, _ = run(BUILD, at.environment)
+    again, _ = run(BUILD, at.environment)
     floor, models = psql(at)
     rows = int(
         at.value(
@@ -91,7 +93,7 @@ def prepare(at: Place) -> None:
     """A published mirror of the whole network with its relations, for `live`."""
     run(EXTRACT, at.environment)
     fill(at)
-    run(DBT, at.environment)
+    run(BUILD, at.environment)
 
 
 def live(at: Place, address: str) -> list[Line]:
@@ -137,7 +139,7 @@ def psql(at: Place) -> tuple[Cost, int]:
     script.append("rollback;")
     path = at.local / "floor.sql"
     path.write_text("\n".join(script))
-    program = str(Path(PYTHON).with_name("psql"))
+    program = os.fspath(binary("psql"))
     command = [program, "-q", "-v", "ON_ERROR_STOP=1", "-d", at.address(), "-f", str(path)]
     cost, _ = run(command, at.environment)
     return cost, tables

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from psycopg2.extensions import connection as Connection
 from benchmarks.measure import Cost
 from benchmarks.table import Line, render
 from extract import embedded
+from extract.base.programs import DBT
 from tests.publication import world
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -152,7 +152,7 @@ def connect(variables: dict[str, str]) -> Connection:
 def dbt(variables: dict[str, str], target: Path, *arguments: str) -> str:
     """Run dbt; returns what it printed."""
     done = subprocess.run(
-        [str(Path(sys.executable).with_name("dbt")), "--quiet", *arguments],
+        [*DBT, "--quiet", *arguments],
         cwd=ROOT,
         env={**os.environ, **variables, "DBT_TARGET_PATH": str(target)},
         check=True,

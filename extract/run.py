@@ -29,7 +29,7 @@ from extract.base.settings import Settings, local_directory, make_private
 from extract.base.usable import require_usable
 from extract.listing.cache import ListingCache
 from extract.listing.reader import ListingReader
-from extract.load.pipeline import Loader, named
+from extract.load.pipeline import Loader, named, working_directory
 from extract.load.raw import Raw
 from extract.load.record import Phases, Record, create_schema
 from extract.passes.backfill import Backfill, nightly_share, was_started
@@ -191,7 +191,7 @@ def extract(
         raise cause from error
     finally:
         # dlt's trace of a failure repeats what the API or the database said, people's data included
-        shutil.rmtree(local_directory() / "dlt", ignore_errors=True)
+        shutil.rmtree(working_directory("dlt"), ignore_errors=True)
         done.calls, done.seconds = quota.calls, phases.seconds
         done.calls_of = dict(record.calls_of)
         with suppress(psycopg2.Error):
@@ -255,7 +255,7 @@ def _pass(
     raw = Raw(connection)
     context = Pass(settings, reader, raw, record, campus_ids, progress.say)
     context.kept_out = kept_out(connection)
-    loader = Loader(local_directory() / "dlt")
+    loader = Loader(working_directory("dlt"))
     phases.done("prepare")
     mode = done.mode
     if mode != "backfill":

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Collection
 from contextlib import suppress
@@ -20,6 +19,7 @@ from rich.console import Console
 from extract import run as runs
 from extract.base import database, logs
 from extract.base.errors import MirrorError
+from extract.base.programs import DBT
 from extract.base.settings import ROOT, local_directory
 from extract.load.raw import Raw
 from extract.load.record import Record
@@ -130,7 +130,7 @@ def dbt_build(run_id: str, *arguments: str) -> int:
     folder = local_directory() / "dbt"
     target = os.environ.get("DBT_TARGET_PATH") or str(folder / "target")
     status = subprocess.run(
-        [dbt_program(), "--quiet", "build", *arguments],
+        [*DBT, "--quiet", "build", *arguments],
         cwd=ROOT,
         env={
             **os.environ,
@@ -144,11 +144,6 @@ def dbt_build(run_id: str, *arguments: str) -> int:
     ).returncode
     log_build(Path(target), started_at)
     return status
-
-
-def dbt_program() -> str:
-    """The `dbt` of the environment this process runs in."""
-    return str(Path(sys.executable).with_name("dbt"))
 
 
 def build_signature(connection: Connection) -> dict[str, Any]:

@@ -24,6 +24,7 @@ import requests
 from coverage import Coverage
 
 from extract import embedded
+from extract.base.programs import DBT
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = re.compile(
@@ -208,7 +209,7 @@ def parsed_project(
     target = tmp_path_factory.mktemp("parsed")
     done = subprocess.run(
         [
-            Path(sys.executable).with_name("dbt"),
+            *DBT,
             *("--no-use-colors", "--warn-error", "parse", "--show-all-deprecations"),
         ],
         cwd=ROOT,

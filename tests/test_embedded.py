@@ -23,6 +23,7 @@ from psycopg2.extensions import connection as Connection
 
 from extract import embedded
 from extract.base.errors import MirrorError
+from extract.embedded import cluster as cluster_module
 from extract.embedded.user import as_user
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -338,13 +339,47 @@ def test_a_directory_of_another_user_is_refused(local: Path) -> None:
     assert starter.stderr is not None and "belongs to user id 1" in starter.stderr.read()
 
 
-def test_a_path_too_long_for_a_socket_is_explained(local: Path) -> None:
+@pytest.mark.parametrize("name", ["d" * 90, """a, "b" 'c' 50% $HOME \\\\ `id` né"""])
+def test_it_runs_in_a_directory_of_any_name(local: Path, cluster: Path, name: str) -> None:
+    odd = local / name
+    shutil.copytree(cluster, odd / "postgres")
+
+    embedded.start(odd)
+    try:
+        assert answer(odd, "show data_directory") == str(odd / "postgres")
+        assert mode(embedded.socket_directory(odd)) == 0o700
+    finally:
+        embedded.stop(odd)
+        shutil.rmtree(embedded.socket_directory(odd))
+
+
+def test_programs_below_a_directory_of_any_name_make_a_server(
+    local: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = local / """it's 50% "done", $HOME `id` né"""
+    programs = embedded.binary("initdb").parent
+    package = programs.parents[1]
+    copy = odd / package.name / programs.parent.name
+    shutil.copytree(programs.parent, copy)
+    (odd / f"{package.name}.libs").symlink_to(package.with_name(f"{package.name}.libs"))
+    monkeypatch.setattr(cluster_module, "binary", lambda name: copy / "bin" / name)
+
+    embedded.start(local)
+
+    assert answer(local, "select 1") == 1
+
+
+@only_root
+def test_a_socket_directory_that_is_somebody_elses_is_refused(local: Path) -> None:
     deep = local / ("d" * 90)
-
-    with pytest.raises(MirrorError, match=r"FORTYTWO_LOCAL=/a/short/path"):
-        embedded.start(deep)
-
-    assert not deep.exists()
+    elsewhere = embedded.socket_directory(deep)
+    elsewhere.mkdir()
+    try:
+        os.chown(elsewhere, NOBODY, NOBODY)
+        with pytest.raises(MirrorError, match="somebody else's"):
+            embedded.start(deep)
+    finally:
+        elsewhere.rmdir()
 
 
 def test_a_directory_that_cannot_be_made_is_explained(local: Path) -> None:

@@ -20,6 +20,7 @@ from extract import embedded
 from extract.base import libpq
 
 ROOT = Path(__file__).resolve().parent.parent
+RUNTIME, DEVELOPMENT = "requirements.lock", "requirements-dev.lock"
 INTERNAL = {"FORTYTWO_RUN_ID", "FORTYTWO_ENV_FILE"}  # between our own processes; for tests
 PASSED_ON = {"PGHOSTADDR", "PGOPTIONS"}  # libpq's own, explained by its documentation
 VARIABLE = re.compile(
@@ -56,30 +57,49 @@ def imported(path: Path) -> set[str]:
     return {name.split(".")[0] for name in names}
 
 
-def locked() -> dict[str, str]:
-    """Name and version of every package in the lock, for this platform and others."""
-    text = (ROOT / "requirements.lock").read_text()
+def locked(lock: str) -> dict[str, str]:
+    """Name and version of every package in a lock, for this platform and others."""
+    text = (ROOT / lock).read_text()
     return dict(re.findall(r"^([a-z0-9._-]+)(?:\[[a-z,]+\])?==(\S+)", text, re.MULTILINE))
 
 
-def declared() -> list[Requirement]:
+def declared() -> list[tuple[str, Requirement]]:
+    """Each requirement with the lock that fulfils it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    groups = [project["project"]["dependencies"], *project["dependency-groups"].values()]
-    return [Requirement(text) for group in groups for text in group]
+    groups = project["dependency-groups"]
+    needed = [*project["project"]["dependencies"], *groups["sandbox"]]
+    return [(RUNTIME, Requirement(text)) for text in needed] + [
+        (DEVELOPMENT, Requirement(text)) for text in groups["dev"]
+    ]
 
 
-@pytest.mark.parametrize("requirement", declared(), ids=lambda requirement: requirement.name)
-def test_the_lock_fits_what_is_declared(requirement: Requirement) -> None:
-    version = locked()[requirement.name.lower()]
+@pytest.mark.parametrize(("lock", "requirement"), declared(), ids=str)
+def test_the_lock_fits_what_is_declared(lock: str, requirement: Requirement) -> None:
+    version = locked(lock)[requirement.name.lower()]
 
     assert requirement.specifier.contains(version)
 
 
-def test_the_lock_has_a_hash_for_each_package_and_names_no_place() -> None:
-    text = (ROOT / "requirements.lock").read_text()
+def test_both_locks_have_the_same_versions() -> None:
+    runtime, development = locked(RUNTIME), locked(DEVELOPMENT)
+
+    both = runtime.keys() & development.keys()
+    assert {name: runtime[name] for name in both} == {name: development[name] for name in both}
+
+
+def test_what_only_tests_need_is_not_in_the_lock_of_the_mirror() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    tools = {Requirement(text).name.lower() for text in project["dependency-groups"]["dev"]}
+
+    assert tools & locked(RUNTIME).keys() <= {"packaging", "pyyaml"}  # dbt needs them
+
+
+@pytest.mark.parametrize("lock", [RUNTIME, DEVELOPMENT])
+def test_a_lock_has_a_hash_for_each_package_and_names_no_place(lock: str) -> None:
+    text = (ROOT / lock).read_text()
     packages = re.split(r"\n(?=[a-z])", text)
 
-    assert len(packages) > 100
+    assert len(packages) == len(re.findall("^[a-z].*==", text, re.MULTILINE)) > 90
     assert [package for package in packages if "--hash=sha256:" not in package] == []
     assert not re.search(r"://|--(extra-)?index|--find-links", text)
 
@@ -91,7 +111,7 @@ def test_every_import_is_declared() -> None:
         "vl_convert": "vl-convert-python",
         "yaml": "pyyaml",
     }
-    names = {requirement.name.lower() for requirement in declared()} | {"psycopg2", "dbt"}
+    names = {requirement.name.lower() for _, requirement in declared()} | {"psycopg2", "dbt"}
     names |= set(sys.stdlib_module_names) | {"extract", "ops", "sandbox"}
 
     for path in sources():

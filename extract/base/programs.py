@@ -1,8 +1,7 @@
 """PostgreSQL's own programs and dbt, at the mirror's database.
 
-`psql` and `dbt` of the virtual environment, typed bare with no variable set, reach the embedded
-server, started if it is not running; with PG variables in the environment or in `.env` they reach
-that one.
+`psql` and `dbt` of the folder's bin/, typed bare with no variable set, reach the embedded server,
+started if it is not running; with PG variables in the environment or in `.env` they reach that one.
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ from extract.base.settings import environment
 from extract.base.usable import require_usable
 
 DEBIAN = Path("/usr/lib/postgresql")
+DBT = (sys.executable, "-m", "extract.base.programs", "dbt")  # as a child process, in ROOT
 DBT_WITHOUT_DATABASE = {
     *("clean", "deps", "init", "list", "ls", "parse"),
     *("--help", "-h", "--version", "-v", "-V"),
@@ -68,8 +68,8 @@ def program(name: str, server_version: int = 0) -> str:
 def _installed(name: str) -> Iterable[Path]:
     installed = DEBIAN.glob(f"*/bin/{name}") if DEBIAN.is_dir() else ()
     yield from sorted(installed, key=_version, reverse=True)
-    ours = os.fspath(Path(sys.executable).parent)
-    elsewhere = (place for place in os.get_exec_path() if place != ours)
+    # bin/psql is not the program, and is a link to bin/dbt in every checkout
+    elsewhere = (p for p in os.get_exec_path() if Path(p, name).resolve().name != "dbt")
     found = shutil.which(name, path=os.pathsep.join(elsewhere))
     if found:
         yield Path(found)
@@ -125,7 +125,12 @@ def dbt() -> None:
         from dbt.cli.main import cli  # takes a second, which no error need wait for
 
     gc.set_threshold(50_000)  # a build is short: a tenth of its time was the collector's
-    cli()
+    cli(prog_name="dbt")
+
+
+def run() -> None:
+    """Run the program that the first argument names."""
+    {"dbt": dbt, "psql": psql}[sys.argv.pop(1)]()
 
 
 def _names_a_server(argument: str) -> bool:
@@ -136,3 +141,7 @@ def _names_a_server(argument: str) -> bool:
 def _leave(program: str, error: MirrorError) -> NoReturn:
     print(f"{program}: {error}", file=sys.stderr)
     raise SystemExit(error.exit_status)
+
+
+if __name__ == "__main__":
+    run()

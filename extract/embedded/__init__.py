@@ -16,7 +16,7 @@ from extract.base.errors import MirrorError
 from extract.base.settings import local_directory
 from extract.embedded import process
 from extract.embedded.cluster import NAME, create
-from extract.embedded.place import PORT, Place, binary, check_socket_path, locked
+from extract.embedded.place import PORT, Place, binary, locked
 
 __all__ = [
     "NAME",
@@ -55,7 +55,6 @@ def start(local: Path | None = None) -> None:
     place = _place(local)
     if process.answers(place):
         return
-    check_socket_path(place)
     with locked(place):
         if not (place.data / "PG_VERSION").is_file():
             process.end_abandoned(place)

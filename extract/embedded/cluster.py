@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import subprocess
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from extract.embedded.place import Place, binary, environment, failure
 from extract.embedded.user import as_user, give, give_all, named_user
 
+SHELL_READS = re.compile(r'["$`\\]')  # even in double quotes
 NAME = "fortytwo"  # of the superuser and of the database
 
 
@@ -31,37 +37,48 @@ def create(place: Place) -> None:
         ),  # the same order everywhere
         *("--auth-local=trust", "--auth-host=reject", "--no-instructions"),
     )
-    steps = (
-        (as_user(creator, binary("initdb"), *cluster, "-D", str(place.new)), ""),
-        (
-            as_user(
-                creator,
-                binary("postgres"),
-                "--single",
-                "-D",
-                str(place.new),
-                "postgres",
-            ),
-            f"create database {NAME}\n",
-        ),
-    )
-    for command, text in steps:
-        done = subprocess.run(
-            command,
-            input=text,
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd="/",
-            env=environment(),
-        )
-        # The single-user server reports a failed statement and ends well all the same.
-        if done.returncode != 0 or "ERROR:" in done.stderr:
-            shutil.rmtree(place.new, ignore_errors=True)
-            raise failure("created", place, done.stderr)
+    with _fit_for_initdb(binary("initdb")) as initdb:
+        _run(place, as_user(creator, initdb, *cluster, "-D", str(place.new)))
+    single = as_user(creator, binary("postgres"), "--single", "-D", str(place.new), "postgres")
+    _run(place, single, f"create database {NAME}\n")
     with (place.new / "postgresql.conf").open("a") as configuration:
         configuration.write("\ninclude 'fortytwo.conf'\n")
     give_all(place.new, place.user)
     with suppress(FileNotFoundError):
         place.data.rmdir()
     place.new.rename(place.data)
+
+
+def _run(place: Place, command: list[str], text: str = "") -> None:
+    done = subprocess.run(
+        command, input=text, capture_output=True, text=True, check=False, cwd="/", env=environment()
+    )
+    # The single-user server reports a failed statement and ends well all the same.
+    if done.returncode != 0 or "ERROR:" in done.stderr:
+        shutil.rmtree(place.new, ignore_errors=True)
+        raise failure("created", place, done.stderr)
+
+
+@contextmanager
+def _fit_for_initdb(initdb: Path) -> Iterator[Path]:
+    """Initdb itself, or where a shell cannot read its path, a copy of it and of the server.
+
+    It starts the server of its own folder by a shell, with the path in double quotes.
+    """
+    if not SHELL_READS.search(os.fspath(initdb)):
+        yield initdb
+        return
+    package, install = initdb.parents[2], initdb.parents[1]
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="fortytwo-initdb-") as directory:
+        copy = Path(directory, package.name, install.name)
+        (copy / "bin").mkdir(parents=True)
+        for folder in (Path(directory), *copy.parents[:2], copy, copy / "bin"):
+            folder.chmod(0o755)
+        libraries = f"{package.name}.libs"
+        Path(directory, libraries).symlink_to(package.with_name(libraries))
+        for name in ("lib", "share"):
+            (copy / name).symlink_to(install / name)
+        for name in ("initdb", "postgres"):
+            shutil.copy(install / "bin" / name, copy / "bin")
+            (copy / "bin" / name).chmod(0o755)
+        yield copy / "bin" / "initdb"

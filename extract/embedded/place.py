@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import re
 import sys
@@ -38,8 +39,15 @@ class Place:
 
     @property
     def socket(self) -> Path:
-        """The only way in."""
-        return self.local / "socket" / f".s.PGSQL.{PORT}"
+        """The only way in: below `local`, or in /tmp where that path is not fit for a socket.
+
+        The operating system allows so many bytes, and to libpq a comma separates hosts.
+        """
+        path = self.local / "socket" / f".s.PGSQL.{PORT}"
+        if len(os.fsencode(path)) <= SOCKET_PATH_BYTES and "," not in str(path):
+            return path
+        name = hashlib.sha256(os.fsencode(self.local)).hexdigest()[:16]
+        return Path("/tmp", f"fortytwo-mirror-{name}", path.name)
 
     @property
     def log(self) -> Path:
@@ -85,21 +93,6 @@ def environment() -> dict[str, str]:
     return {"PATH": os.defpath, "LC_ALL": "C"}
 
 
-def check_socket_path(place: Place) -> None:
-    """A Unix socket's path has a limit that a deep directory exceeds.
-
-    Raises:
-        MirrorError: This one does.
-    """
-    length = len(os.fsencode(place.socket))
-    if length > SOCKET_PATH_BYTES:
-        raise MirrorError(
-            f"The path of the embedded PostgreSQL's socket, {place.socket}, has {length} bytes and "
-            f"the operating system allows {SOCKET_PATH_BYTES}. Keep the data in a directory with "
-            "a shorter name: put FORTYTWO_LOCAL=/a/short/path into the environment or into .env."
-        )
-
-
 @contextmanager
 def locked(place: Place) -> Iterator[None]:
     """Make the private directories and hold the lock on them."""
@@ -111,6 +104,8 @@ def locked(place: Place) -> Iterator[None]:
         with place.lock.open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             place.socket.parent.mkdir(mode=0o700, exist_ok=True)
+            if place.socket.parent.lstat().st_uid not in (os.geteuid(), place.user):
+                raise PermissionError(f"{place.socket.parent} is somebody else's")
             place.socket.parent.chmod(0o700)
             for path in (place.lock, place.held, place.log):
                 path.touch()

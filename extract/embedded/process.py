@@ -104,7 +104,7 @@ def _launch_holding(place: Place, lock: int) -> int:
         give_all(place.data, user)
     _forget_the_dead(place)
     configuration = place.data / "fortytwo.conf"
-    directory = str(place.socket.parent).replace("'", "''").replace('"', '""')
+    directory = str(place.socket.parent).replace("\\", r"\\").replace("'", "''").replace('"', '""')
     configuration.write_text(
         Path(__file__).with_name("server.conf").read_text(encoding="utf-8")
         + f"\nunix_socket_directories = '\"{directory}\"'\n",

@@ -23,7 +23,7 @@ from psycopg2.extensions import connection as Connection
 from extract.base import database
 from extract.base.errors import UsageError
 from extract.base.settings import environment, local_directory, make_private
-from extract.load.pipeline import DATASET, named
+from extract.load.pipeline import DATASET, named, working_directory
 from extract.load.raw import Raw
 from extract.load.resources import hints
 from extract.tables import TABLES, UNKNOWN_FIELDS, Table
@@ -47,7 +47,7 @@ def copy(destination: str) -> dict[str, int]:
     """
     make_private()
     connection = database.connect("fortytwo-mirror copy")
-    working = local_directory() / "dlt-copy"
+    working = working_directory("dlt-copy")
     shutil.rmtree(working, ignore_errors=True)
     mask = os.umask(0o077)  # what is written is about people
     try:

@@ -6,11 +6,11 @@ import functools
 import http.server
 import os
 import subprocess
-from importlib.metadata import version
 from pathlib import Path
 
 from extract.base import database
 from extract.base.errors import MirrorError, UsageError
+from extract.base.programs import DBT
 from extract.base.settings import ROOT, local_directory
 from ops.site import status_page
 from ops.site.catalog.contracts import Contracts, read_contracts
@@ -22,7 +22,6 @@ from ops.site.overview import overview_html
 from ops.site.pages import render, site_directory, write_page
 from ops.status.status import read_status
 from ops.status.verdict import judge
-from ops.sync import dbt_program
 
 DICTIONARY = DOCS / "data-dictionary.md"
 
@@ -63,7 +62,6 @@ def write_handbook(site: Path, book: list[Chapter]) -> None:
             "handbook.html.j2",
             page=chapter.file if chapter.file == "data-dictionary.html" else "handbook.html",
             pages=list(status_page.PAGES),
-            version=version("fortytwo-mirror"),
             chapter=chapter,
             chapters=book,
         )
@@ -105,7 +103,7 @@ def _dbt(*arguments: str) -> Path:
     """Run dbt on this project; returns the folder with what it wrote."""
     folder = local_directory() / "dbt" / "docs"
     done = subprocess.run(
-        [dbt_program(), "--quiet", *arguments, "--target-path", folder, "--log-path", folder],
+        [*DBT, "--quiet", *arguments, "--target-path", folder, "--log-path", folder],
         cwd=ROOT,
         env={**os.environ, **database.libpq_environment(), "PWD": str(ROOT)},
         check=False,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Any
 
 from markupsafe import Markup
@@ -30,7 +29,6 @@ def overview_html(
         "index.html.j2",
         page="index.html",
         pages=pages,
-        version=version("fortytwo-mirror"),
         contracts=contracts,
         history=history,
         status=status,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -52,6 +53,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    env.globals["version"] = project["version"]
     env.filters.update(
         number=lambda value: f"{value:,}",
         time=_time,

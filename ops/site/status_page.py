@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +65,6 @@ def status_html(history: History, status: Status, verdict: Verdict, site: Path) 
         "status.html.j2",
         page="status.html",
         pages=existing_pages(site, "status.html"),
-        version=version("fortytwo-mirror"),
         history=history,
         status=status,
         banner=banner_html(status, verdict),

@@ -6,7 +6,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 
 from extract.api.auth import ClientCredentials
 from extract.api.quota import machine_clock
+from extract.base.programs import DBT
 from extract.listing.listing import Listing
 from tests.end_to_end import oracle
 from tests.faults import children
@@ -23,7 +23,6 @@ from tests.faults.truth import FULL, RELATIONS, contents, differences
 
 pytestmark = pytest.mark.faults
 ROOT = Path(__file__).resolve().parents[2]
-DBT = str(Path(sys.executable).with_name("dbt"))
 
 
 def wait_for(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
@@ -41,7 +40,7 @@ def wrong(case: Case, *tables: str) -> list[str]:
 def build(case: Case) -> subprocess.Popen[str]:
     """Start `dbt build`."""
     return subprocess.Popen(
-        [DBT, "--quiet", "build"],
+        [*DBT, "--quiet", "build"],
         cwd=ROOT,
         env={**os.environ, "DBT_LOG_PATH": str(case.local / "logs")},
         stdout=subprocess.PIPE,

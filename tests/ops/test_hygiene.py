@@ -16,6 +16,7 @@ from psycopg2.extensions import connection as Connection
 
 from extract.base import logs
 from extract.base.database import connect
+from extract.base.programs import DBT
 from extract.base.settings import ROOT, local_directory
 from extract.listing.cache import ListingCache
 from extract.listing.columns import to_arrow
@@ -23,7 +24,6 @@ from extract.listing.listing import Finished
 from extract.load.record import Record
 from extract.tables import TABLES
 from ops.backup import archive
-from ops.sync import dbt_program
 from ops.upkeep import housekeeping, hygiene, retention
 from tests.extract.test_listings import LISTING, row
 
@@ -290,7 +290,7 @@ def test_after_a_month_local_is_as_small_as_the_handbook_says() -> None:
 def log_with_dbt(folder: Path) -> None:
     target = local_directory() / "dbt" / "target"
     subprocess.run(
-        [dbt_program(), "list", "--select", "users", "--log-path", folder, "--target-path", target],
+        [*DBT, "list", "--select", "users", "--log-path", folder, "--target-path", target],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         check=True,

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import random
+import shlex
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 import psycopg2
 import pytest
 
+from extract.base.programs import DBT
 from tests.publication.lab import ROOT, Lab
 
 CLIENT = """
@@ -128,12 +129,11 @@ def test_a_killed_build_publishes_all_or_nothing_and_the_next_run_goes_on(lab: L
     old = lab.state()
     barrier = lab.connect()
     barrier.cursor().execute("select pg_advisory_lock(42, 22)")  # stops it as it begins to publish
-    program = Path(sys.executable).with_name("dbt")
     shell = subprocess.Popen(
         [
             "bash",
             "-c",
-            f"{program} --quiet build --exclude-resource-type unit_test & echo $!; wait; true",
+            f"{shlex.join(DBT)} -q build --exclude-resource-type unit_test & echo $!; wait; true",
         ],
         cwd=ROOT,
         env={**os.environ, **lab.variables, "DBT_TARGET_PATH": str(lab.target)},

@@ -10,7 +10,6 @@ import io
 import json
 import os
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -24,6 +23,7 @@ import pytest
 from rich.console import Console
 
 from extract import run as runs
+from extract.base.programs import DBT
 from extract.load.copy import copy, duckdb_file
 from extract.progress import ExtractionProgress
 from extract.tables import TABLES as DECLARED
@@ -66,7 +66,7 @@ def both_engines(
     assert dbt_build(run_id) == 0
     copy("duckdb")
     built = subprocess.run(
-        [Path(sys.executable).with_name("dbt"), "--no-use-colors", "build", "--target", "duckdb"],
+        [*DBT, "--no-use-colors", "build", "--target", "duckdb"],
         cwd=ROOT,
         env=os.environ
         | {"DBT_TARGET_PATH": str(tmp_path / "duckdb"), "DBT_LOG_PATH": str(tmp_path / "duckdb")},

@@ -67,7 +67,7 @@ def test_the_image_runs_as_a_normal_user_and_its_files_exist() -> None:
     users = [rest for word, rest in instructions if word == "USER"]
     images = [rest for word, rest in instructions if word == "FROM"]
     assert users == ["10001"]
-    assert all(image.startswith("python:3.11-slim") for image in images)
+    assert all(image.startswith("python:3.13-slim") for image in images)
     assert os.access(ROOT / "ops" / "container.sh", os.X_OK)
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     assert {".env", ".git", ".local", ".venv", "secrets"} <= set(ignored)

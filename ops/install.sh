@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# `ops/install.sh`: what a mirror needs, into .venv; `ops/install.sh dev`: what tests need too.
+#
+# Does nothing when it is there already. An environment of another folder or of a Python that is
+# gone, and one whose installation was interrupted, is made anew. This project itself is not
+# installed: it runs from its folder (python -m, bin/), wherever that is moved or copied.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+here=$(pwd -P; echo .)
+here=${here%$'\n.'}
+unset PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONDONTWRITEBYTECODE
+unset PIP_REQUIRE_VIRTUALENV PIP_TARGET PIP_PREFIX PIP_USER
+FITS='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))'
+
+fail() {
+    echo "$2" >&2
+    exit "$1"
+}
+
+sound() {
+    [ -e .venv/.installed ] && grep -qF "$here/.venv/bin/python" .venv/bin/pip 2>/dev/null &&
+        .venv/bin/python -Ic "import pip; $FITS" 2>/dev/null &&
+        # an earlier version installed itself, by its path: the first upgrade renews that
+        { [ -L .venv/bin/psql ] || [ .venv/.installed -nt requirements.lock ]; }
+}
+
+install() { # FILE STAMP
+    local all said=.venv/pip.log
+    all=$(grep -c == "$1")
+    rm -f "$2"
+    # no dependencies but those of the lock; no compiling of what is never imported
+    .venv/bin/python -m pip install --disable-pip-version-check --no-deps --no-compile \
+        --require-hashes --requirement "$1" 2>&1 | tee "$said" | awk -v all="$all" '
+            /^(Collecting|Requirement already)/ && ++n % 25 == 0 { print "      " n " of " all; fflush() }
+            /^Installing/ { print "      unpacking"; fflush() }' ||
+        fail 1 "The installation failed: $(grep -v '^WARNING' "$said" | tail -n 3)
+Run the command again when the cause is gone; pip's whole words are in $said."
+    touch "$2"
+}
+
+find_python() { # sets python and version
+    local seen=
+    [ -z "${PYTHON3:-}" ] || "$PYTHON3" -Ic "" 2>/dev/null || fail 2 "PYTHON3=$PYTHON3 is no Python \
+that starts. Give the path of a Python 3.11 to 3.14, or leave it out."
+    for python in ${PYTHON3:+"$PYTHON3"} python3.13 python3.12 python3.11 python3.14 python3 python; do
+        version=$("$python" -Ic 'import platform; print(platform.python_version())' 2>/dev/null) || continue
+        seen="$seen${seen:+, }$python is $version"
+        if "$python" -Ic "$FITS"; then
+            "$python" -Ic 'import ensurepip, venv' 2>/dev/null && return
+            seen="$seen without venv (Debian and Ubuntu: apt install python${version%.*}-venv)"
+        fi
+        [ "$python" != "${PYTHON3:-}" ] || break
+    done
+    fail 2 "Python 3.11, 3.12, 3.13 or 3.14 with its module venv is needed; here ${seen:-is none}. \
+Install one, or give its path: make setup PYTHON3=/path/to/python3"
+}
+
+if ! sound; then
+    case $here in *:*) fail 2 "The folder $here has a colon in its name, and Python makes no \
+environment in such a folder. Rename it." ;; esac
+    find_python
+    echo "Installing into .venv with Python $version (once, about a minute)"
+    echo "  1/3 a new environment"
+    rm -rf .venv
+    "$python" -m venv .venv || fail 1 "Python's venv failed: its own words are above."
+    rm -f .venv/bin/activate.* .venv/bin/Activate.ps1
+    cp ops/activate.sh .venv/bin/activate
+    ln -s ../../bin/psql .venv/bin/psql
+fi
+if ! [ .venv/.installed -nt requirements.lock ]; then
+    echo "  2/3 dlt, dbt, PostgreSQL and what they need"
+    install requirements.lock .venv/.unproven
+    echo "  3/3 first start"
+    .venv/bin/python -c 'import dbt.cli.main, dbt.adapters.postgres, extract.cli, ops.cli, sandbox.app'
+    mv .venv/.unproven .venv/.installed
+fi
+if [ "${1:-}" = dev ] && ! [ .venv/.installed-dev -nt requirements-dev.lock ]; then
+    echo "Installing what tests and development need too (once, about a minute)"
+    install requirements-dev.lock .venv/.installed-dev
+fi
