@@ -115,8 +115,8 @@ def run(mode: Mode = "full", max_calls: MaxCalls = None, campus_ids: CampusIds =
             f"raw is loaded: {sum(done.rows.values()):,} rows read in {done.calls:,} calls, "
             f"{sum(done.seconds.values()):.1f} s. Next: dbt build"
         )
-        if done.stopped:
-            typer.echo(done.stopped)
+        for remark in done.remarks():
+            typer.echo(remark)
 
 
 @app.command()

@@ -55,6 +55,7 @@ class Extracted:
     Attributes:
         rows: Rows read, by raw table.
         calls: API calls made, retries included; `calls_of`: good answers by raw table.
+        degraded: Optional tables that were left as they were, and why.
         stopped: Why it ended early although nothing failed (the budget); empty otherwise.
     """
 
@@ -64,7 +65,15 @@ class Extracted:
     calls: int = 0
     calls_of: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    degraded: dict[str, str] = field(default_factory=dict)
     stopped: str = ""
+
+    def remarks(self) -> list[str]:
+        """What a person should know of a run that did not fail."""
+        degraded = [
+            f"degraded: {table} is as it was. {why}" for table, why in self.degraded.items()
+        ]
+        return [*degraded, self.stopped] if self.stopped else degraded
 
 
 def new_run_id() -> str:
@@ -195,7 +204,7 @@ def extract(
         done.calls, done.seconds = quota.calls, phases.seconds
         done.calls_of = dict(record.calls_of)
         with suppress(psycopg2.Error):
-            record.update(calls=quota.calls, seconds=phases.seconds)
+            record.update(calls=quota.calls, seconds=phases.seconds, degraded=done.degraded or None)
             record.flush()
             record.close()
         logs.event(
@@ -204,6 +213,7 @@ def extract(
             calls=quota.calls,
             statuses=dict(record.statuses),
             rows=done.rows,
+            degraded=done.degraded,
             seconds=phases.seconds,
         )
     return done
@@ -255,6 +265,8 @@ def _pass(
     raw = Raw(connection)
     context = Pass(settings, reader, raw, record, campus_ids, progress.say)
     context.kept_out = kept_out(connection)
+    done.degraded = context.degraded
+    context.know_refusals()
     loader = Loader(working_directory("dlt"))
     phases.done("prepare")
     mode = done.mode

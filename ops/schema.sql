@@ -30,6 +30,7 @@ create table if not exists ops.runs (
     message text,
     phase text,
     planned_calls bigint,
+    degraded jsonb,
     constraint runs_status_known check (
         status in ('running', 'loaded', 'published', 'unchanged', 'failed', 'stopped')
     )
@@ -40,9 +41,12 @@ do $do$
 begin
     if not exists (
         select from pg_attribute
-        where attrelid = 'ops.runs'::regclass and attname = 'planned_calls' and not attisdropped
+        where attrelid = 'ops.runs'::regclass and attname = 'degraded' and not attisdropped
     ) then
-        alter table ops.runs add column phase text, add column planned_calls bigint;
+        alter table ops.runs
+        add column if not exists phase text,
+        add column if not exists planned_calls bigint,
+        add column if not exists degraded jsonb;
     end if;
 end
 $do$;
@@ -56,6 +60,8 @@ comment on column ops.runs.mode is 'full, live, backfill, build (a bare dbt buil
 comment on column ops.runs.status is
 'running, loaded (raw is there, nothing published yet), published, unchanged (raw did not change, '
 'no build was needed), failed, stopped (budget spent or interrupted)';
+comment on column ops.runs.degraded is
+'Optional tables that this run left as they were, and why: {"table": "reason"}; null when none.';
 comment on column ops.runs.published_at is
 'When mirror took this run''s content; null when it did not.';
 comment on column ops.runs.calls is 'API calls made.';

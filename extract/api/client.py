@@ -300,7 +300,8 @@ class FortyTwoClient:
         return ApiError(
             f"GET /v2{path}?{query} was answered {response.status_code}{said}. This answer is "
             "final: the endpoint, a filter or the application's rights are not what the mirror "
-            "expects (42-api.md section 4.1). Nothing was loaded."
+            "expects (42-api.md section 4.1). Nothing was loaded from this list.",
+            response.status_code,
         )
 
     def _record(
@@ -335,6 +336,11 @@ class FortyTwoClient:
         """End every wait of the worker threads: the run is over."""
         self._stopping.set()
         self.quota.stop()
+
+    def resume(self) -> None:
+        """Go on after `stop`: only what was read then is over."""
+        self._stopping.clear()
+        self.quota.resume()
 
     def _pause(self, seconds: float) -> None:
         if self._stopping.wait(seconds) if seconds > 0 else self._stopping.is_set():

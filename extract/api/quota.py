@@ -179,6 +179,10 @@ class Quota:
         self._stopping.set()
         self._told.set()
 
+    def resume(self) -> None:
+        """Wait again, after `stop`."""
+        self._stopping.clear()
+
     def _pause(self, seconds: float) -> None:
         if self._stopping.wait(seconds):
             raise ApiError("The run was stopped.")

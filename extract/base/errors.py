@@ -36,7 +36,15 @@ class BudgetSpent(MirrorError):
 
 
 class ApiError(MirrorError):
-    """The API's answer is final or stayed wrong after every retry."""
+    """The API's answer is final or stayed wrong after every retry.
+
+    Attributes:
+        status: Of an answer that is final.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class IncompleteListing(ApiError):
@@ -48,4 +56,4 @@ class ContractError(ApiError):
 
 
 class DeletionGuard(MirrorError):
-    """A complete listing would delete more than `max_delete_fraction` of a table."""
+    """Complete listings would delete more than `max_delete_fraction` of a table."""

@@ -179,6 +179,7 @@ def _kinds(types: Iterable[type]) -> str:
 def _broken(declared: Table, column: Column, path: str, what: str) -> ContractError:
     return ContractError(
         f"Contract test raw.{declared.name}.{column.name} failed: {path}, field "
-        f"{column.field!r}: {what}; expected {EXPECTED[column.data_type]}. Nothing was loaded. If "
-        "the API really changed, adapt extract/tables/declarations.py and the staging model."
+        f"{column.field!r}: {what}; expected {EXPECTED[column.data_type]}. Nothing was "
+        "loaded from this list. If the API really changed, adapt extract/tables/declarations.py "
+        "and the staging model."
     )

@@ -18,7 +18,7 @@ from queue import SimpleQueue
 import pyarrow as pa
 
 from extract.api.client import FortyTwoClient, Page, PageTooHeavy
-from extract.base.errors import IncompleteListing
+from extract.base.errors import ApiError, IncompleteListing
 from extract.listing.cache import ListingCache
 from extract.listing.columns import missing_fields, to_arrow
 from extract.listing.listing import Finished, Listing
@@ -92,8 +92,11 @@ class ListingReader:
                     if keep:
                         self._store.put(finished, self._api_url)
                     yield finished
-        except BaseException:
+        except BaseException as error:
             self._client.stop()
+            # what comes after must not meet pages of before; Ctrl-C waits for nothing
+            going_on = isinstance(error, (ApiError, GeneratorExit))
+            pool.shutdown(wait=going_on, cancel_futures=True)
             raise
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -129,6 +132,14 @@ class ListingReader:
     def forget(self, listings: Sequence[Listing]) -> None:
         """Drop cached listings whose rows are loaded."""
         self._store.drop(listings, self._api_url)
+
+    def resume(self) -> None:
+        """Read on after a listing that failed."""
+        self._client.resume()
+
+    def total(self, listing: Listing) -> int | None:
+        """How many rows the API says the listing has; None when it does not say."""
+        return self._client.page(listing.path, listing.params, size=1).total
 
     def _page(self, task: _Progress, number: int) -> Arrived:
         listing = task.listing
@@ -169,9 +180,8 @@ class ListingReader:
         if task.readings >= READINGS:
             raise IncompleteListing(
                 f"GET /v2{task.listing.path} ({task.listing.key}) never added up in "
-                f"{READINGS} readings: {reason}. A list that does not add up is not loaded: "
-                "`raw` and `mirror` are as before. Run the same command again; if it stays, the "
-                "API's X-Total is wrong."
+                f"{READINGS} readings: {reason}. A list that does not add up is not "
+                "loaded. Run the same command again; if it stays, the API's X-Total is wrong."
             )
         self._on_reread(task.listing, reason)
         task.restart()

@@ -191,6 +191,27 @@ class Record:
         with self._lock:
             self._listings.append(row)
 
+    def refusals(self) -> dict[str, tuple[int, datetime, bool]]:
+        """Tables that the API refuses: status, since when, and whether to ask again today."""
+        rows = self._execute(
+            "select resource, status, since, probed_at < now() - interval '1 day' "
+            "from ops.refusals",
+            (),
+        )
+        return {resource: (status, since, due) for resource, status, since, due in rows}
+
+    def remember_refusal(self, resource: str, status: int) -> None:
+        """Remember that the API refuses a table, asked just now."""
+        self._execute(
+            "insert into ops.refusals values (%s, %s, now(), now()) on conflict (resource) "
+            "do update set status = excluded.status, probed_at = excluded.probed_at",
+            (resource, status),
+        )
+
+    def forget_refusal(self, resource: str) -> None:
+        """Forget that the API refused a table."""
+        self._execute("delete from ops.refusals where resource = %s", (resource,))
+
     def drift(self, resource: str, kind: str, fields: Iterable[str]) -> list[str]:
         """Record drifted fields; returns those never seen before (to be reported once)."""
         new: list[str] = []

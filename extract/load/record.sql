@@ -83,6 +83,16 @@ comment on table ops.relation_reads is
 comment on column ops.relation_reads.checked_at is 'When a count check last agreed with raw.';
 comment on column ops.relation_reads.stale is 'Known to have changed: to be read again soon.';
 
+create table if not exists ops.refusals (
+    resource text primary key,
+    status integer not null,
+    since timestamptz not null,
+    probed_at timestamptz not null
+);
+comment on table ops.refusals is
+'Optional tables that the API does not let the application read: asked again once a day.';
+comment on column ops.refusals.status is 'HTTP status of the refusal: 403 or 404.';
+
 create table if not exists ops.delete_scope (
     resource text not null,
     key_column text not null,

@@ -15,6 +15,7 @@ from dlt.common.pipeline import PipelineContext
 from dlt.extract import DltResource
 from pyarrow import csv
 
+from extract.base.errors import ApiError, DeletionGuard, MirrorError
 from extract.load.raw import delete_scope_condition
 from extract.tables import TABLES, UNKNOWN_FIELDS, Table
 
@@ -27,19 +28,29 @@ def resource(
     rows: Callable[..., Iterator[pa.Table]],
     cursor: Any = None,
     name: str | None = None,
+    failed: Callable[[str, MirrorError], None] | None = None,
 ) -> DltResource:
     """A dlt resource as the table is declared.
+
+    Args:
+        failed: Told of an optional table that could not be read: then nothing of it is loaded, its
+            cursor stays where it was, and the others go on.
 
     `cdc` merges and deletes what the scope condition allows; without a scope it deletes nothing.
     """
     declared = TABLES[table]
 
     def pages(cursor: Any = cursor) -> Iterator[Any]:
-        if cursor is None:
-            yield from _as_file(declared, rows())
-        else:
-            # the cursor must see the rows, and they are few
-            yield from rows(cursor)
+        try:
+            if cursor is None:
+                yield from _as_file(declared, rows())
+            else:
+                # the cursor must see the rows, and they are few: all of them or none
+                yield from list(rows(cursor))
+        except (ApiError, DeletionGuard) as error:
+            if declared.essential or not failed:
+                raise
+            failed(table, error)
 
     return dlt.resource(
         pages,

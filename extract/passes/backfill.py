@@ -11,7 +11,8 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -22,11 +23,10 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_values
 
 from extract.api.client import FortyTwoClient
-from extract.base.errors import BudgetSpent
+from extract.base.errors import ApiError, BudgetSpent
 from extract.listing.listing import IDS_A_CALL, batches, of_students
 from extract.load.pipeline import Loader
 from extract.load.raw import Raw
-from extract.load.resources import resource
 from extract.passes.context import Pass
 from extract.tables import TABLES
 
@@ -123,14 +123,17 @@ class Backfill:
         started = datetime.now(UTC)
         days = timedelta(days=self._context.settings.reconcile_days)
         try:
-            self._read({t: self._to_read(t) for t in BACKFILLED})
+            self._read(self._to_read)
             checks = None if budget is None else budget // 2
             for table in BACKFILLED:
-                self._check_counts(table, checks)
-            self._read({t: self._to_read(t) for t in BACKFILLED})
-            self._read({t: self._read_before(t, started - days) for t in BACKFILLED})
+                try:
+                    self._check_counts(table, checks)
+                except ApiError as error:
+                    self._context.failed(table, error)
+            self._read(self._to_read)
+            self._read(lambda table: self._read_before(table, started - days))
             if refresh:
-                self._read({t: self._read_before(t, started) for t in BACKFILLED})
+                self._read(lambda table: self._read_before(table, started))
         except BudgetSpent as error:
             self.stopped = str(error)
 
@@ -149,11 +152,13 @@ class Backfill:
             )
         return not self.stopped
 
-    def _read(self, users: dict[str, list[int]]) -> None:
-        queues = {table: list(batches(ids)) for table, ids in users.items()}
+    def _read(self, users: Callable[[str], list[int]]) -> None:
+        queues = {table: list(batches(users(table))) for table in BACKFILLED}
         at_once = 1
         while any(queues.values()) and self._may_go_on():
             started = time.monotonic()
+            for table in self._context.degraded.keys() & queues.keys():
+                del queues[table]
             self._load({table: queue[:at_once] for table, queue in queues.items() if queue})
             for queue in queues.values():
                 del queue[:at_once]
@@ -192,7 +197,7 @@ class Backfill:
             users = [user for (user,) in cursor.fetchall()]
         most = None if most_calls is None else most_calls // len(BACKFILLED)
         for ids in islice(batches(users), most):
-            if not self._may_go_on():
+            if table in self._context.degraded or not self._may_go_on():
                 return
             listing = of_students(TABLES[table], ids, self._context.settings.cursus_id)
             page = self._client.page(listing.path, listing.params, size=1, background=True)
@@ -233,19 +238,17 @@ def relations(context: Pass, table: str, groups: Sequence[Sequence[int]]) -> Dlt
         if context.stopped:  # while the table before was read
             return
         try:
-            for done in context.listing(listings):
-                ids = [
-                    int(user)
-                    for user in done.listing.params[f"filter[{TABLES[table].person}]"].split(",")
-                ]
-                known = context.raw.keys(table, ids)
-                gone = known - set(done.keys())
-                context.check_gone(table, known, gone)
-                if gone:  # or the load would compare the whole table to delete nothing
-                    scope.extend(ids)
-                read.extend(ids)
-                yield done.table
+            with closing(context.listing(listings)) as finished:
+                for done in finished:
+                    asked = done.listing.params[f"filter[{declared.person}]"]
+                    ids = [int(user) for user in asked.split(",")]
+                    gone = context.raw.keys(table, ids) - set(done.keys())
+                    context.check_gone(table, len(gone))
+                    if gone:  # or the load would compare the whole table to delete nothing
+                        scope.extend(ids)
+                    read.extend(ids)
+                    yield done.table
         except BudgetSpent as error:
             context.stopped = str(error)
 
-    return resource(table, rows)
+    return context.resource(table, rows)

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pyarrow as pa
+from dlt.extract import DltResource
 
-from extract.base.errors import DeletionGuard
+from extract.base.errors import ApiError, DeletionGuard, MirrorError
 from extract.base.settings import Settings
 from extract.listing.columns import unknown_fields
-from extract.listing.listing import Finished, Listing
+from extract.listing.listing import Finished, Listing, of_students, whole
 from extract.listing.reader import ListingReader
 from extract.load.raw import Raw
 from extract.load.record import Record
+from extract.load.resources import resource
 from extract.people.erase import is_kept_out
 from extract.tables import TABLES, UNKNOWN_FIELDS
+
+# forbidden, or a route that is hidden from the application (42-api.md section 1.2)
+REFUSALS = (403, 404)
 
 
 @dataclass
@@ -32,6 +38,8 @@ class Pass:
         report: Told a sentence that a person should read.
         gone: Users of raw whom the API no longer lists; `anonymised` of them are to be erased.
         kept_out: Hashes of people who were erased on request (see extract/people/erase.py).
+        degraded: Optional tables that this run leaves as they were, and why.
+        deletions: Rows that this run takes out, by table; `sizes`: what the tables had before.
         stopped: Why a backfill pass ended before its last batch (the budget).
     """
 
@@ -45,6 +53,9 @@ class Pass:
     read: dict[str, list[int]] = field(default_factory=dict)
     finished: list[Listing] = field(default_factory=list)
     rows: Counter[str] = field(default_factory=Counter)
+    degraded: dict[str, str] = field(default_factory=dict)
+    deletions: Counter[str] = field(default_factory=Counter)
+    sizes: dict[str, int] = field(default_factory=dict)
     stopped: str = ""
     campuses: pa.Table | None = None
     students: list[int] = field(default_factory=list)
@@ -52,7 +63,57 @@ class Pass:
     anonymised: set[int] = field(default_factory=set)
     kept_out: frozenset[str] = frozenset()
 
-    def listing(self, listings: Iterable[Listing], *, keep: bool = True) -> Iterator[Finished]:
+    def resource(
+        self,
+        table: str,
+        rows: Callable[..., Iterator[pa.Table]],
+        cursor: Any = None,
+        name: str | None = None,
+    ) -> DltResource:
+        """A dlt resource of this pass; an optional table that fails is left as it was."""
+
+        def unless_degraded(*cursor: Any) -> Iterator[pa.Table]:
+            if table not in self.degraded:
+                yield from rows(*cursor)
+
+        return resource(table, unless_degraded, cursor, name, self.failed)
+
+    def failed(self, table: str, error: MirrorError) -> None:
+        """Leave an optional table as it was: of it nothing is loaded or deleted in this run."""
+        self.reader.resume()
+        self.degraded[table] = str(error)
+        self.scope.pop(table, None)
+        self.read.pop(table, None)
+        self.finished = [listing for listing in self.finished if listing.table != table]
+        if getattr(error, "status", None) in REFUSALS:
+            self._probe(table)
+
+    def know_refusals(self) -> None:
+        """Leave out what the API refuses; once a day ask for one row of it."""
+        for table, (status, since, due) in self.record.refusals().items():
+            if not due or self._probe(table):
+                self.degraded[table] = (
+                    f"The API answers {status} since {since:%Y-%m-%d %H:%M} UTC: the application "
+                    "may not read it. It is asked again once a day."
+                )
+
+    def _probe(self, table: str) -> bool:
+        """Whether the API refuses a table for good, and not one page of it."""
+        declared, cursus_id = TABLES[table], self.settings.cursus_id
+        probe = whole(declared, cursus_id)
+        if declared.person:  # a relation is asked for of somebody: nobody has this number
+            probe = of_students(declared, [0], cursus_id)
+        try:
+            self.reader.total(probe)
+        except ApiError as error:
+            if error.status in REFUSALS:
+                self.record.remember_refusal(table, error.status)
+                return True
+        else:
+            self.record.forget_refusal(table)
+        return False
+
+    def listing(self, listings: Iterable[Listing], *, keep: bool = True) -> Generator[Finished]:
         """Finish the listings; record each, report drift, leave out people who were erased."""
         for read in self.reader.finish(iter(listings), keep):
             done = replace(read, table=self._without_erased(read))
@@ -86,20 +147,25 @@ class Pass:
         """Forget the cached listings: their rows are loaded."""
         self.reader.forget(self.finished)
 
-    def check_gone(self, table: str, known: set[int], gone: set[int]) -> None:
-        """Stop a pass that would delete too much.
+    def check_gone(self, table: str, gone: int) -> None:
+        """Stop a run that would delete too much of a table, all its loads together.
 
         Raises:
             DeletionGuard: More than `max_delete_fraction` of the rows and `min_guarded_rows`.
         """
+        if not gone:
+            return
         settings = self.settings
-        limit = max(settings.min_guarded_rows, settings.max_delete_fraction * len(known))
-        if len(gone) > limit and not settings.allow_deletes:
+        self.deletions[table] += gone
+        size = self.sizes.setdefault(table, self.raw.row_count(table))
+        limit = max(settings.min_guarded_rows, settings.max_delete_fraction * size)
+        if self.deletions[table] > limit and not settings.allow_deletes:
             # the next run must ask again: a kept answer would be refused, or confirmed, unseen
             self.reader.forget([listing for listing in self.finished if listing.table == table])
             raise DeletionGuard(
-                f"The API no longer lists {len(gone)} of the {len(known)} rows that raw.{table} "
-                f"has, more than MAX_DELETE_FRACTION={settings.max_delete_fraction:g} allows. "
-                "Nothing was loaded or published. If the rows are really gone (look at the API), "
-                "confirm with ALLOW_DELETES=1 for one run."
+                f"The API no longer lists {self.deletions[table]} of the {size} rows that "
+                f"raw.{table} has, more than MAX_DELETE_FRACTION="
+                f"{settings.max_delete_fraction:g} allows. Nothing was loaded from this list. If "
+                "the rows are really gone (look at the API), confirm with ALLOW_DELETES=1 for one "
+                "run."
             )

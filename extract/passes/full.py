@@ -11,7 +11,6 @@ import pyarrow as pa
 from dlt.extract import DltResource
 
 from extract.listing.listing import batches, by_id, of_campus, of_students, whole
-from extract.load.resources import resource
 from extract.passes.context import Pass
 from extract.people.erase import ANONYMISED_LOGIN
 from extract.tables import TABLES, Row, Table
@@ -33,7 +32,7 @@ def full(context: Pass) -> list[DltResource]:
         read = readings[table.full] if table.full else _empty
         if (wanted and table.full) or table.name not in there:
             resources.append(
-                resource(table.name, lambda read=read, table=table: read(context, table))
+                context.resource(table.name, lambda read=read, table=table: read(context, table))
             )
     return resources
 
@@ -45,7 +44,7 @@ def _empty(context: Pass, table: Table) -> Iterator[pa.Table]:
 def _whole(context: Pass, table: Table) -> Iterator[pa.Table]:
     known = context.raw.keys(table.name)
     for done in context.listing([whole(table, context.settings.cursus_id)]):
-        context.check_gone(table.name, known, known - set(done.keys()))
+        context.check_gone(table.name, len(known - set(done.keys())))
         context.scope[table.name] = known
         if table.name == "campus":
             context.campuses = done.table
@@ -92,7 +91,7 @@ def _students(context: Pass, table: Table) -> Iterator[pa.Table]:
 def _confirm(context: Pass, table: Table, known: set[int], seen: set[int]) -> Iterator[pa.Table]:
     """Ask for the rows that are about to go: a listing alone is no proof that they are gone."""
     missing = sorted(known - seen)
-    context.check_gone(table.name, known, set(missing))
+    context.check_gone(table.name, len(missing))
     if not missing:
         return
     campus_of = context.raw.campus_of_users()
@@ -121,7 +120,7 @@ def _by_students(context: Pass, table: Table) -> Iterator[pa.Table]:
         yield _unseen(done.table, seen)
     _look_for_anonymised(context, table)
     # users that left take their rows along: only rows of present users need the guard's word
-    context.check_gone(table.name, known, known - seen)
+    context.check_gone(table.name, len(known - seen))
     context.scope[table.name] = scope
 
 

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from dlt.extract import DltResource
 
+from extract.base.errors import ApiError
 from extract.listing.listing import batches, by_id, changed, of_students
-from extract.load.resources import resource
 from extract.passes.context import Pass
 from extract.passes.full import with_campus
 from extract.tables import TABLES, Table
@@ -41,11 +41,11 @@ def live(context: Pass) -> list[DltResource]:
                 field, initial_value=start, lag=OVERLAP.total_seconds()
             )
             rows = read.get(table.name, partial(_changed, context, table, field))
-            resources.append(resource(table.name, rows, cursor))
+            resources.append(context.resource(table.name, rows, cursor))
     return [
         *resources,
-        resource("users", changes.moved_users, name="moved_users"),
-        resource("campus_users", changes.new_campus_users, name="new_campus_users"),
+        context.resource("users", changes.moved_users, name="moved_users"),
+        context.resource("campus_users", changes.new_campus_users, name="new_campus_users"),
     ]
 
 
@@ -106,17 +106,24 @@ class LiveUsers:
         ids = table.column("id").to_pylist()
         self._done.update(ids)
         unknown = [user for user in ids if not self._campus_of.get(user)]
-        listings = (
-            of_students(TABLES["campus_users"], batch, self._cursus_id)
-            for batch in batches(unknown)
-        )
-        for done in self._context.listing(listings):
-            self._learn(done.table)
-            self._new_campus_users.append(done.table)
+        try:
+            self._ask_for_campuses(unknown)
+        except ApiError as error:
+            self._context.failed("campus_users", error)
         campus = pa.array([self._campus_of.get(user, 0) for user in ids], pa.int64())
         index = table.schema.get_field_index("campus_id")
         # nobody without a primary campus can be published: the next full pass will know
         return table.set_column(index, "campus_id", campus).filter(pc.not_equal(campus, 0))
+
+    def _ask_for_campuses(self, users: list[int]) -> None:
+        if "campus_users" in self._context.degraded:
+            return
+        listings = (
+            of_students(TABLES["campus_users"], batch, self._cursus_id) for batch in batches(users)
+        )
+        for done in self._context.listing(listings):
+            self._learn(done.table)
+            self._new_campus_users.append(done.table)
 
     def _learn(self, table: pa.Table) -> None:
         pairs = zip(

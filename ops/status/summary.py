@@ -35,8 +35,8 @@ def print_summary(connection: Connection, run_id: str, done: Extracted, console:
     calls = ", ".join(f"{name} {count:,}" for name, count in done.calls_of.items() if count)
     console.print(f"{done.calls:,} API calls ({calls})", highlight=False)
     console.print(f"{phases}", highlight=False)
-    if done.stopped:
-        console.print(done.stopped)
+    for remark in done.remarks():
+        console.print(remark, markup=False, highlight=False, soft_wrap=True)
     style = "green" if status in ("published", "unchanged") else "red"
     console.print(f"[{style}]{status}[/{style}]  run {run_id}", highlight=False)
 

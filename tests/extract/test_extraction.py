@@ -2,62 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import requests
 from psycopg2.extensions import connection as Connection
-from typer.testing import CliRunner, Result
 
-from extract import cli
-from extract.base import database as databases
 from extract.load.destination import PostponedMergeJob
 from extract.run import run_lock
 from extract.tables import TABLES
+from tests.extract.commands import count, run, runs
 from tests.faults.truth import contents
 
 RAW = list(TABLES)
-
-
-@pytest.fixture
-def world(fresh_sandbox: str, database: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("FORTYTWO_API_URL", fresh_sandbox)
-    monkeypatch.setenv("FORTYTWO_CLIENT_ID", "sandbox")
-    monkeypatch.setenv("FORTYTWO_CLIENT_SECRET", "sandbox")
-
-    def fail(message: str, status: int) -> None:
-        print(message)
-        raise SystemExit(status)
-
-    # os._exit would end pytest as well
-    monkeypatch.setattr(cli, "fail", fail)
-    return fresh_sandbox
-
-
-@pytest.fixture
-def connection(world: str) -> Iterator[Connection]:
-    made = databases.connect("test", autocommit=True)
-    yield made
-    made.close()
-
-
-def run(*arguments: str) -> Result:
-    """`python -m extract …`."""
-    return CliRunner().invoke(cli.app, list(arguments))
-
-
-def count(connection: Connection, table: str) -> int:
-    """Rows of a raw table."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"select count(*) from raw.{table}")
-        return int((cursor.fetchone() or (0,))[0])
-
-
-def runs(connection: Connection) -> list[tuple[str, str]]:
-    """Mode and status of each run."""
-    with connection.cursor() as cursor:
-        cursor.execute("select mode, status from ops.runs order by started_at")
-        return cursor.fetchall()
 
 
 def test_a_first_extraction_makes_every_raw_table_and_says_what_it_did(

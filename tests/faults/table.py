@@ -12,6 +12,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from extract.tables import TABLES
+
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
 Injection = dict[str, Any]
 
@@ -25,6 +27,7 @@ class Outcome(Enum):
     MISSING = "recovered; the missing field is null and reported once"
     STOPPED = "stopped cleanly, the next run goes on"
     FAILED = "failed, exit 1, nothing loaded"
+    DEGRADED = "degraded: the table as it was, the rest loaded, exit 0"
     REFUSED = "failed, exit 2, nothing loaded"
 
 
@@ -110,7 +113,9 @@ class Fault:
 
     def outcome_of(self, target: Target) -> Outcome:
         """What must come of it when it strikes this target."""
-        return self.outcome if isinstance(self.outcome, Outcome) else self.outcome[target.name]
+        outcome = self.outcome if isinstance(self.outcome, Outcome) else self.outcome[target.name]
+        optional = not TABLES[target.table].essential
+        return Outcome.DEGRADED if optional and outcome is FAILED else outcome
 
 
 def once(kind: str, **parameters: Any) -> tuple[Injection, ...]:

@@ -1,0 +1,27 @@
+"""The extraction's command line, and what it leaves in the database."""
+
+from __future__ import annotations
+
+from psycopg2.extensions import connection as Connection
+from typer.testing import CliRunner, Result
+
+from extract import cli
+
+
+def run(*arguments: str) -> Result:
+    """`python -m extract …`."""
+    return CliRunner().invoke(cli.app, list(arguments))
+
+
+def count(connection: Connection, table: str) -> int:
+    """Rows of a raw table."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"select count(*) from raw.{table}")
+        return int((cursor.fetchone() or (0,))[0])
+
+
+def runs(connection: Connection) -> list[tuple[str, str]]:
+    """Mode and status of each run."""
+    with connection.cursor() as cursor:
+        cursor.execute("select mode, status from ops.runs order by started_at")
+        return cursor.fetchall()

@@ -1,0 +1,245 @@
+"""What is optional never stops what is essential: a table that fails stays as it was, by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import requests
+from psycopg2.extensions import connection as Connection
+
+from extract.listing.listing import batches
+from extract.tables import TABLES
+from tests.extract.commands import count, run
+from tests.faults.truth import contents
+
+OPTIONAL = [name for name, table in TABLES.items() if not table.essential]
+ALWAYS_READ = [
+    name for name, table in TABLES.items() if table.essential and table.campuses == "every"
+]
+CHANGES = {
+    "edit_with_updated_at": 20,
+    "edit_silently": 10,
+    "new_relations": 9,
+    "delete_relations": 6,
+}
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("extract.api.client.LONGEST_BACKOFF", 0.01)
+
+
+def control(world: str, what: str, body: dict[str, Any] | None = None) -> None:
+    requests.post(f"{world}/_sandbox/{what}", json=body or {}, timeout=30).raise_for_status()
+
+
+def break_(world: str, table: str, kind: str = "500", **fault: Any) -> None:
+    """Have every call on a table's endpoint fail."""
+    path = TABLES[table].path.format(cursus=21, campus=1) + r"\?"
+    control(world, "faults", {"kind": kind, "path": path, "call": "every", **fault})
+
+
+def mend(world: str) -> None:
+    requests.delete(f"{world}/_sandbox/faults", timeout=30).raise_for_status()
+
+
+def calls_on(world: str, table: str) -> int:
+    """Calls on a table's endpoint since they were forgotten."""
+    answer = requests.get(f"{world}/_sandbox/calls", timeout=10).json()
+    return int(answer["paths"].get(f"/v2{TABLES[table].path}", 0))
+
+
+def forget_calls(world: str) -> None:
+    requests.delete(f"{world}/_sandbox/calls", timeout=10).raise_for_status()
+
+
+def ask(connection: Connection, query: str, *values: Any) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, values)
+        return cursor.fetchall() if cursor.description else []
+
+
+def degraded(connection: Connection) -> dict[str, str]:
+    """What the last run left as it was, and why."""
+    query = "select degraded from ops.runs order by started_at desc limit 1"
+    return ask(connection, query)[0][0] or {}
+
+
+@pytest.fixture
+def filled(world: str, connection: Connection) -> str:
+    """Everything was read, then the network lived on and every relation is to be read again."""
+    assert run("run").exit_code == 0
+    assert run("run", "--mode", "backfill").exit_code == 0
+    control(world, "advance", CHANGES)
+    ask(connection, "update ops.relation_reads set stale = true")
+    return world
+
+
+@pytest.mark.parametrize(
+    ("kind", "fault", "said"),
+    [
+        ("500", {}, "status 500"),
+        ("denied_403", {}, "was answered 403"),
+        ("string_for_number", {"field": "id"}, "Contract test raw.achievements_users.id failed"),
+        ("wrong_total", {"delta": 5}, "never added up"),
+    ],
+)
+def test_an_optional_table_that_fails_stays_as_it_was_and_the_rest_is_loaded(
+    kind: str, fault: dict[str, Any], said: str, filled: str, connection: Connection
+) -> None:
+    before = contents(connection, "raw")
+    break_(filled, "achievements_users", kind, **fault)
+
+    result = run("run")
+
+    assert result.exit_code == 0, result.output
+    assert "degraded: achievements_users is as it was." in result.output and said in result.output
+    after = contents(connection, "raw")
+    changed = {name for name in after if after[name] != before[name]}
+    assert "achievements_users" not in changed
+    assert {"users", "cursus_users", "projects_users"} <= changed
+    assert degraded(connection).keys() == {"achievements_users"}
+    assert said in degraded(connection)["achievements_users"]
+    assert ask(connection, "select status from ops.runs where degraded is not null") == [
+        ("loaded",)
+    ]
+    stale = "select distinct resource from ops.relation_reads where stale"
+    assert ask(connection, stale) == [("achievements_users",)]
+
+    mend(filled)
+    ask(connection, "update ops.refusals set probed_at = probed_at - interval '25 hours'")
+    assert "degraded" not in run("run").output
+    assert not degraded(connection) and not ask(connection, stale)
+    assert not ask(connection, "select from ops.refusals")
+
+
+@pytest.mark.parametrize("table", ALWAYS_READ)
+def test_an_essential_table_that_fails_stops_a_full_pass(
+    table: str, world: str, connection: Connection
+) -> None:
+    assert run("run").exit_code == 0
+    before = contents(connection, "raw")
+    control(world, "advance", CHANGES)
+    break_(world, table, "denied_403")
+    assert run("run").exit_code == 1
+    assert contents(connection, "raw") == before
+
+
+@pytest.mark.parametrize("table", OPTIONAL)
+def test_a_live_pass_does_without_an_optional_table_and_catches_up(
+    table: str, filled: str, connection: Connection
+) -> None:
+    # nobody new: the campus of a new student is in one of these tables
+    assert run("run", "--mode", "live").exit_code == 0
+    control(filled, "advance", {**CHANGES, "transfer": 3, "seed": 11})
+    before = contents(connection, "raw")
+    break_(filled, table)
+
+    result = run("run", "--mode", "live")
+
+    assert result.exit_code == 0, result.output
+    assert f"degraded: {table} is as it was." in result.output
+    after = contents(connection, "raw")
+    assert after[table] == before[table] and after["users"] != before["users"]
+
+    mend(filled)
+    assert "degraded" not in run("run", "--mode", "live").output
+    assert contents(connection, "raw")[table] != before[table]
+
+
+def test_a_refusal_for_good_is_asked_again_once_a_day(world: str, connection: Connection) -> None:
+    assert run("run").exit_code == 0
+    break_(world, "coalitions_users", "denied_403")
+    assert "may not read it" not in run("run", "--mode", "backfill").output
+    forget_calls(world)
+
+    for mode in ("backfill", "live", "full"):
+        result = run("run", "--mode", mode)
+        assert result.exit_code == 0, result.output
+        assert "degraded: coalitions_users is as it was. The API answers 403" in result.output
+    assert calls_on(world, "coalitions_users") == 0
+
+    ask(connection, "update ops.refusals set probed_at = probed_at - interval '25 hours'")
+    run("run", "--mode", "live")
+    run("run", "--mode", "backfill")
+    assert calls_on(world, "coalitions_users") == 1
+
+    mend(world)
+    ask(connection, "update ops.refusals set probed_at = probed_at - interval '25 hours'")
+    assert "degraded" not in run("run", "--mode", "backfill").output
+    assert count(connection, "coalitions_users") > 0
+
+
+def test_one_page_that_is_refused_is_no_refusal_of_the_table(
+    world: str, connection: Connection
+) -> None:
+    assert run("run").exit_code == 0
+    break_(world, "coalitions_users", "denied_403", call=1)
+    assert "degraded: coalitions_users" in run("run", "--mode", "backfill").output
+    assert not ask(connection, "select from ops.refusals")
+    assert "degraded" not in run("run", "--mode", "backfill").output
+
+
+def test_an_application_that_may_read_the_essentials_alone_has_them(
+    world: str, connection: Connection
+) -> None:
+    for table in OPTIONAL:
+        break_(world, table, "denied_403")
+    for mode in ("full", "backfill", "live", "full"):
+        result = run("run", "--mode", mode)
+        assert result.exit_code == 0, result.output
+    assert count(connection, "users") == 306
+    assert degraded(connection).keys() == set(OPTIONAL)
+
+
+def stray_rows(connection: Connection, groups: list[list[int]], each: int) -> None:
+    """Rows of these students that the API does not list."""
+    for number, users in enumerate(groups):
+        ask(
+            connection,
+            "insert into raw.coalitions_users (id, coalition_id, user_id, _dlt_load_id) "
+            "select 900000000 + %s * 1000 + i, 1, %s, 'stray' from generate_series(1, %s) as i",
+            number,
+            users[0],
+            each,
+        )
+    ask(
+        connection, "update ops.relation_reads set stale = true where resource = 'coalitions_users'"
+    )
+
+
+def students(connection: Connection) -> list[list[int]]:
+    """The students in the batches of a backfill."""
+    return list(
+        batches([user for (user,) in ask(connection, "select id from raw.users order by id desc")])
+    )
+
+
+def test_rows_that_go_from_one_batch_are_held_against_the_whole_table(
+    world: str, connection: Connection
+) -> None:
+    run("run")
+    run("run", "--mode", "backfill")
+    rows, groups = count(connection, "coalitions_users"), students(connection)
+    # more than a tenth of the batch's rows, less than a tenth of the table's
+    stray_rows(connection, groups[:1], rows // 12)
+    assert "degraded" not in run("run", "--mode", "backfill").output
+    assert count(connection, "coalitions_users") == rows
+
+
+def test_rows_that_go_from_many_batches_count_together(
+    world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("extract.passes.backfill.MOST_BATCHES_A_LOAD", 1)
+    run("run")
+    run("run", "--mode", "backfill")
+    rows, groups = count(connection, "coalitions_users"), students(connection)
+    stray_rows(connection, groups[:3], max(21, rows // 20))
+    result = run("run", "--mode", "backfill")
+    assert result.exit_code == 0, result.output
+    assert "degraded: coalitions_users is as it was. The API no longer lists" in result.output
+    assert count(connection, "coalitions_users") > rows
+    monkeypatch.setenv("ALLOW_DELETES", "1")
+    assert "degraded" not in run("run", "--mode", "backfill").output
+    assert count(connection, "coalitions_users") == rows
