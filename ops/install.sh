@@ -57,7 +57,8 @@ Install one, or give its path: make setup PYTHON3=/path/to/python3"
 
 if ! sound; then
     case $here in *:*) fail 2 "The folder $here has a colon in its name, and Python makes no \
-environment in such a folder. Rename it." ;; esac
+environment in such a folder. Rename it." ;; *$'\n'*) fail 2 "The folder $here has a line break in \
+its name, which no crontab can hold. Rename it." ;; esac
     find_python
     echo "Installing into .venv with Python $version (once, about a minute)"
     echo "  1/3 a new environment"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from extract.base.errors import UsageError
-from extract.base.settings import file_values
+from extract.base.settings import ROOT, file_values, local_directory
+from ops.backup import archive
+from ops.site.pages import site_directory
 
 
 @pytest.fixture
@@ -74,3 +78,51 @@ def test_a_file_that_cannot_be_read_is_named(env_file: Path) -> None:
 
     with pytest.raises(UsageError, match=f"settings in {env_file} cannot be read"):
         file_values()
+
+
+def test_a_path_may_begin_at_the_home_folder_or_at_this_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for text, meant in {
+        "~/a b": tmp_path / "a b",
+        "beside": ROOT / "beside",
+        '/it\'s 50% "é"': Path('/it\'s 50% "é"'),
+    }.items():
+        monkeypatch.setenv("FORTYTWO_LOCAL", text)
+        assert local_directory() == meant
+        monkeypatch.setenv("BACKUP_DIRECTORY", text)
+        assert archive.folder() == meant
+        monkeypatch.setenv("FORTYTWO_SITE", text)
+        assert site_directory() == meant
+
+
+@pytest.mark.parametrize("text", ["two\nlines", "~nobody-of-this-name/a"])
+def test_a_path_that_cannot_be_meant_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("BACKUP_DIRECTORY", text)
+
+    with pytest.raises(UsageError, match="BACKUP_DIRECTORY"):
+        archive.folder()
+
+
+def test_no_proxy_is_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = (
+        "import extract, requests; from requests.utils import get_environ_proxies as proxies;"
+        "print([bool(proxies(f'http://{host}/v2')) for host in"
+        " ('127.0.0.1:4242', 'localhost:4242', '[::1]:4242', 'intern.example', 'api.example')])"
+    )
+    proxy = "http://127.0.0.1:9"
+    env = {"HTTP_PROXY": proxy, "ALL_PROXY": proxy, "no_proxy": "intern.example"}
+
+    told = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert told.stdout == "[False, False, False, False, True]\n"

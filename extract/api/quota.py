@@ -23,6 +23,7 @@ from typing import Any
 import orjson
 
 from extract.base.errors import ApiError, BudgetSpent
+from extract.base.settings import local_directory
 
 HOUR = 3600.0
 # exactly 1/limit apart earns 429 from network jitter (42-api.md section 2): 10 % slower does not
@@ -43,8 +44,13 @@ def machine_clock() -> float:
 
 def quota_directory() -> Path:
     """Where the machine's processes of this user meet: XDG_STATE_HOME/fortytwo-mirror."""
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(base) / "fortytwo-mirror"
+    base = os.environ.get("XDG_STATE_HOME", "")
+    if base.startswith("/"):  # a relative one does not count, says its specification
+        return Path(base, "fortytwo-mirror")
+    try:
+        return Path.home() / ".local" / "state" / "fortytwo-mirror"
+    except RuntimeError:  # a user without a name, as containers have
+        return local_directory() / "state"
 
 
 @dataclass

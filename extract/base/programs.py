@@ -20,7 +20,7 @@ from extract import embedded
 from extract.base import database
 from extract.base.errors import MirrorError, UsageError
 from extract.base.imports import without_collector
-from extract.base.settings import environment
+from extract.base.settings import ROOT, environment, path_of
 from extract.base.usable import require_usable
 
 DEBIAN = Path("/usr/lib/postgresql")
@@ -108,6 +108,8 @@ def dbt() -> None:
     """Run dbt, which knows neither `.env` nor how to start the server."""
     try:
         os.environ.update(environment())
+        for name in {"FORTYTWO_LOCAL", "FORTYTWO_DUCKDB"} & os.environ.keys():
+            os.environ[name] = str(path_of(name, ROOT))  # for profiles.yml, which knows no ~
         for name in [name for name in os.environ if name.startswith("DBT_")]:
             if name not in DBT_OF_OURS:
                 del os.environ[name]

@@ -88,9 +88,28 @@ def _wrong_line(file: Path, line: int, what: str) -> UsageError:
     return UsageError(f"Line {line} of {file} cannot be read: {what}.")
 
 
+def path_of(name: str, default: Path) -> Path:
+    """The path that a setting names: `~` is the home folder, a relative one is below ROOT.
+
+    Raises:
+        UsageError: No program could use it.
+    """
+    text = environment().get(name)
+    if not text:
+        return default
+    if not text.isprintable():
+        raise UsageError(f"{name} has a line break or another control character in it: rename it.")
+    try:
+        return ROOT / Path(text).expanduser()
+    except RuntimeError:
+        raise UsageError(
+            f"{name} is {text!r}, and nobody knows that home folder. Give the whole path."
+        ) from None
+
+
 def local_directory() -> Path:
     """Everything this machine keeps beside the database: `.local/`, or FORTYTWO_LOCAL."""
-    return Path(environment().get("FORTYTWO_LOCAL") or ROOT / ".local").absolute()
+    return path_of("FORTYTWO_LOCAL", ROOT / ".local")
 
 
 def make_private() -> None:

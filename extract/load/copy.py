@@ -22,7 +22,7 @@ from psycopg2.extensions import connection as Connection
 
 from extract.base import database
 from extract.base.errors import UsageError
-from extract.base.settings import environment, local_directory, make_private
+from extract.base.settings import local_directory, make_private, path_of
 from extract.load.pipeline import DATASET, named, working_directory
 from extract.load.raw import Raw
 from extract.load.resources import hints
@@ -80,7 +80,7 @@ def copy(destination: str) -> dict[str, int]:
 
 def duckdb_file() -> str:
     """The file of the destination `duckdb`, which is profiles.yml's target of that name."""
-    return environment().get("FORTYTWO_DUCKDB") or str(local_directory() / "fortytwo.duckdb")
+    return str(path_of("FORTYTWO_DUCKDB", local_directory() / "fortytwo.duckdb"))
 
 
 def _pipeline(destination: str, working: Path) -> dlt.Pipeline:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from extract.base.errors import MirrorError, UsageError
-from extract.base.settings import environment, local_directory
+from extract.base.settings import environment, local_directory, path_of
 from ops.backup.age import recipients
 
 NAME = re.compile(r"(?P<database>.+)-(?P<at>\d{8}T\d{6}Z)\.dump(?P<age>\.age)?")
@@ -71,7 +71,7 @@ class Backup:
 
 def folder() -> Path:
     """Where backups go: BACKUP_DIRECTORY, or .local/backups."""
-    return Path(environment().get("BACKUP_DIRECTORY") or local_directory() / "backups").absolute()
+    return path_of("BACKUP_DIRECTORY", local_directory() / "backups")
 
 
 def new_path(directory: Path, database: str, at: datetime) -> Path:

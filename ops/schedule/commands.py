@@ -11,7 +11,7 @@ from rich.console import Console
 
 from extract.base import logs
 from extract.base.errors import BudgetSpent, BusyError, UsageError
-from extract.base.settings import environment
+from extract.base.settings import credentials_configured, environment
 from extract.cli import exit_status
 from ops.schedule import crontab, units
 from ops.schedule.schedule import JOBS, Schedule, need_settings_in_file, own_variables
@@ -59,8 +59,11 @@ def cron_install(
 def cron_remove() -> None:
     """Take the schedule out of your crontab; other lines stay as they are."""
     with exit_status():
-        there = crontab.remove()
-        typer.echo("The schedule is out of your crontab." if there else "There was none.")
+        folders = crontab.remove()
+        for folder in folders:
+            typer.echo(f"The schedule of {folder} is out of your crontab.")
+        if not folders:
+            typer.echo("There was none.")
 
 
 @app.command("cron-show")
@@ -76,13 +79,21 @@ def cron_show(
         schedule = _schedule(full, live, backup, check, backfill_calls)
         text = crontab.block(schedule, own_variables(schedule))
         typer.echo(text, nl=False)
-        there = crontab.installed_block(crontab.read()) if crontab.available() else None
+        installed = crontab.read() if crontab.available() else ""
+        there = crontab.installed_block(installed)
         states = {None: "Not installed: `make cron-install`.", text: "Installed, just so."}
         console = Console(highlight=False)
         console.print(states.get(there, "Installed, but otherwise: `make cron-install` renews it."))
+        if gone := crontab.gone_blocks(installed):
+            console.print(crontab.said_of(gone), markup=False)
         _print_next(console, schedule)
-        if there is None:
+        if there is None and credentials_configured():
             need_settings_in_file()
+        elif there is None:
+            console.print(
+                "No 42 credentials are set: cron-install wants them in .env, because a scheduled "
+                "run never mirrors the sandbox."
+            )
 
 
 @app.command("systemd-install")

@@ -6,7 +6,8 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from pathlib import Path
 
 import psutil
 
@@ -21,6 +22,9 @@ NOTE = """\
 # cron calls each quarter of an hour, the script looks at the clock. No news is good news: a job
 # prints something only when it failed, and cron mails that."""
 BLOCK = re.compile(rf"^{re.escape(BEGIN)}\n(.*?)^{re.escape(END)}\n", re.MULTILINE | re.DOTALL)
+ANY_BLOCK = re.compile(
+    r"^# >>> fortytwo-mirror ([^\n]+) >>>\n.*?^# <<< fortytwo-mirror \1 <<<\n", re.M | re.S
+)
 DAEMONS = {"cron", "crond", "anacron", "fcron", "systemd-cron"}
 
 
@@ -64,14 +68,18 @@ def install(text: str) -> bool:
     return True
 
 
-def remove() -> bool:
-    """Take the block out of the crontab; False when there is none."""
-    before = read()
-    found = installed_block(before)
-    if found is None:
-        return False
-    _write(before.replace(found, ""))
-    return True
+def remove() -> list[str]:
+    """Take the block out of the crontab, and those of gone folders; returns the folders."""
+    text = read()
+    blocks = gone_blocks(text)
+    found = installed_block(text)
+    if found is not None:
+        blocks[str(ROOT)] = found
+    for block in blocks.values():
+        text = text.replace(block, "")
+    if blocks:
+        _write(text)
+    return list(blocks)
 
 
 def installed_block(crontab: str) -> str | None:
@@ -101,6 +109,22 @@ def installed_schedule(crontab: str) -> Schedule | None:
         live = "60" if minute == "0" else minute.removeprefix("*/")
         times[f"SCHEDULE_{job.upper()}"] = live if job == "live" else at
     return Schedule.load({"SCHEDULE_BACKUP": "off", "SCHEDULE_CHECK": "off"} | times)
+
+
+def gone_blocks(crontab: str) -> dict[str, str]:
+    """Blocks of folders that are not there any more, by folder: moved, renamed or deleted."""
+    blocks = {found[1]: found[0] for found in ANY_BLOCK.finditer(crontab)}
+    gone = (folder for folder in blocks if not Path(folder, "ops", "scheduled.sh").exists())
+    return {folder: blocks[folder] for folder in gone}
+
+
+def said_of(folders: Collection[str]) -> str:
+    """What to tell about blocks whose folders are gone."""
+    return (
+        f"Your crontab has the schedule of {' and of '.join(folders)}, which is gone (moved, "
+        "renamed or deleted): `make cron-remove` takes it out, `make cron-install` schedules this "
+        "folder."
+    )
 
 
 def available() -> bool:

@@ -28,7 +28,7 @@ def units(schedule: Schedule, variables: Mapping[str, str]) -> dict[str, str]:
     ]
     service = _template("service").substitute(
         root=_escaped(str(ROOT)),
-        python=_quoted(sys.executable),
+        python=_quoted(sys.executable).replace("$", "$$"),
         environment="\n".join(environment),
     )
     timers = {

@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from extract.base.settings import ROOT, environment
+from extract.base.settings import ROOT, path_of
 from ops.site.vega import write_whole
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -20,10 +20,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 
 def site_directory() -> Path:
     """Where the pages go: FORTYTWO_SITE; else `site`, in FORTYTWO_LOCAL where that is set."""
-    env = environment()
-    if env.get("FORTYTWO_SITE"):
-        return Path(env["FORTYTWO_SITE"]).absolute()
-    return Path(env.get("FORTYTWO_LOCAL") or ROOT).absolute() / "site"
+    return path_of("FORTYTWO_SITE", path_of("FORTYTWO_LOCAL", ROOT) / "site")
 
 
 def render(template: str, **values: Any) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from extract.base.settings import environment
+from extract.base.settings import ROOT, environment, path_of
 from ops.status.status import Status
 from ops.status.verdict import LEVELS, Verdict
 
@@ -23,9 +23,8 @@ def write(status: Status, verdict: Verdict) -> None:
     Raises:
         OSError: It cannot be written.
     """
-    name = environment().get("METRICS_FILE", "")
-    if name:
-        _replace(Path(name), text(status, verdict))
+    if environment().get("METRICS_FILE"):
+        _replace(path_of("METRICS_FILE", ROOT), text(status, verdict))
 
 
 def text(status: Status, verdict: Verdict) -> str:

@@ -208,10 +208,13 @@ def _read_schedule(status: Status) -> None:
             status.scheduled_by = "scheduler"
             status.schedule = Schedule.load(environment()).next_runs(status.at)
             return
-        installed = crontab.installed_schedule(crontab.read()) if crontab.available() else None
+        text = crontab.read() if crontab.available() else ""
+        installed = crontab.installed_schedule(text)
     except MirrorError as error:
         status.schedule_stopped = str(error)
         return
+    if gone := crontab.gone_blocks(text):
+        status.schedule_stopped = crontab.said_of(gone)
     if installed:
         status.scheduled_by, status.schedule = "cron", installed.next_runs(status.at)
         if not crontab.daemon_runs():

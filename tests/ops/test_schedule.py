@@ -20,6 +20,7 @@ from extract.base.settings import ROOT
 from ops.schedule import crontab, units
 from ops.schedule.commands import app
 from ops.schedule.schedule import Schedule, need_settings_in_file, own_variables
+from ops.status import status
 
 SCRIPT = ROOT / "ops" / "scheduled.sh"
 OTHERS = "MAILTO=root\n# mine\n5 4 * * * /usr/bin/true # fortytwo\n"
@@ -285,3 +286,37 @@ def test_when_timers_fire_is_asked_of_systemd(
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
 
     assert units.next_runs() == {"full": datetime(2025, 11, 22, 1, 0, tzinfo=UTC)}
+
+
+def moved_block(folder: Path) -> str:
+    """The schedule of another folder, as it would have written it."""
+    return crontab.block(Schedule(), {}).replace(str(ROOT), str(folder))
+
+
+def test_the_schedule_of_a_folder_that_is_gone_is_named_and_can_be_taken_out(
+    crontab_program: Crontab, credentials: Path, tmp_path: Path
+) -> None:
+    gone, there = tmp_path / "it's gone", tmp_path / "there"
+    (there / "ops").mkdir(parents=True)
+    (there / "ops" / "scheduled.sh").touch()
+    crontab_program(f"{OTHERS}{moved_block(gone)}{moved_block(there)}")
+
+    shown = CliRunner().invoke(app, ["cron-show"])
+
+    assert f"the schedule of {gone}, which is gone" in " ".join(shown.output.split())
+    assert str(there) not in shown.output
+    reading = status.Status(datetime.now(UTC))
+    status._read_schedule(reading)
+    assert f"schedule of {gone}" in reading.schedule_stopped
+    CliRunner().invoke(app, ["cron-remove"])
+    assert crontab_program() == f"{OTHERS}{moved_block(there)}"
+
+
+def test_without_credentials_the_schedule_is_shown_and_what_is_missing_said(
+    crontab_program: Crontab,
+) -> None:
+    result = CliRunner().invoke(app, ["cron-show"])
+
+    assert result.exit_code == 0
+    assert jobs_in(result.output) == ["live", "full", "backup", "check"]
+    assert "never mirrors the sandbox" in " ".join(result.output.split())
