@@ -8,8 +8,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from extract.api.lookup import rows_by_id
-from extract.base.database import connect
 from extract.base.errors import MirrorError, UsageError
 from extract.base.settings import credentials_configured
 from extract.cli import CampusIds, MaxCalls, Mode, exit_status, parse_campus_ids
@@ -17,7 +15,7 @@ from extract.load.record import create_schema
 from extract.people.erase import erase, find_user, keep_out
 from extract.run import MODES, new_run_id, run_lock
 from ops.backup.commands import app as backups
-from ops.checks.check import run_check
+from ops.checks.command import app as checks
 from ops.sandbox import running_sandbox
 from ops.schedule.commands import app as schedules
 from ops.schedule.scheduler import app as scheduler
@@ -25,7 +23,6 @@ from ops.site.commands import app as pages
 from ops.status.commands import app as statuses
 from ops.status.reporting import reported
 from ops.sync import sync as run_sync
-from ops.upkeep import hygiene
 
 app = typer.Typer(
     help="Run the mirror of the 42 API.",
@@ -34,6 +31,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(statuses)
+app.add_typer(checks)
 app.add_typer(backups)
 app.add_typer(schedules)
 app.add_typer(pages)
@@ -81,39 +79,6 @@ def sync(
         with reported(f"sync {mode}"):
             status = run_sync(mode, max_calls=max_calls, campus_ids=chosen, console=console)
         console.print(f"Next: {NEXT_INVENTED if address else NEXT}")
-    raise typer.Exit(status)
-
-
-@app.command()
-def check(
-    json: Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")] = False,
-    sample: Annotated[
-        int, typer.Option(min=0, max=100, help="Rows of each table to compare with the API.")
-    ] = 5,
-    freshness_hours: Annotated[
-        float, typer.Option(min=0.1, help="How old the last sync may be.")
-    ] = 24.0,
-) -> None:
-    """Is the mirror whole, orphan-free, reconciled with raw, fresh, and what the API says?
-
-    Exit status: 0 when every check passed, 1 when one failed.
-    """
-    with exit_status():
-        fetch = rows_by_id() if sample and credentials_configured() else None
-        connection = connect("fortytwo-mirror check")
-        try:
-            status = run_check(
-                connection,
-                json=json,
-                sample=sample,
-                fetch=fetch,
-                freshness_hours=freshness_hours,
-                console=Console(highlight=False),
-            )
-            for finding in [] if json else hygiene.report(connection):
-                typer.echo(f"advice: {finding.relation}: {finding.detail}")
-        finally:
-            connection.close()
     raise typer.Exit(status)
 
 

@@ -191,6 +191,15 @@ class Settings:
         )
 
 
+def max_delete_fraction() -> float:
+    """`MAX_DELETE_FRACTION`, for what needs no credentials.
+
+    Raises:
+        UsageError: It is no share.
+    """
+    return _fraction(environment(), "MAX_DELETE_FRACTION", 0.1)
+
+
 def credentials_configured() -> bool:
     """Whether the user pointed the mirror at an API (then the sandbox is never started)."""
     env = environment()

@@ -143,12 +143,13 @@ class Record:
             (api_url, secret_valid_until, token_seconds, next_secret),
         )
 
-    def refused(self, api_url: str) -> None:
-        """Take note that the API refuses the credentials; `application` withdraws it."""
+    def refused(self, api_url: str, *, refused: bool = True) -> None:
+        """Take note of whether the API refuses the credentials."""
         self._execute(
-            "update ops.application set refused_at = coalesce(refused_at, now()) "
-            "where api_url = %s",
-            (api_url,),
+            "update ops.application "
+            "set refused_at = case when %s then coalesce(refused_at, now()) end "
+            "where api_url = %s and (refused_at is null) = %s",
+            (refused, api_url, refused),
         )
 
     def calls_before(self, mode: str) -> dict[str, int]:

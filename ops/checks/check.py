@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import json as json_module
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
+import psycopg2
 from psycopg2.extensions import connection as Connection
 from rich.console import Console
 from rich.table import Table
 
+from extract.base import logs
 from ops.checks.integrity import check_keys, check_orphans, check_tables, check_unique
-from ops.checks.record import check_freshness, check_reconciliation, check_row_counts
-from ops.checks.result import Result, exists, value
-from ops.checks.spot import Fetch, check_spots, sample_rows
+from ops.checks.record import check_reconciliation, check_record, check_row_counts
+from ops.checks.result import Result
+from ops.checks.result import Status as Outcome
+from ops.checks.spot import Fetch, Row, check_spots, sample_rows
+from ops.status.status import Status, read_status
+from ops.status.verdict import Level, judge
 
+# A check that takes longer, or waits longer for somebody's lock, fails; the others go on.
+LONGEST_STATEMENT, LONGEST_WAIT = "180s", "10s"
 GOOD = {
+    "verdict": "nothing needs attention",
     "keys": "every key there, filled and unique",
     "orphans": "no row without its parent",
     "unique": "no login and no e-mail address twice",
@@ -25,73 +33,126 @@ GOOD = {
     "row_counts": "as many rows as were published, none lost since the publication before",
     "spot": "the API says the same, field by field",
 }
-STYLES = {"ok": "green", "failed": "bold red", "skipped": "yellow"}
+LEVELS: dict[Level, Outcome] = {"well": "ok", "degraded": "degraded", "failing": "failed"}
+STYLES = {"ok": "green", "degraded": "yellow", "failed": "bold red", "skipped": "yellow"}
 
 
 def run_check(
-    connection: Connection,
+    connection: Connection | None,
     *,
     json: bool = False,
     sample: int = 5,
     fetch: Fetch | None = None,
-    freshness_hours: float = 24.0,
     max_delete_fraction: float = 0.1,
     console: Console | None = None,
     now: datetime | None = None,
-) -> int:
-    """Check the mirror and print what was found.
+) -> list[Result]:
+    """Check the mirror and print what was found; every check runs whatever another one does.
 
     Args:
-        connection: To the mirror's database, with no transaction open.
+        connection: To the mirror's database, with no transaction open; None when there is none.
         json: Print one JSON object instead of a table.
         sample: Rows of each table to compare with the API; 0 leaves the API alone.
         fetch: Asks the API: `fetch(raw table, ids)` returns its objects. None leaves it alone.
-        freshness_hours: How old the last sync may be.
         max_delete_fraction: Share of a table that may go from one publication to the next.
         console: Where the table goes; standard output by default.
         now: The time to measure freshness against; for tests.
 
     Returns:
-        The exit status: 0 when no check failed, else 1.
+        What was found; the check passed when no result is `failed`.
     """
     moment = now or datetime.now(UTC)
-    with _one_moment(connection):
-        results = list(_database_checks(connection, freshness_hours, max_delete_fraction, moment))
-        asking = fetch is not None and sample > 0
-        sampled = sample_rows(connection, sample) if asking else {}
-        published_at = _published_at(connection)
-    if fetch is not None and sample > 0:
-        results += check_spots(sampled, fetch, published_at)
+    sampled: dict[str, list[Row]] = {}
+    if connection is None:
+        status = read_status(None, moment)
+        results = _verdict(status)
     else:
+        with _one_moment(connection):
+            status = _read(connection, moment)
+            results = _verdict(status)
+            for name, check in CHECKS.items():
+                results += _attempt(connection, name, check)
+            results += _attempt(
+                connection, "row_counts", lambda given: check_row_counts(given, max_delete_fraction)
+            )
+            if fetch and sample:
+                results += _attempt(
+                    connection, "spot", lambda given: _sample(given, sample, sampled)
+                )
+    if fetch and sampled:
+        read_at = {table["table"]: table["read_at"] for table in status.tables}
+        results += check_spots(sampled, fetch, read_at)
+    elif not (fetch and sample):
         results.append(Result("spot", "skipped", "the API was not asked"))
     failed = [result for result in results if result.status == "failed"]
     if json:
         _print_json(results, moment, ok=not failed)
     else:
-        _print_table(results, failed, console or Console())
-    return 1 if failed else 0
+        _print_table(results, console or Console())
+    return results
 
 
-def _database_checks(
-    connection: Connection, freshness_hours: float, max_delete_fraction: float, now: datetime
-) -> Iterator[Result]:
-    yield from check_tables(connection)
-    yield from check_keys(connection)
-    yield from check_orphans(connection)
-    yield from check_unique(connection)
-    if not exists(connection, "ops.runs"):
-        yield Result("record", "failed", "schema ops is missing; run `make extract` first")
-        return
-    yield from check_reconciliation(connection)
-    yield from check_freshness(connection, freshness_hours, now)
-    yield from check_row_counts(connection, max_delete_fraction)
+CHECKS: dict[str, Callable[[Connection], Iterator[Result]]] = {
+    "tables_present": check_tables,
+    "keys": check_keys,
+    "orphans": check_orphans,
+    "unique": check_unique,
+    "record": check_record,
+    "reconciles": check_reconciliation,
+}
 
 
-def _published_at(connection: Connection) -> datetime | None:
-    if not exists(connection, "ops.runs"):
-        return None
-    moment = value(connection, "select max(published_at) from ops.runs")
-    return moment if isinstance(moment, datetime) else None
+def _verdict(status: Status) -> list[Result]:
+    """The one verdict, each finding as a check; how the last check ended does not count here."""
+    return [
+        Result(
+            found.name
+            if found.name in ("freshness", "database")
+            else f"verdict.{found.name.replace(' ', '_')}",
+            LEVELS[found.level],
+            found.sentence,
+        )
+        for found in judge(status, without="check").findings
+    ]
+
+
+def _read(connection: Connection, now: datetime) -> Status:
+    """The status, read in this transaction, which goes on when that fails."""
+    with suppress(psycopg2.Error), connection.cursor() as cursor:
+        cursor.execute("savepoint reading")
+    status = read_status(connection, now)
+    if status.unreachable:
+        with suppress(psycopg2.Error), connection.cursor() as cursor:
+            cursor.execute("rollback to savepoint reading")
+    return status
+
+
+def _sample(connection: Connection, sample: int, sampled: dict[str, list[Row]]) -> Iterator[Result]:
+    sampled.update(sample_rows(connection, sample))
+    yield from ()
+
+
+def _attempt(
+    connection: Connection, name: str, check: Callable[[Connection], Iterator[Result]]
+) -> list[Result]:
+    """What a check found, up to where it broke, if it does."""
+    found: list[Result] = []
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("savepoint attempt")
+        found.extend(check(connection))  # keeps what came before an error
+    except Exception as error:  # noqa: BLE001  (whatever breaks one check is none of the next's)
+        with suppress(psycopg2.Error), connection.cursor() as cursor:
+            cursor.execute("rollback to savepoint attempt")
+        cause = logs.without_secrets(" ".join(str(error).split()))
+        found.append(
+            Result(
+                name,
+                "failed",
+                f"could not be checked to its end: {cause}; `make check` tries again",
+            )
+        )
+    return found
 
 
 @contextmanager
@@ -102,12 +163,16 @@ def _one_moment(connection: Connection) -> Iterator[None]:
     try:
         with connection.cursor() as cursor:
             cursor.execute("begin isolation level repeatable read read only")
-            try:
-                yield
-            finally:
+            cursor.execute(f"set local statement_timeout = '{LONGEST_STATEMENT}'")
+            cursor.execute(f"set local lock_timeout = '{LONGEST_WAIT}'")
+        try:
+            yield
+        finally:
+            with suppress(psycopg2.Error), connection.cursor() as cursor:
                 cursor.execute("rollback")
     finally:
-        connection.autocommit = autocommit
+        with suppress(psycopg2.Error):  # it may have gone meanwhile
+            connection.autocommit = autocommit
 
 
 def _print_json(results: list[Result], now: datetime, *, ok: bool) -> None:
@@ -123,7 +188,7 @@ def _print_json(results: list[Result], now: datetime, *, ok: bool) -> None:
     sys.stdout.write("\n")
 
 
-def _print_table(results: list[Result], failed: list[Result], console: Console) -> None:
+def _print_table(results: list[Result], console: Console) -> None:
     """One line a kind of check, and one for each that did not pass."""
     table = Table(box=None, pad_edge=False)
     table.add_column("check", no_wrap=True)
@@ -141,13 +206,12 @@ def _print_table(results: list[Result], failed: list[Result], console: Console) 
                 style = STYLES[result.status]
                 table.add_row(result.name, f"[{style}]{result.status}[/{style}]", result.detail)
     console.print(table, highlight=False)
-    passed_count = sum(result.status == "ok" for result in results)
-    skipped = sum(result.status == "skipped" for result in results)
-    style = STYLES["failed" if failed else "ok"]
-    console.print(
-        f"[{style}]{passed_count} ok, {len(failed)} failed, {skipped} skipped[/{style}]",
-        highlight=False,
+    counts = {name: sum(result.status == name for result in results) for name in STYLES}
+    worst = next(name for name in ("failed", "degraded", "ok") if counts[name] or name == "ok")
+    counted = ", ".join(
+        f"{count} {name}" for name, count in counts.items() if count or name != "degraded"
     )
+    console.print(f"[{STYLES[worst]}]{counted}[/{STYLES[worst]}]", highlight=False)
 
 
 def _summary(passed: list[Result], members: list[Result]) -> str:

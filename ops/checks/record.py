@@ -1,33 +1,17 @@
-"""Does `mirror` agree with `raw` and with the record in `ops`: counts, freshness, last run."""
+"""Does `mirror` agree with what was listed and with the record in `ops`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
+from typing import Any
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from ops.checks.result import TABLES, Result, exists, mirror, rows, value
+from ops.checks.result import Result, exists, mirror, published_tables, rows, value
 
-# Where the API's list of each table can be counted. Nested lists are counted by their views.
-LISTED = {
-    "cursus": "raw.cursus",
-    "campuses": "raw.campus",
-    "projects": "raw.projects",
-    "achievements": "raw.achievements",
-    "coalitions": "raw.coalitions",
-    "campus_projects": "staging.stg_fortytwo__project_campuses",
-    "campus_achievements": "intermediate.int_campus_achievements__resolved",
-    "project_sessions": "staging.stg_fortytwo__project_sessions",
-    "users": "raw.users",
-    "cursus_users": "raw.cursus_users",
-    "projects_users": "raw.projects_users",
-    "achievements_users": "raw.achievements_users",
-    "coalitions_users": "raw.coalitions_users",
-}
-# A campus name that leads to no campus is on record, but is no pair that could be published.
-NO_PAIR = "not (table_name = 'campus_achievements' and not key ? 'campus_id')"
+MIN_GUARDED_ROWS = 20
 RUN_LOCK = """
 select exists (
     select from pg_locks
@@ -35,29 +19,33 @@ select exists (
         and database = (select oid from pg_database where datname = current_database())
 )
 """
+LAST_PUBLICATIONS = """
+select rows, published_at, allow_deletes from ops.runs
+where published_at is not null and rows is not null order by published_at desc limit 2
+"""
+IS_VIEW = "select relkind = 'v' from pg_class where oid = to_regclass(%s)"
+
+
+def check_record(connection: Connection) -> Iterator[Result]:
+    """The schema `ops` is there."""
+    if not exists(connection, "ops.runs"):
+        yield Result("record", "failed", "schema ops is missing; run `make extract` first")
 
 
 def check_reconciliation(connection: Connection) -> Iterator[Result]:
     """Listed by the API, less what a rule left out, is what is published."""
+    if not exists(connection, "ops.rejections"):
+        return
     at_work = bool(value(connection, RUN_LOCK))
-    rejected = dict(
-        rows(
-            connection,
-            "select table_name, count(*) from ops.rejections "
-            f"where gone_at is null and {NO_PAIR} group by table_name",
-        )
-    )
-    for table, listed_in in LISTED.items():
-        name = f"reconciles.{table}"
-        if not (exists(connection, f"mirror.{table}") and exists(connection, listed_in)):
-            yield Result(name, "skipped", f"mirror.{table} or {listed_in} is not there")
+    erased = _erased_since_publication(connection)
+    for table in published_tables(connection):
+        name, listed_in = f"reconciles.{table}", _listed_in(connection, table)
+        if not listed_in or not exists(connection, f"mirror.{table}"):
+            yield Result(name, "skipped", f"mirror.{table} or what lists it is not there")
             continue
-        listed = value(
-            connection,
-            sql.SQL("select count(*) from {}").format(sql.Identifier(*listed_in.split("."))),
-        )
+        listed = value(connection, sql.SQL("select count(*) from {}").format(listed_in))
+        left_out = _left_out(connection, table, listed_in, erased)
         published = value(connection, sql.SQL("select count(*) from {}").format(mirror(table)))
-        left_out = rejected.get(table, 0)
         detail = f"{listed:,} listed - {left_out:,} left out = {listed - left_out:,}"
         if listed - left_out == published:
             yield Result(name, "ok", detail)
@@ -71,44 +59,20 @@ def check_reconciliation(connection: Connection) -> Iterator[Result]:
             )
 
 
-def check_freshness(connection: Connection, hours: float, now: datetime) -> Iterator[Result]:
-    """The mirror was brought up to date, or found to be so, within the limit."""
-    latest = value(
-        connection,
-        "select greatest(max(published_at), max(finished_at) filter (where status = 'unchanged')) "
-        "from ops.runs",
-    )
-    if latest is None:
-        yield Result("freshness", "failed", "nothing was ever published; run `make sync`")
-        return
-    age = (now - latest.astimezone(UTC)).total_seconds() / 3600
-    yield Result.of(
-        "freshness", age <= hours, f"{age:.1f} h since the last sync, limit {hours:g} h"
-    )
-
-
 def check_row_counts(connection: Connection, max_delete_fraction: float) -> Iterator[Result]:
     """Tables hold what their publication counted, and no table shrank unasked since the one before.
 
     A person's erasure removes rows between publications, so fewer rows than counted are right then.
     """
-    runs = rows(
-        connection,
-        "select rows, published_at, allow_deletes from ops.runs "
-        "where published_at is not null and rows is not null order by published_at desc limit 2",
-    )
+    runs = rows(connection, LAST_PUBLICATIONS) if exists(connection, "ops.runs") else []
     if not runs:
         yield Result("row_counts", "skipped", "nothing was published yet")
         return
-    counted, published_at, deletes_allowed = runs[0]
+    counted, _, deletes_allowed = runs[0]
     before = runs[1][0] if len(runs) > 1 else {}
-    erased = value(
-        connection,
-        "select exists (select from ops.runs where mode = 'erase' and started_at > %s)",
-        (published_at,),
-    )
-    for table in TABLES:
-        if table not in counted or not exists(connection, f"mirror.{table}"):
+    erased = _erased_since_publication(connection)
+    for table in sorted(counted):
+        if not exists(connection, f"mirror.{table}"):
             continue
         count = value(connection, sql.SQL("select count(*) from {}").format(mirror(table)))
         name, previous = f"row_counts.{table}", before.get(table)
@@ -123,13 +87,61 @@ def check_row_counts(connection: Connection, max_delete_fraction: float) -> Iter
         elif (
             previous is not None
             and not deletes_allowed
-            and previous - count >= 20
+            and previous - count >= MIN_GUARDED_ROWS
             and previous - count > previous * max_delete_fraction
         ):
             yield Result(
                 name,
                 "failed",
-                f"{count:,} rows{change}: more than {max_delete_fraction:.0%}; see ops.changes",
+                f"{count:,} rows{change}: more than MAX_DELETE_FRACTION={max_delete_fraction:g} "
+                "allows; see ops.changes",
             )
         else:
             yield Result(name, "ok", f"{count:,} rows{change}")
+
+
+def _listed_in(connection: Connection, table: str) -> sql.Identifier | None:
+    """The view that has one row for each that the API listed.
+
+    The rules' own model, where it is a view; where it is a table, which is as old as the last
+    build and empty after a crash, the staging view that it classifies row by row.
+    """
+    classified = f"int_{table}__classified"
+    if value(connection, IS_VIEW, (f"intermediate.{classified}",)):
+        return sql.Identifier("intermediate", classified)
+    staging = f"stg_fortytwo__{table}"
+    if exists(connection, f"staging.{staging}"):
+        return sql.Identifier("staging", staging)
+    return None
+
+
+def _left_out(connection: Connection, table: str, listed_in: sql.Identifier, erased: bool) -> Any:
+    """Listed rows that a rule leaves out, as the last publication recorded it.
+
+    Rows of a person who was erased since are no longer listed, but may still be on record.
+    """
+    query: sql.Composable = sql.SQL(
+        "select count(*) from ops.rejections where gone_at is null and table_name = %s"
+    )
+    if erased:
+        is_model = "intermediate" in listed_in.strings
+        key = "listed.key::jsonb" if is_model else "jsonb_build_object('id', listed.id)"
+        query += sql.SQL(" and key in (select {} from {} as listed)").format(
+            sql.SQL(key), listed_in
+        )
+    return value(connection, query, (table,))
+
+
+def _erased_since_publication(connection: Connection) -> bool:
+    published = value(connection, "select max(published_at) from ops.runs")
+    return (
+        isinstance(published, datetime)
+        and exists(connection, "ops.erasures")
+        and bool(
+            value(
+                connection,
+                "select exists (select from ops.erasures where erased_at > %s)",
+                (published,),
+            )
+        )
+    )

@@ -8,22 +8,7 @@ from typing import Any, Literal
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-Status = Literal["ok", "failed", "skipped"]
-TABLES = (
-    "cursus",
-    "campuses",
-    "projects",
-    "achievements",
-    "coalitions",
-    "campus_projects",
-    "campus_achievements",
-    "project_sessions",
-    "users",
-    "cursus_users",
-    "projects_users",
-    "achievements_users",
-    "coalitions_users",
-)
+Status = Literal["ok", "degraded", "failed", "skipped"]
 
 
 @dataclass(frozen=True)
@@ -68,3 +53,13 @@ def value(connection: Connection, query: str | sql.Composable, values: tuple[Any
 def exists(connection: Connection, relation: str) -> bool:
     """Whether there is a table or view of that name, e.g. `raw.users`."""
     return bool(value(connection, "select to_regclass(%s) is not null", (relation,)))
+
+
+def published_tables(connection: Connection) -> list[str]:
+    """The tables that are published: those of `mirror`, and those that the last build made."""
+    found = rows(
+        connection,
+        "select distinct relname from pg_class where relkind in ('r', 'p') and relnamespace in "
+        "(to_regnamespace('mirror'), to_regnamespace('marts')) order by relname",
+    )
+    return [name for (name,) in found]

@@ -2,73 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 
+from extract.base.errors import CredentialsError
 from extract.tables import TABLES, Column, Table
 from ops.checks.result import Result, exists, mirror
 
 Row = dict[str, Any]
 Fetch = Callable[[str, Sequence[int]], Sequence[Row]]
 
-# mirror table -> raw table, of those whose rows have an id
-RESOURCES = {
-    table.mirror: table.name
-    for table in TABLES.values()
-    if table.mirror and table.primary_key == ("id",)
-}
+# A reading that is older may have been right when it was made.
+RECENT = timedelta(hours=1)
+# After so many tables in a row without an answer the others are not asked.
+PATIENCE = 2
 
 
 def sample_rows(connection: Connection, sample: int) -> dict[str, list[Row]]:
-    """Random rows of each table that can be asked for by id."""
+    """Random rows of each table that can be asked for by id, by the raw table's name."""
     sampled: dict[str, list[Row]] = {}
-    for table in RESOURCES:
-        if not exists(connection, f"mirror.{table}"):
+    for table in TABLES.values():
+        if table.primary_key != ("id",) or not exists(connection, f"mirror.{table.mirror}"):
             continue
         with connection.cursor(cursor_factory=RealDictCursor) as cursor:
             cursor.execute(
                 sql.SQL(
                     "select * from {0} "
                     "where id in (select id from {0} order by random() limit %s) order by id"
-                ).format(mirror(table)),
+                ).format(mirror(table.mirror)),
                 (sample,),
             )
-            sampled[table] = [dict(row) for row in cursor.fetchall()]
+            sampled[table.name] = [dict(row) for row in cursor.fetchall()]
     return sampled
 
 
 def check_spots(
-    sampled: dict[str, list[Row]], fetch: Fetch, published_at: datetime | None
+    sampled: dict[str, list[Row]], fetch: Fetch, read_at: Mapping[str, datetime | None]
 ) -> Iterator[Result]:
     """Compare the sampled rows with the API's, field by field.
 
-    A row that the API has changed since the publication is not wrong, only older; neither is a
-    field that moves by itself. A row that the API no longer has waits for the next full pass.
+    A row that is newer at the API than our reading of it is not wrong, its change is pending;
+    neither is a field that moves by itself. A row that the API no longer has waits for the next
+    full pass.
+
+    Args:
+        sampled: Published rows, by raw table.
+        fetch: Asks the API for the rows of a raw table by their ids.
+        read_at: When the API was last read for a table of mirror.
     """
-    for table, published in sampled.items():
-        name = f"spot.{table}"
+    silent = 0
+    for resource, published in sampled.items():
+        declared = TABLES[resource]
+        name = f"spot.{declared.mirror}"
         if not published:
             yield Result(name, "skipped", "the table is empty")
             continue
+        if silent >= PATIENCE:
+            yield Result(name, "skipped", "not asked: the tables before it had no answer")
+            continue
         try:
-            served = fetch(RESOURCES[table], [row["id"] for row in published])
+            served = fetch(resource, [row["id"] for row in published])
+        except CredentialsError as error:
+            yield Result("spot", "failed", f"the API was not asked: {error}")
+            return
         except Exception as error:  # noqa: BLE001  (whatever the client raises, say it and go on)
+            silent += 1
             yield Result(name, "failed", f"could not ask the API: {error}")
             continue
-        yield _compare(table, published, {row["id"]: row for row in served}, published_at)
+        silent = 0
+        read = read_at.get(declared.mirror)
+        recent = read is not None and datetime.now(UTC) - read < RECENT
+        yield _compare(declared, published, {row["id"]: row for row in served}, recent)
 
 
-def _compare(
-    table: str, published: list[Row], served: dict[int, Row], published_at: datetime | None
-) -> Result:
-    declared = TABLES[RESOURCES[table]]
+def _compare(declared: Table, published: list[Row], served: dict[int, Row], recent: bool) -> Result:
     wrong: dict[str, int] = {}
-    equal = gone = newer = 0
+    equal = gone = pending = 0
     for row in published:
         current = served.get(row["id"])
         if current is None:
@@ -77,19 +91,20 @@ def _compare(
         fields = set(differing_fields(declared, row, current)) - declared.moving
         if not fields:
             equal += 1
-        elif _changed_since(current, published_at):
-            newer += 1
+        elif _is_newer(current, row, recent):
+            pending += 1
         else:
             for field in fields:
                 wrong.setdefault(field, row["id"])
+    name = f"spot.{declared.mirror}"
     detail = f"{equal} of {len(published)} rows equal"
-    detail += f", {newer} changed since" if newer else ""
+    detail += f", {pending} changed at the API since they were read: pending" if pending else ""
     detail += f", {gone} no longer served" if gone else ""
     if wrong:
         shown = ", ".join(f"{field} (e.g. id {key})" for field, key in sorted(wrong.items()))
-        return Result(f"spot.{table}", "failed", f"{detail}; differing: {shown}")
+        return Result(name, "failed", f"{detail}; differing: {shown}; `make sync` reads them again")
     # One row may go at any time; half a sample does not.
-    return Result.of(f"spot.{table}", gone <= max(1, len(published) // 2), detail)
+    return Result.of(name, gone <= max(1, len(published) // 2), detail)
 
 
 def differing_fields(declared: Table, published: Row, served: Row) -> Iterator[str]:
@@ -119,10 +134,12 @@ def _plain(column: Column, value: Any) -> Any:
     return value
 
 
-def _changed_since(payload: Row, published_at: datetime | None) -> bool:
-    updated_at = payload.get("updated_at")
-    if published_at is None or not updated_at:
-        return False
-    moment = datetime.fromisoformat(str(updated_at))
+def _is_newer(served: Row, published: Row, recent: bool) -> bool:
+    """Whether the API changed the row after we read it; rows without a date say it not at all."""
+    there, here = served.get("updated_at"), published.get("updated_at")
+    if not there or not here:
+        return not recent
+    moment = datetime.fromisoformat(str(there))
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return moment > published_at
+    changed: bool = moment > here
+    return changed

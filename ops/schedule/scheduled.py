@@ -6,10 +6,7 @@ a full one instead when the last good one is too old, and a backup likewise.
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -20,10 +17,11 @@ from rich.console import Console
 
 from extract.base import database, logs
 from extract.base.errors import BusyError, MirrorError, UsageError
-from extract.base.settings import ROOT, credentials_configured, environment
+from extract.base.settings import credentials_configured, environment
 from ops.backup import archive
 from ops.backup.backup import backup
 from ops.backup.restore import drill, drill_obstacle
+from ops.checks.command import check_mirror
 from ops.schedule.schedule import Schedule
 from ops.status.outcomes import last_outcomes
 from ops.status.queries import last_attempt, last_good
@@ -89,29 +87,10 @@ def check() -> None:
         MirrorError: It found something; the message says what.
     """
     logs.start(command="scheduled check")
-    with reported("check"):
-        done = subprocess.run(
-            [sys.executable, "-m", "ops", "check", "--json"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise MirrorError(_findings(done))
+    check_mirror(Console(quiet=True))
 
 
 JOBS: dict[str, Callable[[], None]] = {"live": live, "full": full, "backup": save, "check": check}
-
-
-def _findings(done: subprocess.CompletedProcess[str]) -> str:
-    try:
-        checks = json.loads(done.stdout)["checks"]
-        failed = [c for c in checks if c["status"] == "failed"]
-        found = "; ".join(f"{c['name']}: {c['detail']}" for c in failed)
-    except (ValueError, KeyError, TypeError):
-        found = " ".join(done.stderr.split())[-500:] or "it said nothing"
-    return f"The check failed: {found}"
 
 
 def _need_credentials() -> None:

@@ -8,7 +8,7 @@ reconciliation); the log files 40 MB with every call that the API allows.
 | ops.api_calls, ops.listings, log files | 30 days (extract/load/record.py, extract/base/logs.py) |
 | ops.runs | 400 days when published, else 30; always the last of each mode |
 | ops.changes | CHANGES_RETENTION_DAYS (the publication) |
-| ops.rejections that are over | 400 days |
+| ops.rejections that are over | CHANGES_RETENTION_DAYS (the publication) |
 | ops.relation_reads of people who left | not at all |
 | .local/postgres.log | 10 MB, and one file before it, compressed |
 | .local/dbt/logs | 10 MB and five files before it (dbt itself) |
@@ -46,9 +46,6 @@ RULES = {
                 select run_id from ops.runs where published_at is not null
                 order by published_at desc limit 1
             )
-    """,
-    "ops.rejections": f"""
-        delete from ops.rejections where gone_at < now() - interval '{LONG_DAYS} days'
     """,
     "ops.relation_reads": """
         delete from ops.relation_reads as reads

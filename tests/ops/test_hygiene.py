@@ -144,10 +144,6 @@ insert into ops.api_calls (called_at, run_id, path, query, page, status, rows, e
 select now() - n * interval '20 seconds', 'run-20251121T010000Z-12345678', '/cursus/21/users',
     'filter[primary_campus_id]=1&sort=id', 1, 200, 100, '', 0, 500, 1000
 from generate_series(1, 4320 * {days}) as n;
-insert into ops.rejections (table_name, rule, key, first_seen_at, gone_at)
-select 'users', 'user_campus_not_kept', jsonb_build_object('id', n), now() - interval '500 days',
-    now() - n * interval '1 day'
-from generate_series(1, 450) as n;
 """
 
 
@@ -170,7 +166,6 @@ def test_after_a_simulated_quarter_the_tables_hold_a_month(ops: Connection) -> N
     published = rows(ops, "select count(*) from ops.runs where published_at is not null")[0][0]
     assert unpublished == pytest.approx(84 * DAYS, rel=0.02)
     assert published == 12 * 90
-    assert rows(ops, "select count(*) from ops.rejections") == [(399,)]
     rows(ops, "vacuum full ops.api_calls, ops.listings, ops.runs")
     size = rows(
         ops,

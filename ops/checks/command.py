@@ -1,0 +1,107 @@
+"""`python -m ops check`, by hand and by the schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import psycopg2
+import typer
+from psycopg2.extensions import connection as Connection
+from rich.console import Console
+
+from extract.api.lookup import rows_by_id
+from extract.base import database
+from extract.base.errors import CredentialsError, MirrorError
+from extract.base.settings import Settings, credentials_configured, max_delete_fraction
+from extract.cli import exit_status
+from extract.load.record import Record, create_schema
+from ops.checks.check import run_check
+from ops.checks.spot import Fetch
+from ops.status.reporting import reported
+from ops.upkeep import hygiene
+
+app = typer.Typer()
+
+
+class CheckFailed(MirrorError):
+    """A check found something wrong."""
+
+
+@app.command()
+def check(
+    json: Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")] = False,
+    sample: Annotated[
+        int, typer.Option(min=0, max=100, help="Rows of each table to compare with the API.")
+    ] = 5,
+) -> None:
+    """Is the mirror whole, orphan-free, reconciled with raw, fresh, and what the API says?
+
+    Exit status: 0 when every check passed, 1 when one failed.
+    """
+    with exit_status():
+        try:
+            check_mirror(Console(highlight=False), json=json, sample=sample)
+        except CheckFailed:  # what it found is printed
+            raise typer.Exit(1) from None
+
+
+def check_mirror(console: Console, *, json: bool = False, sample: int = 5) -> None:
+    """Check, print, and report how it ended.
+
+    Raises:
+        CheckFailed: Something is wrong; the message says what.
+    """
+    with reported("check"):
+        results = []
+        try:
+            connection = database.connect("fortytwo-mirror check", autocommit=True)
+        except MirrorError:
+            connection = None  # the verdict says so
+        try:
+            results = run_check(
+                connection,
+                json=json,
+                sample=sample,
+                fetch=_ask(connection) if credentials_configured() else None,
+                max_delete_fraction=max_delete_fraction(),
+                console=console,
+            )
+            if connection is not None and not json:
+                for finding in hygiene.report(connection):
+                    console.print(f"advice: {finding.relation}: {finding.detail}", markup=False)
+        except psycopg2.Error as error:
+            if not results:
+                raise
+            console.print(f"advice: none, the database went away: {type(error).__name__}")
+        finally:
+            if connection is not None:
+                connection.close()
+        failed = [f"{r.name}: {r.detail}" for r in results if r.status == "failed"]
+        if failed:
+            raise CheckFailed(f"The check failed: {'; '.join(failed)}")
+
+
+def _ask(connection: Connection | None) -> Fetch:
+    """Asks the API by the ids of rows; logs in when it is first asked."""
+    clients: list[Fetch] = []
+
+    def fetch(table: str, ids: Sequence[int]) -> Any:
+        if not clients:
+            try:
+                clients.append(rows_by_id())
+            except CredentialsError:
+                _note(connection, refused=True)
+                raise
+            _note(connection, refused=False)
+        return clients[0](table, ids)
+
+    return fetch
+
+
+def _note(connection: Connection | None, *, refused: bool) -> None:
+    """What the API said to the credentials, for the verdict."""
+    if connection is None:
+        return
+    create_schema(connection)
+    Record(connection, "").refused(Settings.load().api_url, refused=refused)
