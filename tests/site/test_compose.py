@@ -6,7 +6,9 @@ import os
 import re
 import subprocess
 import sys
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from extract.base.errors import MirrorError
 from extract.run import run_lock
 from ops.schedule import heartbeat, scheduler
 from ops.schedule.schedule import Schedule
+from ops.site.pages import render
 from tests.site.conftest import ROOT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -44,6 +47,67 @@ def test_our_containers_may_write_only_to_their_volumes(name: str) -> None:
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_the_file_is_what_the_compose_specification_says(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+
+    def checked(path: Path) -> int:
+        return subprocess.run([*command, path], capture_output=True, check=False).returncode
+
+    assert checked(ROOT / "docker-compose.yml") == 0
+    wrong = tmp_path / "docker-compose.yml"
+    wrong.write_text((ROOT / "docker-compose.yml").read_text().replace("mem_limit", "memory_limit"))
+    assert checked(wrong) != 0
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_fills_neither_disk_nor_memory_and_its_image_is_pinned(name: str) -> None:
+    service = SERVICES[name]
+
+    assert service["logging"]["options"].keys() == {"max-size", "max-file"}
+    assert re.fullmatch(r"\d+[mg]", service["mem_limit"])
+    if "build" not in service:
+        assert re.search(r":\d+\.\d+", service["image"]), "a minor version, not whatever is new"
+
+
+def test_the_site_cannot_reach_the_database() -> None:
+    assert not set(SERVICES["site"]["networks"]) & set(SERVICES["postgres"]["networks"])
+
+
+def test_no_setting_of_the_host_reaches_the_container() -> None:
+    example = (ROOT / ".env.example").read_text()
+    paths = set(
+        re.findall(
+            r"^(FORTYTWO_LOCAL|FORTYTWO_SITE|FORTYTWO_DUCKDB|BACKUP_DIRECTORY"
+            r"|BACKUP_AGE_IDENTITY|METRICS_FILE|PG[A-Z]+)=",
+            example,
+            re.M,
+        )
+    )
+    given = SERVICES["scheduler"]["environment"]
+
+    assert paths - {"PGPASSWORD"} <= given.keys()
+    for name in ("FORTYTWO_LOCAL", "FORTYTWO_SITE", "BACKUP_DIRECTORY"):
+        assert given[name].startswith("/app/")
+
+
+def test_the_web_server_lets_no_other_server_and_no_frame_in() -> None:
+    configuration = (ROOT / "ops" / "nginx.conf").read_text()
+    policy = re.search(r'Content-Security-Policy "([^"]+)" always', configuration)
+
+    assert policy and "frame-ancestors 'none'" in policy[1]
+    assert "http" not in policy[1] and "*" not in policy[1]
+
+
+def test_a_page_runs_the_scripts_that_it_came_with_and_no_others() -> None:
+    page = render("base.html.j2", pages=[], page="")
+
+    (allowed,) = re.findall(r"script-src ([^;]+);", page)
+    scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    digests = [b64encode(sha256(script.encode()).digest()).decode() for script in scripts]
+    assert allowed.split() == [f"'sha256-{digest}'" for digest in digests]
+    assert scripts
 
 
 def test_no_secret_is_in_a_container_definition() -> None:
