@@ -5,8 +5,14 @@
 -- when it is missing. People appear here by their number in the API, never by name or content.
 -- Views are created when missing and never replaced: that would wait for everybody who reads one.
 
-create schema if not exists ops;
-comment on schema ops is 'What the mirror did: runs, API calls, changes, rejected rows.';
+do $do$
+begin
+    if to_regnamespace('ops') is null then
+        create schema ops;
+        comment on schema ops is 'What the mirror did: runs, API calls, changes, rejected rows.';
+    end if;
+end
+$do$;
 
 -- -----------------------------------------------------------------------------------------
 -- Runs

@@ -47,7 +47,7 @@
 -#}
 {% macro lasting_view_is_unchanged(relation, sql) %}
     {%- set candidate = adapter.quote(relation.identifier ~ '__candidate') -%}
-    {%- set descriptions = {'': model.description} -%}
+    {%- set descriptions = {'': marked(model.description)} -%}
     {%- for column in model.columns.values() -%}
         {%- do descriptions.update({column.name: column.description}) -%}
     {%- endfor -%}

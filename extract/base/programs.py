@@ -81,6 +81,9 @@ def _version(path: Path) -> int:
     return int(match[1]) if match else 0
 
 
+DBT_WRITES = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot", "test"}
+
+
 def psql() -> NoReturn:
     """Become psql; its own arguments may name another server."""
     arguments = sys.argv[1:]
@@ -118,6 +121,11 @@ def dbt() -> None:
             connection = database.connect("dbt", autocommit=True)
             try:
                 require_usable(connection)
+                if DBT_WRITES.intersection(sys.argv[1:]):
+                    # before dbt, which makes its schemas before it asks any macro of ours
+                    from extract.load.ownership import refuse_foreign_objects
+
+                    refuse_foreign_objects(connection)
             finally:
                 connection.close()
         os.environ.update(database.libpq_environment())

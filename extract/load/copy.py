@@ -23,6 +23,7 @@ from psycopg2.extensions import connection as Connection
 from extract.base import database
 from extract.base.errors import UsageError
 from extract.base.settings import local_directory, make_private, path_of
+from extract.load.ownership import names, refuse_foreign_objects
 from extract.load.pipeline import DATASET, named, working_directory
 from extract.load.raw import Raw
 from extract.load.resources import hints
@@ -51,11 +52,14 @@ def copy(destination: str) -> dict[str, int]:
     shutil.rmtree(working, ignore_errors=True)
     mask = os.umask(0o077)  # what is written is about people
     try:
+        refuse_foreign_objects(connection)
+        connection.commit()
         connection.set_session(ISOLATION_LEVEL_REPEATABLE_READ, readonly=True)
         tables = sorted(Raw(connection).tables)
         if not tables:
             raise UsageError("There is nothing in `raw` to copy yet. Run `make extract` first.")
         pipeline = _pipeline(destination, working)
+        _refuse_foreign_tables(pipeline)
         pipeline.run(
             [
                 dlt.resource(_rows, name=table, columns=hints(TABLES[table]))(
@@ -103,6 +107,37 @@ def _pipeline(destination: str, working: Path) -> dlt.Pipeline:
     # as in pipeline.py: its tracebacks may hold people's data
     logging.getLogger("dlt").setLevel(logging.CRITICAL)
     return pipeline
+
+
+def _refuse_foreign_tables(pipeline: dlt.Pipeline) -> None:
+    """Replace only what an earlier copy has made, by dlt's own record of it in the destination.
+
+    Where there is no such record nothing is ours: neither in raw nor where dbt builds over it.
+    """
+    ours = {f"{DATASET}.{table}" for schema in pipeline.schemas.values() for table in schema.tables}
+    schemas = (DATASET,) if ours else (DATASET, "staging", "intermediate", "marts")
+    foreign = []
+    for schema in schemas:
+        wanted = [name.partition(".")[2] for name in names() if name.startswith(f"{schema}.")]
+        looking = dlt.pipeline(
+            f"fortytwo_look_at_{schema}",
+            pipelines_dir=pipeline.pipelines_dir,
+            destination=pipeline.destination,
+            dataset_name=schema,
+        )
+        with looking.destination_client() as client:
+            if client.is_storage_initialized():
+                # every destination that holds tables in SQL has it
+                there = client.get_storage_tables(wanted)  # type: ignore[attr-defined]
+                foreign += [f"{schema}.{table}" for table, columns in there if columns]
+    foreign = [name for name in foreign if name not in ours]
+    pipeline.activate()
+    if foreign:
+        raise UsageError(
+            f"The destination has tables that no copy of this mirror made: {', '.join(foreign)}. "
+            "Nothing was copied. Name another file or database (FORTYTWO_DUCKDB, or where dlt "
+            "looks for the destination's credentials: docs/scale.md)."
+        )
 
 
 def _rows(connection: Connection, declared: Table) -> Iterator[pa.Table]:

@@ -13,6 +13,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,8 @@ from dlt.destinations import postgres
 from dlt.destinations.impl.postgres.configuration import PostgresClientConfiguration
 from dlt.destinations.impl.postgres.postgres import PostgresClient, PostgresCsvCopyJob
 from psycopg2 import sql
+
+from extract.load.ownership import mark, refuse_foreign_objects
 
 
 class ExactCsvCopyJob(PostgresCsvCopyJob):
@@ -90,6 +94,14 @@ class _ExactClient(PostgresClient):
         if self.sql_client.is_staging_dataset_active:
             return statement.replace("CREATE TABLE", "CREATE UNLOGGED TABLE", 1)
         return statement
+
+    @contextmanager
+    def maybe_ddl_transaction(self) -> Iterator[None]:
+        with super().maybe_ddl_transaction():
+            connection = self.sql_client.native_connection
+            refuse_foreign_objects(connection)  # reading took its time since the run's own look
+            yield
+            mark(connection, "raw", "raw_staging")
 
     def complete_load(self, load_id: str) -> None:
         statements = [line for text in self.merges.pop(load_id, []) for line in text.splitlines()]

@@ -10,6 +10,16 @@ from psycopg2.extensions import connection as Connection
 
 from extract.tables import TABLES
 
+INDEXED = {
+    # a key of one column has its index from dlt's `unique`
+    name: declared.primary_key if len(declared.primary_key) > 1 else (declared.person,)
+    for name, declared in TABLES.items()
+    if len(declared.primary_key) > 1 or declared.person not in ("", "id")
+}
+INDEXES = {
+    f"{table}_{'_'.join(columns)}_idx": (table, columns) for table, columns in INDEXED.items()
+}
+
 
 class Raw:
     """Questions to the tables that earlier runs loaded; a missing table counts as empty.
@@ -131,18 +141,12 @@ class Raw:
     def create_indexes(self) -> None:
         """Indexes for the loads' merges and deletes, and for questions by user."""
         there = self.tables
-        # a key of one column has its index from dlt's `unique`
-        wanted = {
-            name: declared.primary_key if len(declared.primary_key) > 1 else (declared.person,)
-            for name, declared in TABLES.items()
-            if len(declared.primary_key) > 1 or declared.person not in ("", "id")
-        }
         with self._connection.cursor() as cursor:
-            for table, columns in wanted.items():
+            for name, (table, columns) in INDEXES.items():
                 if table in there:
                     cursor.execute(
                         sql.SQL("create index if not exists {} on raw.{} ({})").format(
-                            sql.Identifier(f"{table}_{'_'.join(columns)}_idx"),
+                            sql.Identifier(name),
                             sql.Identifier(table),
                             sql.SQL(", ").join(map(sql.Identifier, columns)),
                         )

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from psycopg2 import sql
@@ -19,21 +18,35 @@ from psycopg2.extras import execute_values
 
 from extract.api.client import Call
 from extract.base import logs
-from extract.base.settings import ROOT
 from extract.listing.listing import Finished
+from extract.load.ownership import OPS_FILES, mark, refuse_foreign_objects
 
 RETENTION_DAYS = 30
 LONGEST_QUERY = 120
-SCHEMA_FILES = (ROOT / "ops" / "schema.sql", Path(__file__).with_name("record.sql"))
 VERSIONED = ("fortytwo-mirror", "dlt", "dbt-core", "dbt-postgres", "pyarrow")
 
 
 def create_schema(connection: Connection) -> None:
-    """Create what is missing of the schema `ops`; changes nothing that is there."""
+    """Create what is missing of the schema `ops`; changes nothing that is there.
+
+    Args:
+        connection: In autocommit mode.
+
+    Raises:
+        UsageError: Somebody else's objects are in the mirror's way; nothing was created.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("select pg_advisory_xact_lock(42, 1)")
-        for path in SCHEMA_FILES:
-            cursor.execute(path.read_text())
+        cursor.execute("begin")
+        try:
+            cursor.execute("select pg_advisory_xact_lock(42, 1)")
+            refuse_foreign_objects(connection)
+            for path in OPS_FILES:
+                cursor.execute(path.read_text(encoding="utf-8"))
+            mark(connection, "ops")
+            cursor.execute("commit")
+        except BaseException:
+            cursor.execute("rollback")
+            raise
 
 
 def log_call(call: Call) -> None:

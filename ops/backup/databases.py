@@ -12,10 +12,18 @@ from extract.base import database
 from extract.base.errors import MirrorError
 from ops.backup import postgres
 
+SCRATCH = "A restore drill of fortytwo-mirror makes and drops it."
+
 
 def create(name: str) -> None:
     """Make an empty database."""
     administer(sql.SQL("create database {} template template0").format(sql.Identifier(name)))
+
+
+def mark_scratch(name: str) -> None:
+    """Let `drop_scratch` know that a database is the drill's."""
+    statement = sql.SQL("comment on database {} is {}")
+    administer(statement.format(sql.Identifier(name), sql.Literal(SCRATCH)))
 
 
 def rename(name: str, other: str) -> None:
@@ -35,15 +43,65 @@ def rename(name: str, other: str) -> None:
             time.sleep(0.1)
 
 
+OBJECTS = """
+    with spaces as (
+        select oid, nspname from pg_namespace
+        where nspname !~ '^pg_' and nspname <> 'information_schema'
+    )
+    select found.name, found.kind, found.is_marked
+    from (
+        select
+            'pg_class'::regclass as catalog, relation.oid, nspname || '.' || relname as name,
+            case
+                when relkind in ('v', 'm') then 'view' when relkind = 'c' then 'type' else 'table'
+            end as kind,
+            coalesce(obj_description(relation.oid, 'pg_class'), '') like '%[fortytwo-mirror]'
+                as is_marked
+        from pg_class as relation
+        inner join spaces on relnamespace = spaces.oid
+        where relkind in ('r', 'p', 'f', 'v', 'm', 'c') or (
+            relkind = 'S' and not exists (
+                select from pg_depend where objid = relation.oid and deptype in ('a', 'i')
+            )
+        )
+        union all
+        select
+            'pg_proc'::regclass, pg_proc.oid,
+            format('%s.%s(%s)', nspname, proname, pg_get_function_identity_arguments(pg_proc.oid)),
+            'function', false
+        from pg_proc inner join spaces on pronamespace = spaces.oid
+        union all
+        select 'pg_type'::regclass, pg_type.oid, nspname || '.' || typname, 'type', false
+        from pg_type inner join spaces on typnamespace = spaces.oid
+        where typtype in ('e', 'd', 'r')
+        union all
+        select 'pg_namespace'::regclass, spaces.oid, nspname, 'schema', false
+        from spaces where nspname <> 'public'
+    ) as found
+    where not exists (
+        select from pg_depend
+        where classid = found.catalog and objid = found.oid and deptype = 'e'
+    )
+    order by 1
+"""
+
+
+def objects(connection: Connection) -> list[tuple[str, str, bool]]:
+    """Everything in a database but what extensions brought: name, kind, whether it is marked ours.
+
+    Materialized views are views: what is in them can be made anew.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(OBJECTS)
+        return cursor.fetchall()
+
+
 def empty(connection: Connection) -> None:
     """Drop what a failed restore has made of a database that was empty before."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "select nspname from pg_namespace where nspname !~ '^pg_' "
-            "and nspname not in ('information_schema', 'public')"
-        )
-        for (schema,) in cursor.fetchall():
-            cursor.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(schema)))
+        for name, kind, _ in objects(connection):
+            if kind == "schema":
+                cursor.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(name)))
 
 
 def state(name: str) -> tuple[bool, bool]:
@@ -55,13 +113,7 @@ def state(name: str) -> tuple[bool, bool]:
             return False, True
         raise
     try:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "select not exists (select from pg_class join pg_namespace "
-                "on pg_namespace.oid = relnamespace where relkind in ('r', 'p', 'v', 'm') "
-                "and nspname !~ '^pg_' and nspname <> 'information_schema')"
-            )
-            return True, bool((cursor.fetchone() or (False,))[0])
+        return True, not objects(connection)
     finally:
         connection.close()
 
@@ -114,9 +166,10 @@ def drop_scratch(prefix: str) -> None:
     try:
         with connection.cursor() as cursor:
             cursor.execute(
-                "select datname from pg_database where starts_with(datname, %s) and not exists "
+                "select datname from pg_database where starts_with(datname, %s) "
+                "and shobj_description(oid, 'pg_database') = %s and not exists "
                 "(select from pg_stat_activity where datname = pg_database.datname)",
-                (prefix,),
+                (prefix, SCRATCH),
             )
             names = [name for (name,) in cursor.fetchall()]
     finally:

@@ -19,6 +19,7 @@ from psycopg2.extensions import connection as Connection
 from extract.base import database, logs
 from extract.base.errors import MirrorError, UsageError
 from extract.base.settings import environment
+from extract.load.ownership import names, refuse_foreign_objects
 from extract.load.record import create_schema
 from extract.people.erase import erase, is_kept_out
 from extract.run import new_run_id, run_lock
@@ -105,8 +106,10 @@ def drill(file: Path | None = None) -> Restored:
     database.ensure_server()
     databases.drop_scratch(f"{name}_drill_")
     scratch = f"{name}_drill_{_stamp()}"
+    databases.create(scratch)
     try:
-        done = _fill_new(file, manifest, scratch)
+        databases.mark_scratch(scratch)
+        done = _fill(file, manifest, scratch)
     finally:
         databases.drop(scratch)
     done.seconds = time.monotonic() - started
@@ -158,6 +161,7 @@ def _fill(file: Path, manifest: archive.Manifest | None, name: str) -> Restored:
                     f"The restored database differs from the backup's note: {'; '.join(wrong)}. "
                     "Take another backup; what was restored is dropped."
                 )
+            create_schema(connection)  # what a backup leaves out of ops, and what is newer than it
         except BaseException:
             databases.empty(connection)
             raise
@@ -166,7 +170,6 @@ def _fill(file: Path, manifest: archive.Manifest | None, name: str) -> Restored:
                 f"Grants to {', '.join(missing)} were left out: this server has no such role. "
                 "Create it and grant it mirror_reader again."
             )
-        create_schema(connection)  # what a backup leaves out of ops, and what is newer than it
         with connection.cursor() as cursor:
             cursor.execute("analyze")
         return Restored(file, name, found, compared=manifest is not None, notes=notes)
@@ -180,6 +183,7 @@ def _replace(file: Path, manifest: archive.Manifest | None, name: str) -> Restor
     with run_lock("restore", new_run_id()):
         done = _fill_new(file, manifest, fresh)
         try:
+            _refuse_to_drop_foreign_objects(name, fresh)
             done.notes += _keep_erased(name, fresh)
             _forget_published_signature(fresh)
         except BaseException:
@@ -194,6 +198,30 @@ def _replace(file: Path, manifest: archive.Manifest | None, name: str) -> Restor
     databases.drop(old)
     done.database = name
     return done
+
+
+def _refuse_to_drop_foreign_objects(name: str, fresh: str) -> None:
+    """A database that is replaced is dropped: only what is ours, or comes back, may be in it."""
+    old, new = postgres.connect(name, "restore"), postgres.connect(fresh, "restore")
+    try:
+        refuse_foreign_objects(old)
+        back = {(found, kind) for found, kind, _ in databases.objects(new) if kind != "table"}
+        own = {entry.partition(".")[0] for entry in names()}
+        lost = [
+            f"{found} ({kind})"
+            for found, kind, is_ours in databases.objects(old)
+            if not is_ours and (found, kind) not in back and found not in own
+        ]
+    finally:
+        old.close()
+        new.close()
+    if lost:
+        raise UsageError(
+            f"The database {name} also holds what this mirror did not make, and it would be "
+            f"dropped: {', '.join(lost)}. Nothing was replaced. Restore beside it (make restore "
+            "FILE=… DATABASE=another_name) and name that one as PGDATABASE, or let the owner move "
+            "them elsewhere."
+        )
 
 
 def _keep_erased(old: str, fresh: str) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import sql
 
+from extract.load.ownership import mark
 from extract.tables import TABLES, UNKNOWN_FIELDS
 from tests.publication.lab import Lab, Outcome
 
@@ -84,6 +85,10 @@ def create_raw() -> None:
                 sql.Literal(json.dumps(NETWORK.get(contract.name, []))),
             )
         )  # fmt: skip
+    connection = psycopg2.connect("")
+    with connection:
+        mark(connection, "raw", "ops")
+    connection.close()
 
 
 def execute(statement: str | sql.Composable) -> None:

@@ -65,3 +65,26 @@ def test_what_cannot_be_copied_is_said_in_words() -> None:
 
     with pytest.raises(UsageError, match="dlt cannot use the destination 'duckbd'"):
         copy("duckbd")
+
+
+def test_tables_of_others_in_the_destination_are_named_and_left_alone() -> None:
+    create_raw()
+    Path(duckdb_file()).parent.mkdir()
+    with duckdb.connect(duckdb_file()) as theirs:
+        theirs.execute("create schema raw; create table raw.users as select 1 as theirs")
+        theirs.execute("create schema marts; create table marts.campuses as select 2 as theirs")
+        theirs.execute(
+            "create schema analytics; create table analytics.users as select 3 as theirs"
+        )
+
+    with pytest.raises(UsageError, match=r"raw\.users, marts\.campuses"):
+        copy("duckdb")
+
+    assert copied("select * from raw.users, marts.campuses, analytics.users") == [(1, 2, 3)]
+    assert copied("select count(*) from duckdb_tables()") == [(3,)]
+
+    with duckdb.connect(duckdb_file()) as theirs:
+        theirs.execute("drop table raw.users; drop table marts.campuses")
+    copy("duckdb")
+    copy("duckdb")  # what is there now is ours
+    assert copied("select theirs from analytics.users") == [(3,)]

@@ -21,6 +21,7 @@ from extract import run as runs
 from extract.base import database as databases_of_the_mirror
 from extract.base import programs
 from extract.base.errors import BusyError, MirrorError, UsageError
+from extract.load.ownership import mark
 from extract.people.erase import keep_out
 from extract.progress import ExtractionProgress
 from ops.backup import age, archive, postgres
@@ -79,6 +80,9 @@ def template(
         sql(f"create database {name} template template0", "postgres")
         extract(api(sandbox, local) | {"PGDATABASE": name})
         sql(PUBLISHED, name)
+        connection = postgres.connect(name, "test")
+        mark(connection, "mirror", "snapshots", "marts")
+        connection.close()
     return name
 
 
@@ -510,3 +514,60 @@ def test_the_commands_say_what_they_did_and_what_comes_next(unchanged: str, tmp_
     file = tmp_path / "before-upgrade.dump"
     assert CliRunner().invoke(app, ["backup", "--file", str(file)]).exit_code == 0
     assert file.exists()
+
+
+@pytest.mark.parametrize(
+    ("theirs", "named"),
+    [
+        ("create schema shop; create table shop.orders as select 1 as id", "shop.orders (table)"),
+        ("create view analyst.later as select 1 as id", "analyst.later (view)"),
+        ("create function public.price() returns int return 1", "public.price() (function)"),
+        ("create type public.size as enum ('s', 'l')", "public.size (type)"),
+        ("create schema shop", "shop (schema)"),
+    ],
+    ids=["table", "view", "function", "type", "schema"],
+)
+def test_a_replacement_drops_nothing_that_others_made(
+    mirrored: str, theirs: str, named: str
+) -> None:
+    written = backup()
+    sql(theirs)
+    before = contents(mirrored)
+
+    with pytest.raises(UsageError) as stopped:
+        restore(written.path, force=True)
+
+    assert named in str(stopped.value)
+    assert "students_by_campus" not in str(stopped.value)  # it comes back with the backup
+    assert contents(mirrored) == before
+    assert beside(f"{mirrored}\\_%") == []
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        "create schema shop",
+        "create function price() returns int return 1",
+        "create sequence tickets",
+        "create type size as enum ('s', 'l')",
+    ],
+)
+def test_a_database_with_anything_of_others_is_not_called_empty(
+    unchanged: str, theirs: str
+) -> None:
+    written = backup()
+    other = f"{unchanged}_shared"
+    sql(f"create database {other} template template0", "postgres")
+    sql(theirs, other)
+
+    with pytest.raises(UsageError, match=r"not empty"):
+        restore(written.path, other)
+
+
+def test_the_drill_drops_no_database_of_others(mirrored: str) -> None:
+    backup()
+    sql(f"create database {mirrored}_drill_team template template0", "postgres")
+
+    drill()
+
+    assert beside(f"{mirrored}\\_drill\\_%") == [f"{mirrored}_drill_team"]

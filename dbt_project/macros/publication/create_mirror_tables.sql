@@ -18,9 +18,15 @@ create table {{ spec.live }} (
 {%- set sources_read = mirror_readers_code() -%}
 {%- for spec in specs if spec.name not in state -%}
 {%- if loop.first %}
-create schema if not exists {{ adapter.quote(mirror_schema()) }};
-comment on schema {{ adapter.quote(mirror_schema()) }}
-    is 'The mirror of the 42 API: complete, free of orphans, published in one piece.';
+do $schema$
+begin
+    if to_regnamespace('{{ mirror_schema() }}') is null then
+        create schema {{ mirror_schema() }};
+        comment on schema {{ mirror_schema() }}
+            is 'The mirror of the 42 API: complete, free of orphans, published in one piece.';
+    end if;
+end
+$schema$;
 {%- endif %}
 {{ create_mirror_table_sql(spec) }}
 {{ comments_sql(spec, {'columns': {}}) }}

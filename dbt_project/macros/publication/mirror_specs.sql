@@ -80,7 +80,7 @@
     {{ return({
         'name': node.alias, 'candidate': node.relation_name, 'candidate_schema': node.schema,
         'live': adapter.quote(mirror_schema()) ~ '.' ~ adapter.quote(node.alias),
-        'description': node.description, 'columns': columns, 'primary_key': primary_key,
+        'description': marked(node.description), 'columns': columns, 'primary_key': primary_key,
         'foreign_keys': [], 'unique_columns': [], 'indexes': indexes,
     }) }}
 {% endmacro %}

@@ -73,6 +73,7 @@ begin
             {{ sql_text(name) }}{{ ', ' if not loop.last }}{%- endfor %})
             and relation.relkind in ('r', 'p', 'v', 'm')
             and pg_has_role(relation.relowner, 'usage')
+            and right(obj_description(relation.oid, 'pg_class'), length('{{ mark() }}')) = '{{ mark() }}'
             and not has_table_privilege('{{ reader_role() }}', relation.oid, 'select')
     loop
         execute format('grant select on %s to {{ reader_role() }}', entry.name);

@@ -8,6 +8,7 @@
     {%- if not execute or flags.WHICH not in ['build', 'run'] or target.type != 'postgres' -%}
         {{ return('') }}
     {%- endif -%}
+    {%- do refuse_foreign_objects() -%}
     {%- set publishes = not build_gaps() -%}
     {%- if not ops_exists() -%}
         {%- if publishes -%}

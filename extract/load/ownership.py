@@ -1,0 +1,87 @@
+"""What in the database is this mirror's, and what somebody else's that has a name of ours.
+
+The mark and the question are macros of the dbt project, which asks too.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment
+from psycopg2.extensions import connection as Connection
+
+from extract.base.errors import UsageError
+from extract.base.settings import ROOT
+from extract.load.raw import INDEXES
+from extract.tables import TABLES
+
+DBT = ROOT / "dbt_project"
+OPS_FILES = (ROOT / "ops" / "schema.sql", Path(__file__).with_name("record.sql"))
+DLT_TABLES = ("_dlt_loads", "_dlt_version", "_dlt_pipeline_state")
+
+
+def refuse_foreign_objects(connection: Connection) -> None:
+    """Stop at objects that the mirror did not make and would have to touch.
+
+    Those of its own versions from before there was a mark get it.
+
+    Raises:
+        UsageError: There are such objects; nothing was changed.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_macros().unmarked_objects_sql(names()))
+        found = cursor.fetchall()
+        foreign = [f"{name} ({kind})" for name, kind, is_ours in found if not is_ours]
+        if foreign:
+            raise UsageError(
+                f"Not made by this mirror, and in its way: {', '.join(foreign)}. Nothing was "
+                "created, altered or dropped. Give the mirror a database of its own "
+                "(PGDATABASE=another_name), or let the owner rename them."
+            )
+        if found:
+            cursor.execute(_macros().mark_objects_sql([name for name, _, _ in found]))
+
+
+def mark(connection: Connection, *schemas: str) -> None:
+    """Mark what was just made in these schemas, in the transaction that made it."""
+    own = [name for name in names() if name.partition(".")[0] in schemas]
+    with connection.cursor() as cursor:
+        cursor.execute(_macros().mark_objects_sql(own))
+
+
+@cache
+def names() -> list[str]:
+    """Every `schema.name` that the mirror creates, read from where it is declared."""
+    ops = " ".join(path.read_text(encoding="utf-8") for path in OPS_FILES)
+    models = [
+        (path.relative_to(DBT / "models").parts[0], path.stem)
+        for path in (DBT / "models").rglob("*.sql")
+    ]
+    snapshots = " ".join(
+        path.read_text(encoding="utf-8") for path in (DBT / "snapshots").glob("*.yml")
+    )
+    found = [
+        *(("raw", name) for name in (*TABLES, *DLT_TABLES, *INDEXES)),
+        *(("raw_staging", name) for name in (*TABLES, "_dlt_version")),
+        *models,
+        *(("mirror", name) for schema, name in models if schema == "marts"),
+        *(("snapshots", name) for name in re.findall(r"- name: (\w+_history)", snapshots)),
+        *(
+            ("ops", name)
+            for name in re.findall(
+                r"(?:create (?:table|view|index)(?: if not exists)?|to_regclass\(')"
+                r"\s*(?:ops\.)?(\w+)",
+                ops,
+            )
+        ),
+    ]
+    return sorted({f"{schema}.{name}" for schema, name in found})
+
+
+@cache
+def _macros() -> Any:
+    text = (DBT / "macros" / "ownership.sql").read_text(encoding="utf-8")
+    return Environment(extensions=["jinja2.ext.do"]).from_string(text).module
