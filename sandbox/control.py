@@ -87,6 +87,10 @@ class Control:
                     "coalitions_users": len(world.coalitions_users),
                     "projects_users": len(world.projects_users),
                     "achievements_users": len(world.achievements_users),
+                    "locations": len(world.locations),
+                    "scale_teams": len(world.scale_teams),
+                    "quests_users": len(world.quests_users),
+                    "events_users": len(world.events_users),
                 },
             }
         )
@@ -112,6 +116,9 @@ class Control:
             clock.advance(float(body["advance_seconds"]))
         elif request.method == "POST":
             raise ValueError('say {"now": "2026-12-01T00:00:00Z"} or {"advance_seconds": 3600}')
+        if body:
+            # what is to come, or hidden until then, is so no longer
+            self._sandbox.world.version += 1
         return _json({"now": iso(clock.world()), "real": clock.real()})
 
     async def settings(self, request: Request) -> Response:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from .errors import JSON_TYPE, denied, missing_row
+from .errors import JSON_TYPE, denied, gateway, missing_row
 from .query import Query
 from .resources import Resource
 
@@ -79,7 +79,12 @@ class Lister:
             url: the request's own address without the query, for Link.
             page_shift: serve the rows of another page (fault injection).
             row_shift: serve rows that many places further (fault injection).
+
+        Raises:
+            ApiError: 504 for a page that is too large for the list.
         """
+        if resource.largest_page is not None and query.size > resource.largest_page:
+            raise gateway(504)
         rows = self.rows(resource, query)
         if not resource.paged:
             return Answer(200, self._body(resource, rows), {"Content-Type": JSON_TYPE})

@@ -61,6 +61,22 @@ LISTS = (
     ("/v2/scale_teams", "scale_teams"),
     ("/v2/users/:user_id/scale_teams/as_corrected", "scale_teams"),
     ("/v2/users/:corrector_id/scale_teams/as_corrector", "scale_teams"),
+    ("/v2/quests_users", "quests_users"),
+    ("/v2/quests/:quest_id/quests_users", "quests_users"),
+    ("/v2/users/:user_id/quests_users", "quests_users"),
+    ("/v2/events", "events"),
+    ("/v2/campus/:campus_id/events", "events"),
+    ("/v2/cursus/:cursus_id/events", "events"),
+    ("/v2/campus/:campus_id/cursus/:cursus_id/events", "events"),
+    ("/v2/users/:user_id/events", "events"),
+    ("/v2/events_users", "events_users"),
+    ("/v2/events/:event_id/events_users", "events_users"),
+    ("/v2/users/:user_id/events_users", "events_users"),
+    ("/v2/exams", "exams"),
+    ("/v2/campus/:campus_id/exams", "exams"),
+    ("/v2/cursus/:cursus_id/exams", "exams"),
+    ("/v2/teams_users", "teams_users"),
+    ("/v2/teams/:team_id/teams_users", "teams_users"),
     ("/v2/teams", "teams"),
     ("/v2/cursus/:cursus_id/teams", "teams"),
     ("/v2/projects/:project_id/teams", "teams"),
@@ -68,11 +84,12 @@ LISTS = (
     ("/v2/users/:user_id/projects/:project_id/teams", "teams"),
 )
 _SHOWN = ("achievements", "achievements_users", "blocs", "campus", "campus_users", "coalitions",
-          "coalitions_users", "cursus", "cursus_users", "groups", "project_sessions", "projects",
-          "projects_users", "roles", "scale_teams", "teams", "titles", "titles_users",
-          "users")  # fmt: skip
+          "coalitions_users", "cursus", "cursus_users", "events", "events_users", "exams",
+          "groups", "project_sessions", "projects", "projects_users", "quests_users", "roles",
+          "scale_teams", "teams", "teams_users", "titles", "titles_users", "users")  # fmt: skip
 # Routes that need a role the application does not have.
-DENIED = ("/v2/levels", "/v2/slots", "/v2/scales", "/v2/evaluations", "/v2/closes")
+DENIED = ("/v2/levels", "/v2/slots", "/v2/scales", "/v2/evaluations", "/v2/closes", "/v2/quests",
+          "/v2/exams_users")  # fmt: skip
 SHOW = "show"
 LIST = "list"
 DENY = "deny"

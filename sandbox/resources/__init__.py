@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..clock import Clock
 from ..world import World
-from . import catalogue, extras, people, relations, teams
+from . import agenda, catalogue, days, extras, people, relations, scale_teams, teams
 from .base import Resource
 
 __all__ = ["Resource", "registry"]
@@ -31,8 +31,13 @@ def registry(world: World, clock: Clock) -> dict[str, Resource]:
         extras.groups(world),
         extras.groups_users(world),
         extras.roles(world),
-        extras.locations(world),
-        extras.scale_teams(world, clock),
+        days.locations(world, clock),
+        days.quests_users(world, clock),
+        scale_teams.scale_teams(world, clock),
+        agenda.events(world, clock),
+        agenda.events_users(world),
+        agenda.exams(world, clock),
         teams.teams(world),
+        teams.teams_users(world),
     )
     return {resource.name: resource for resource in found}

@@ -33,6 +33,8 @@ class Resource:
         show: the row as JSON bytes when asked for alone; None where lists serve the same.
         quick: a shortcut that answers some queries without looking at rows: ids, already sorted.
         paged: whether paging is obeyed and X-Total sent.
+        largest_page: rows a page may have before the answer takes too long.
+        repeated: how often a row comes when a range is asked for; once if not given.
         everything: every row, listed or not, for the tests' truth.
     """
 
@@ -46,6 +48,8 @@ class Resource:
     quick: Callable[[Query], Sequence[int] | None] | None = None
     paged: bool = True
     everything: Callable[[], Iterable[Row]] | None = None
+    largest_page: int | None = None
+    repeated: Callable[[Row], int] | None = None
 
     def query(self, query: Query) -> Sequence[Row | int]:
         """Return the rows (or their ids) that a query asks for, in order.
@@ -64,7 +68,10 @@ class Resource:
         rows = self.rows(query)
         if tests:
             rows = [row for row in rows if all(test(row) for test in tests)]
-        return select(rows, query, self.rules)
+        chosen = select(rows, query, self.rules)
+        if self.repeated is None or not query.ranges:
+            return chosen
+        return [row for row in chosen for _ in range(self.repeated(row))]
 
     def key(self, query: Query) -> str:
         """Return what decides the answer; parameters that nobody knows do not."""

@@ -151,7 +151,9 @@ def project_sessions(world: World, clock: Clock) -> Resource:
         project = world.projects[row["project_id"]]
         home = world.campuses.get(row["campus_id"] or 0)
         course = world.cursus.get(row["cursus_id"] or 0)
-        short = {key: project[key] for key in ("id", "name", "slug", "difficulty")}
+        names = ("id", "name", "slug", "difficulty", "created_at", "updated_at", "exam", "git_id",
+                 "repository")  # fmt: skip
+        short = {key: project[key] for key in names}
         return orjson.dumps(
             {
                 **render.public(row),

@@ -1,16 +1,12 @@
-"""Titles, groups, roles, locations and evaluations, in small."""
+"""Titles, groups and roles."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-import orjson
-
-from ..clock import Clock
 from ..query import Column, Query
-from ..world import World, render
-from ..world.values import millis
-from .base import Resource, Row, Test, dumps, hidden, keys, number, parent_id, rules, when
+from ..world import World
+from .base import Resource, Row, Test, dumps, keys, number, parent_id, rules
 from .people import user_finder
 
 _NONE: tuple[str, ...] = ()
@@ -62,75 +58,6 @@ def roles(world: World) -> Resource:
         find=lambda text: world.roles.get(number(text)),
         render=dumps,
         paged=False,
-    )
-
-
-def locations(world: World) -> Resource:
-    """/v2/locations: who sits where; open ones have no end. There is no /locations/:id."""
-    columns = {
-        **keys(id="int", begin_at="time", end_at="time", primary="bool", host="str",
-               campus_id="int"),
-        **hidden(user_id="int"),
-    }  # fmt: skip
-
-    def render_row(row: Row) -> bytes:
-        user = world.users[row["_user_id"]]
-        return orjson.dumps({**render.public(row), "user": orjson.Fragment(render.user(user))})
-
-    is_open = when(lambda row: row["end_at"] is None)
-    return Resource(
-        "locations",
-        rules(
-            columns,
-            order=(("begin_at", True), ("id", True)),
-            special={
-                "active": is_open,
-                "inactive": when(lambda row: row["end_at"] is not None),
-                "end": when(lambda row: row["end_at"] is not None),
-                "future": when(lambda _: False),
-            },
-        ),
-        rows=_known(world, world.locations),
-        find=lambda _: None,
-        render=render_row,
-        parents={"user_id": _of_user(world, "_user_id"), "campus_id": _equals("campus_id")},
-    )
-
-
-def scale_teams(world: World, clock: Clock) -> Resource:
-    """/v2/scale_teams: evaluations to come say "invisible" where a person would be."""
-    columns = {
-        **keys(
-            id="int", scale_id="int", comment="str", created_at="time", updated_at="time",
-            feedback_rating="int", final_mark="int", begin_at="time", filled_at="time",
-        ),
-        **hidden(user_id="int", team_id="int", project_id="int", campus_id="int"),
-        "flag_id": Column("int", lambda row: row["flag"]["id"]),
-        "cursus_id": Column("int", lambda _: 21),
-    }  # fmt: skip
-    open_columns = ("id", "user_id", "begin_at", "created_at", "updated_at", "scale_id", "team_id",
-                    "comment", "feedback_rating", "final_mark", "flag_id", "filled_at")  # fmt: skip
-    return Resource(
-        "scale_teams",
-        rules(
-            columns,
-            order=(("begin_at", True), ("id", True)),
-            sort=open_columns,
-            filters=(*open_columns, "campus_id", "cursus_id"),
-            ranges=open_columns,
-            special={
-                "future": when(lambda row: millis(row["begin_at"]) > clock.world()),
-                "filled": when(lambda row: row["filled_at"] is not None),
-            },
-        ),
-        rows=_known(world, world.scale_teams),
-        find=lambda text: world.scale_teams.get(number(text)),
-        render=dumps,
-        parents={
-            "user_id": _of_user(world, "_user_id"),
-            "corrector_id": _of_user(world, "_corrector_id"),
-            "project_id": _equals("_project_id"),
-        },
     )
 
 

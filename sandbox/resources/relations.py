@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
-from typing import Any
 
 import orjson
 
 from ..clock import Clock
-from ..query import Column, Query, Rules, bounds
+from ..query import Column
 from ..world import World, render
-from ..world.lazy import LazyRelation
 from ..world.teams import team_fields
 from .base import (
     Resource,
@@ -20,13 +16,13 @@ from .base import (
     Test,
     by_id_or_slug,
     number,
-    numbers,
     parent_id,
     rules,
     slots,
     when,
 )
-from .people import of_user, owned, user_finder
+from .lazy import candidates, quick
+from .people import of_user, owned
 
 
 def projects_users(world: World, clock: Clock) -> Resource:
@@ -75,11 +71,11 @@ def projects_users(world: World, clock: Clock) -> Resource:
     return Resource(
         "projects_users",
         found,
-        rows=_candidates(world, relation, found, "project_id", world.on_project),
+        rows=candidates(world, relation, found, {"project_id": world.on_project}),
         find=lambda text: relation.find(number(text)),
         render=render_row,
         parents={"project_id": on_project, "user_id": of_user(world)},
-        quick=_quick(relation, found, "updated_at"),
+        quick=quick(relation, found, "updated_at"),
         everything=relation.all,
     )
 
@@ -107,11 +103,11 @@ def achievements_users(world: World) -> Resource:
     return Resource(
         "achievements_users",
         found,
-        rows=_candidates(world, relation, found, "achievement_id", world.with_achievement),
+        rows=candidates(world, relation, found, {"achievement_id": world.with_achievement}),
         find=lambda text: relation.find(number(text)),
         render=render_row,
         parents={"achievement_id": for_achievement},
-        quick=_quick(relation, found, "id"),
+        quick=quick(relation, found, "id"),
         everything=relation.all,
     )
 
@@ -141,56 +137,3 @@ def coalitions_users(world: World) -> Resource:
         parents={"coalition_id": of_coalition, "user_id": of_user(world)},
         everything=lambda: iter(world.coalitions_users),
     )
-
-
-def _candidates(
-    world: World,
-    relation: LazyRelation[Any],
-    found: Rules,
-    other: str,
-    of_other: Callable[[int], Iterable[Row]],
-) -> Callable[[Query], Iterable[Row]]:
-    """Build the narrowest candidates: a few people, a few ids, one parent, a range of updates."""
-
-    def rows(query: Query) -> Iterable[Row]:
-        if "user_id" in query.filters:
-            people = [world.users.get(key) for key in numbers(query.filters["user_id"])]
-            return [row for user in people if user for row in relation.of_user(user)]
-        if "user_id" in query.plain:
-            user = user_finder(world)(query.plain["user_id"])
-            return relation.of_user(user) if user else []
-        if "id" in query.filters:
-            known = [relation.find(row_id) for row_id in numbers(query.filters["id"])]
-            return [row for row in known if row is not None]
-        if other in query.filters or query.plain.get(other, "").isdecimal():
-            wanted = query.filters.get(other) or [query.plain[other]]
-            return [row for key in numbers(wanted) for row in of_other(key)]
-        if "updated_at" in query.ranges:
-            low, high = bounds(query, found, "updated_at")
-            return [relation.find(row_id) for _, row_id in relation.ids_updated(low, high)]
-        return relation.all()
-
-    return rows
-
-
-def _quick(
-    relation: LazyRelation[Any], found: Rules, default: str
-) -> Callable[[Query], Sequence[int] | None]:
-    """Build the shortcut for whole lists and updated_at ranges: ids only, rows on request."""
-
-    def quick(query: Query) -> Sequence[int] | None:
-        if query.filters or query.ranges.keys() - {"updated_at"} or len(query.sort) > 1:
-            return None
-        column, descending = query.sort[0] if query.sort else (default, True)
-        if column not in ("id", "updated_at"):
-            return None
-        low, high = None, None
-        if "updated_at" in query.ranges:
-            low, high = bounds(query, found, "updated_at")
-        pairs = relation.ids_updated(low, high)
-        if column == "id":
-            return array("q", sorted((row_id for _, row_id in pairs), reverse=descending))
-        pairs.sort(reverse=descending)
-        return array("q", (row_id for _, row_id in pairs))
-
-    return quick

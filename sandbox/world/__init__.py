@@ -5,12 +5,16 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from . import campuses, catalogue, extras, houses, rewards
+from . import agenda, campuses, catalogue, extras, houses, rewards
+from .lazy import LazyRelation
+from .locations import Locations
 from .names import pools
 from .people import ANCHOR, PISCINE, CampusUser, Crowd, CursusUser, User, cursus_user
 from .projects_users import ProjectsUser, ProjectsUsers
+from .quests import QuestsUsers, build_quests
 from .relations import AchievementsUser, AchievementsUsers, CoalitionsUser
 from .scale import Scale
+from .scale_teams import ScaleTeams
 from .table import Table
 from .teams import team_size
 from .values import DAY, mix
@@ -51,12 +55,6 @@ class World:
         self.groups_users = _by_id(
             extras.build_groups_users(people, list(self.groups.values()), random)
         )
-        self.locations = _by_id(extras.build_locations(people, random))
-        self.scale_teams = _by_id(
-            extras.build_scale_teams(
-                people, project_rows, random, 120 if scale.name == "small" else 2_000
-            )
-        )
         self.users = {user.id: user for user in people}
         self.logins = {user.login: user for user in people}
         self.cursus_users = Table(_cursus_users(people, random))
@@ -66,6 +64,7 @@ class World:
         self.achievements_users = AchievementsUsers(
             people, mix(seed, 2), scale.achievements_per_user, list(self.achievements)
         )
+        self._build_days(people, list(students), project_rows)
         self._members: dict[int, tuple[int, set[int]]] = {}
         self._by_campus: tuple[int, dict[int | None, list[User]]] = (-1, {})
 
@@ -75,8 +74,19 @@ class World:
         del self.logins[user.login]
         for table in (self.cursus_users, self.campus_users, self.coalitions_users):
             table.remove_user(user.id)
-        self.projects_users.remove_user(user)
-        self.achievements_users.remove_user(user)
+        self.events_users.remove_user(user.id)
+        for relation in self.lazy_relations():
+            relation.remove_user(user)
+
+    def lazy_relations(self) -> tuple[LazyRelation[Any], ...]:
+        """Return the relations that are computed on request."""
+        return (
+            self.projects_users,
+            self.achievements_users,
+            self.locations,
+            self.scale_teams,
+            self.quests_users,
+        )
 
     def open_campuses(self) -> list[int]:
         """Return the ids of the campuses that the mirror keeps."""
@@ -133,6 +143,24 @@ class World:
         return [
             session for project in self.projects.values() for session in project["project_sessions"]
         ]
+
+    def _build_days(self, people: list[User], places: list[int], projects: list[Row]) -> None:
+        """Build what people do all day, from a source of chance of its own."""
+        scale, seed = self.scale, self.seed
+        random = Random(f"{scale.name}/{seed}/days")
+        self.locations = Locations(people, mix(seed, 3), scale.locations_per_user, places)
+        self.scale_teams = ScaleTeams(
+            people, mix(seed, 4), scale.scale_teams_per_user, self.projects_users
+        )
+        self.quests = _by_id(build_quests())
+        self.quests_users = QuestsUsers(people, mix(seed, 5), list(self.quests))
+        events = agenda.build_events(places, scale.events_per_campus, random)
+        self.events = _by_id(events)
+        self.events_users = Table(
+            agenda.build_events_users(events, people, scale.sign_ups_per_event, random)
+        )
+        exams = [row for row in projects if row["exam"]] or projects[:3]
+        self.exams = _by_id(agenda.build_exams(places, exams, scale.exams_per_campus, random))
 
     def _coalitions_users(
         self, people: list[User], lost: list[int], random: Random

@@ -169,7 +169,13 @@ def _campus(
         "id": campus_id,
         "name": name,
         "time_zone": time_zone,
-        "language": {"id": language_id, "name": language, "identifier": identifier},
+        "language": {
+            "id": language_id,
+            "name": language,
+            "identifier": identifier,
+            "created_at": iso(at(2014, 11, 2) + language_id * 16_407),
+            "updated_at": iso(EPOCH_MS - language_id * DAY),
+        },
         "users_count": users_count,
         "vogsphere_id": campus_id + 2 if position % 6 else None,
         "country": country,
@@ -198,16 +204,11 @@ def _campus(
         "_domain": domain,
         "_created_at": iso(created),
         "_updated_at": iso(updated),
-        "_language_dates": {
-            "created_at": iso(at(2014, 11, 2) + language_id * 16_407),
-            "updated_at": iso(EPOCH_MS - language_id * DAY),
-        },
     }
 
 
 def nested(row: Row) -> Row:
-    """Return a campus as projects and user details embed it: dated language, no endpoint."""
+    """Return a campus as projects and user details embed it: without its endpoint."""
     copy = {key: value for key, value in row.items() if not key.startswith("_")}
     del copy["endpoint"]
-    copy["language"] = {**row["language"], **row["_language_dates"]}
     return copy

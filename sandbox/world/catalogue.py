@@ -245,6 +245,7 @@ class ProjectBuilder:
             else [],
             "team_behaviour": random.choice(["user", "upload", "group"]),
             "commit": None,
+            "minimum_mark": 50,
         }
 
     def _family(self, rows: list[Row]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..clock import Clock
 from . import World, moves
+from .day import Day
 from .lazy import LazyRelation
 from .newcomers import Newcomers
 from .people import ANCHOR, User
@@ -22,6 +23,7 @@ Report = dict[str, list[Any]]
 Row = Any
 
 RELATIONS = ("projects_users", "achievements_users", "coalitions_users", "cursus_users")
+FURTHER = ("campus_users", "locations", "scale_teams", "quests_users", "events_users")
 
 
 class Changes:
@@ -47,6 +49,7 @@ class Changes:
             "anonymise": self._anonymise,
             "transfer": self._transfer,
             "alumnise": self._alumnise,
+            **Day(world, clock, self._random, self._students).actions(),
         }
 
     def advance(self, wishes: dict[str, Any]) -> dict[str, Any]:
@@ -72,7 +75,7 @@ class Changes:
             if not isinstance(count, int) or isinstance(count, bool) or count < 0:
                 raise ValueError(f"{name} must be a number of rows, not {count!r}")
         self._rounds += 1
-        self._random = Random(f"{self._world.seed}/{wishes.get('seed', self._rounds)}")
+        self._random.seed(f"{self._world.seed}/{wishes.get('seed', self._rounds)}")
         self._pool = [user for user in self._world.users.values() if self._world.is_kept(user)]
         self._random.shuffle(self._pool)
         self._touched.clear()
@@ -228,9 +231,9 @@ class Changes:
             row["_listed"] = False
         elif resource == "project_sessions":
             world.projects[row["project_id"]]["project_sessions"].remove(row)
-        elif resource in ("achievements", "coalitions", "blocs"):
+        elif resource in ("achievements", "coalitions", "blocs", "events", "exams"):
             getattr(world, resource).pop(row["id"], None)
-        elif resource in (*RELATIONS, "campus_users"):
+        elif resource in (*RELATIONS, *FURTHER):
             self._table(resource).remove(row)
         else:
             raise ValueError(f"rows of {resource} cannot be deleted")

@@ -20,7 +20,10 @@ from .values import DAY, mix
 class _Dated(Protocol):
     id: int
     user_id: int
-    updated_at: int
+
+    @property
+    def updated_at(self) -> int:
+        """Return the moment by which the rows of a person are in order."""
 
 
 R = TypeVar("R", bound=_Dated)
@@ -39,9 +42,10 @@ class LazyRelation(Generic[R]):
         self._offsets = array("q", [0])
         for user in users:
             count = self._count(user, average)
+            start, end = self._span(user)
             self._counts.append(count)
-            self._starts.append(user.created_at + DAY)
-            self._spans.append(max(user.last_seen - user.created_at - DAY, DAY // 4))
+            self._starts.append(start)
+            self._spans.append(max(end - start, DAY // 4))
             self._offsets.append(self._offsets[-1] + count)
         self._size = self._offsets[-1]
         self._next_id = first_id + self._size
@@ -57,6 +61,10 @@ class LazyRelation(Generic[R]):
             return average // 4 + bits % 3
         # Between nothing and twice the average.
         return bits % (2 * average + 1)
+
+    def _span(self, user: User) -> tuple[int, int]:
+        """Return between which moments a person's base rows were updated."""
+        return user.created_at + DAY, user.last_seen
 
     def _make(self, user: User, number: int, row_id: int, updated: int) -> R:
         raise NotImplementedError
@@ -147,7 +155,7 @@ class LazyRelation(Generic[R]):
         overlaid = self._replaced.keys() | self._removed
         if overlaid:
             found = [pair for pair in found if pair[1] not in overlaid]
-        changed = (*self._replaced.values(), *self._added.values())
+        changed = self.overlaid()
         found += [(row.updated_at, row.id) for row in changed if _inside(row.updated_at, low, high)]
         return found
 
@@ -180,6 +188,10 @@ class LazyRelation(Generic[R]):
         first = 0 if low is None else max((low - start) * count // span - 1, 0)
         last = count if high is None else min((high - start) * count // span + 1, count)
         return first, max(last, first)
+
+    def overlaid(self) -> list[R]:
+        """Return the rows that came or changed after the epoch."""
+        return [*self._replaced.values(), *self._added.values()]
 
     # -- changes ---------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from typing import Any
 from ..clock import Clock
 from . import World
 from .people import ANCHOR, PISCINE, CampusUser, User, cursus_user
-from .projects_users import ProjectsUser
+from .projects_users import new_projects_user
 from .relations import AchievementsUser, CoalitionsUser
 from .values import DAY
 
@@ -68,22 +68,7 @@ class Newcomers:
         if not free:
             return
         stamp = self._clock.stamp()
-        row = ProjectsUser(
-            id=0,
-            user_id=user.id,
-            project_id=self._random.choice(free),
-            cursus_id=ANCHOR,
-            occurrence=0,
-            final_mark=None,
-            status="in_progress",
-            validated=None,
-            teams=1,
-            marked_at=None,
-            marked=False,
-            retriable_at=None,
-            created_at=stamp,
-            updated_at=stamp,
-        )
+        row = new_projects_user(user.id, self._random.choice(free), stamp)
         world.projects_users.add(row)
         report.setdefault("projects_users", []).append(row.id)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from .lazy import LazyRelation, strides
 from .people import ANCHOR, PISCINE, User
-from .teams import LARGEST, Attempt, Team, attempts_of, team_id
+from .teams import LARGEST, NO_ATTEMPT, Attempt, Team, attempts_of, team_id
 from .values import DAY, mix
 
 _REMEMBERED = 60_000
@@ -41,6 +41,26 @@ class ProjectsUser:
     def current_team_id(self) -> int | None:
         """Return the id of the last attempt's team."""
         return team_id(self.group, self.teams - 1) if self.teams else None
+
+
+def new_projects_user(user_id: int, project_id: int, stamp: int) -> ProjectsUser:
+    """Make the row of somebody who begins a project."""
+    return ProjectsUser(
+        id=0,
+        user_id=user_id,
+        project_id=project_id,
+        cursus_id=ANCHOR,
+        occurrence=0,
+        final_mark=None,
+        status="in_progress",
+        validated=None,
+        teams=1,
+        marked_at=None,
+        marked=False,
+        retriable_at=None,
+        created_at=stamp,
+        updated_at=stamp,
+    )
 
 
 class ProjectsUsers(LazyRelation[ProjectsUser]):
@@ -96,6 +116,19 @@ class ProjectsUsers(LazyRelation[ProjectsUser]):
 
     def _count(self, user: User, average: int) -> int:
         return min(super()._count(user, average), self._most)
+
+    def base_count(self, user: User) -> int:
+        """Return on how many projects a person was at the epoch."""
+        return self._counts[user.index]
+
+    def base_of(self, user: User, bits: int) -> ProjectsUser:
+        """Return one of a person's rows as it was at the epoch, with a team where there is one."""
+        count = self._counts[user.index]
+        for step in range(count):
+            row = self.base_row(self.base_id(user.index, (bits + step) % count))
+            if row.teams:
+                break
+        return row
 
     def project_of(self, user: User, number: int) -> int:
         """Return the project of a person's nth row; nobody is twice on one project."""
@@ -183,9 +216,10 @@ class ProjectsUsers(LazyRelation[ProjectsUser]):
 
     def _rows_of_group(self, group: int) -> tuple[int, ...]:
         """Return the ids of the rows that formed a group, deleted ones too."""
-        known = self._formed.get(group) or self._known.get(group)
-        if known is not None:
-            return known
+        if group in self._formed:
+            return self._formed[group]
+        if group in self._known:
+            return self._known[group]
         if not self.is_base(group):
             return (group,)
         index = self._index(group)
@@ -214,10 +248,21 @@ class ProjectsUsers(LazyRelation[ProjectsUser]):
         if not row.teams:
             return []
         group = row.group
-        rows = [(self.owner(row_id), row_id) for row_id in self._rows_of_group(group)]
+        rows = self.people(group)
         unchanged = row.id == group and group not in self._attempts
         attempts = attempts_of(row) if unchanged else self.attempts(group)
         return [Team(group, n, row.project_id, rows, one) for n, one in enumerate(attempts)]
+
+    def team(self, group: int, number: int, project_id: int) -> Team | None:
+        """Return one team of a group; None when nobody is left in it."""
+        attempts = self.attempts(group)
+        if not self.members(group) or number >= len(attempts):
+            return None
+        return Team(group, number, project_id, self.people(group), attempts[number])
+
+    def people(self, group: int) -> list[tuple[User, int]]:
+        """Return who formed a group, the founder first, and the ids of their rows."""
+        return [(self.owner(row_id), row_id) for row_id in self._rows_of_group(group)]
 
     def change_teams(
         self,
@@ -238,7 +283,7 @@ class ProjectsUsers(LazyRelation[ProjectsUser]):
         rows = self.members(group)
         attempts = change(self.attempts(group), stamp())
         self._attempts[group] = attempts
-        last = attempts[-1]
+        last = attempts[-1] if attempts else NO_ATTEMPT
         marked = last.closed_at is not None
         for row in rows:
             changed = replace(
@@ -247,13 +292,40 @@ class ProjectsUsers(LazyRelation[ProjectsUser]):
                 final_mark=last.final_mark,
                 validated=last.validated,
                 teams=len(attempts),
-                occurrence=len(attempts) - 1,
+                occurrence=max(len(attempts) - 1, 0),
                 marked=marked,
                 marked_at=last.closed_at if marked else row.marked_at,
                 updated_at=stamp(),
             )
             self.replace(changed)
         return [row.id for row in rows]
+
+    def give_up(self, group: int) -> list[int]:
+        """Finish a group's attempt without a mark; nothing tells when."""
+        attempts = self.attempts(group)
+        last = replace(attempts[-1], status="finished", final_mark=0, validated=False)
+        self._attempts[group] = [*attempts[:-1], last]
+        rows = self.members(group)
+        for row in rows:
+            self.replace(replace(row, status="finished", final_mark=0, validated=False))
+        return [row.id for row in rows]
+
+    def form(self, rows: list[ProjectsUser]) -> None:
+        """Add rows of several people who share their teams; the first is the founder's."""
+        for row in rows:
+            self.add(row)
+        founder = rows[0]
+        self._formed[founder.id] = tuple(row.id for row in rows)
+        self._attempts[founder.id] = attempts_of(founder)
+        for row in rows:
+            row.group = founder.id
+
+    def leave(self, row: ProjectsUser) -> None:
+        """Take one person out of a group, and their row away."""
+        rest = tuple(key for key in self._rows_of_group(row.group) if key != row.id)
+        self._attempts[row.group] = self.attempts(row.group)
+        self._formed[row.group] = rest
+        self.remove(row)
 
     def add(self, row: ProjectsUser) -> None:
         """Add a row with teams of its own."""

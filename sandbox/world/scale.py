@@ -45,6 +45,11 @@ class Scale:
     lost_coalitions_users: int
     projects_per_user: int
     achievements_per_user: int
+    locations_per_user: int
+    scale_teams_per_user: int
+    events_per_campus: int
+    sign_ups_per_event: int
+    exams_per_campus: int
 
 
 SMALL = Scale(
@@ -81,6 +86,11 @@ SMALL = Scale(
     lost_coalitions_users=69,
     projects_per_user=12,
     achievements_per_user=8,
+    locations_per_user=45,
+    scale_teams_per_user=16,
+    events_per_campus=6,
+    sign_ups_per_event=8,
+    exams_per_campus=3,
 )
 
 # One real network in December 2025.
@@ -118,6 +128,11 @@ NETWORK = Scale(
     lost_coalitions_users=10_222,
     projects_per_user=34,
     achievements_per_user=23,
+    locations_per_user=25,
+    scale_teams_per_user=11,
+    events_per_campus=40,
+    sign_ups_per_event=25,
+    exams_per_campus=12,
 )
 
 SCALES = {"small": SMALL, "network": NETWORK}

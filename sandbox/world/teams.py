@@ -17,6 +17,7 @@ Row = dict[str, Any]
 LARGEST = 5
 MOST_ATTEMPTS = 8
 _FIRST_ID = 4_000_000
+_FIRST_MEMBER = 50_000_000
 # Most projects are for one, as most of the real ones are.
 _SIZES = (1, 1, 1, 1, 2, 2, 3, 4, 5)
 
@@ -31,6 +32,9 @@ class Attempt:
     created_at: int
     updated_at: int
     closed_at: int | None
+
+
+NO_ATTEMPT = Attempt("searching_a_group", None, None, 0, 0, None)
 
 
 @dataclass(slots=True)
@@ -57,6 +61,16 @@ def team_id(group: int, number: int) -> int:
 def group_of(wanted: int) -> tuple[int, int]:
     """Return the group and the number of a team."""
     return divmod(wanted - _FIRST_ID, MOST_ATTEMPTS)
+
+
+def member_id(row_id: int, number: int) -> int:
+    """Return the id of somebody's membership in the nth team of their projects_user."""
+    return _FIRST_MEMBER + row_id * MOST_ATTEMPTS + number
+
+
+def row_of_member(wanted: int) -> int:
+    """Return the projects_user of a membership."""
+    return (wanted - _FIRST_MEMBER) // MOST_ATTEMPTS
 
 
 def team_size(project_id: int) -> int:

@@ -44,15 +44,15 @@ class Server:
         query = params.pop("query", None) or params
         return self.session.get(f"{self.url}/v2/{path}", params=query, timeout=30)
 
-    def every(self, path: str, **query: Any) -> list[dict[str, Any]]:
+    def every(self, path: str, size: int = 100, **query: Any) -> list[dict[str, Any]]:
         """Read every page of a list."""
         rows: list[dict[str, Any]] = []
         for page in range(1, 1000):
-            answer = self.get(path, query={**query, "page[number]": page, "page[size]": 100})
+            answer = self.get(path, query={**query, "page[number]": page, "page[size]": size})
             assert answer.status_code == 200, answer.text
             found = orjson.loads(answer.content)
             rows += found
-            if len(found) < 100:
+            if len(found) < size:
                 return rows
         raise AssertionError("a list without end")
 
@@ -113,6 +113,14 @@ def stop(server: Server) -> int:
 @pytest.fixture(scope="session")
 def running() -> Iterator[Server]:
     server = start("--next-secret", "next")
+    yield server
+    stop(server)
+
+
+@pytest.fixture(scope="session")
+def network_server() -> Iterator[Server]:
+    """A whole network, for tests that only read."""
+    server = start("--scale", "network")
     yield server
     stop(server)
 

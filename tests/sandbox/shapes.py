@@ -23,7 +23,8 @@ SESSION = (
     "id:int solo:bool? begin_at:time? end_at:time? estimate_time:str? difficulty:int? "
     "objectives:list? description:str? duration_days:int? terminating_after:int? project_id:int "
     "campus_id:int? cursus_id:int? created_at:time updated_at:time max_people:int? "
-    "is_subscriptable:bool? scales:[scale] uploads:[named] team_behaviour:str commit:str?"
+    "is_subscriptable:bool? scales:[scale] uploads:[named] team_behaviour:str commit:str? "
+    "minimum_mark:int"
 )
 PLACE = (
     "users_count:int vogsphere_id:int? country:str address:str zip:str city:str website:str "
@@ -60,9 +61,8 @@ SHAPES = {
     "campus": "id:int name:str time_zone:str language:{language} "
     + PLACE
     + " endpoint:{endpoint}?",
-    "nested_campus": "id:int name:str time_zone:str language:{dated_language} " + PLACE,
-    "language": "id:int name:str identifier:str",
-    "dated_language": "id:int name:str identifier:str created_at:time updated_at:time",
+    "nested_campus": "id:int name:str time_zone:str language:{language} " + PLACE,
+    "language": "id:int name:str identifier:str created_at:time updated_at:time",
     "endpoint": "id:int url:str description:str created_at:time updated_at:time",
     "project": (
         "id:int name:str slug:str? difficulty:int? parent:{reference}? children:[reference] "
@@ -100,7 +100,7 @@ SHAPES = {
     "projects_user": PROJECTS_USER + " user:{user} teams:[team]",
     "team": TEAM,
     "member": (
-        "id:int login:str url:str leader:bool occurrence:int validated:bool projects_user_id:int?"
+        "id:int login:str url:str leader:bool occurrence:int validated:bool projects_user_id:int"
     ),
     "listed_team": TEAM + " scale_teams:list teams_uploads:list",
     "title": "id:int name:str",

@@ -70,7 +70,7 @@ def test_sessions_listed_alone_carry_their_project_campus_and_cursus(api):
 
 
 def test_evaluations_to_come_hide_people_behind_a_word(api):
-    rows = api.every("scale_teams")
+    rows = api.every("scale_teams", size=30)
     assert any(row["corrector"] == "invisible" for row in rows)
     assert any(row["correcteds"] == "invisible" for row in rows)
     assert any(isinstance(row["corrector"], dict) for row in rows)

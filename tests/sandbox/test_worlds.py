@@ -52,9 +52,9 @@ def test_a_total_that_cannot_be_shared_is_refused():
 
 @pytest.fixture(scope="module", params=["small", "network"])
 def network(request):
-    server = start("--scale", request.param)
-    yield server, NETWORK if request.param == "network" else SMALL
-    stop(server)
+    if request.param == "network":
+        return request.getfixturevalue("network_server"), NETWORK
+    return request.getfixturevalue("running"), SMALL
 
 
 @pytest.fixture(scope="module")
