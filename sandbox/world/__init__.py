@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from . import agenda, campuses, catalogue, extras, houses, rewards
+from . import agenda, campuses, catalogue, curriculum, extras, houses, rewards
 from .lazy import LazyRelation
 from .locations import Locations
 from .names import pools
@@ -16,7 +16,6 @@ from .relations import AchievementsUser, AchievementsUsers, CoalitionsUser
 from .scale import Scale
 from .scale_teams import ScaleTeams
 from .table import Table
-from .teams import team_size
 from .values import DAY, mix
 
 Row = dict[str, Any]
@@ -190,7 +189,7 @@ class World:
     def _projects_users(self, people: list[User], project_rows: list[Row]) -> ProjectsUsers:
         named = [row for row in project_rows if row["slug"] is not None]
         piscine = [row["id"] for row in named if row["cursus"] == [PISCINE]]
-        core = [row["id"] for row in named if row["_core"]]
+        core = [one.id for one in curriculum.CORE]
         electives = [row["id"] for row in named if ANCHOR in row["cursus"] and not row["_core"]]
         size = 12 if self.scale.name == "network" else 3
         return ProjectsUsers(
@@ -201,7 +200,7 @@ class World:
             piscine[:size],
             core,
             electives,
-            {row["id"]: team_size(row["id"]) for row in named},
+            {row["id"]: row["_team_size"] for row in named},
         )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+from . import curriculum
 from .scale import Scale, spread
+from .teams import team_size
 from .values import DAY, EPOCH_MS, HOUR, at, iso, slugify
 
 Row = dict[str, Any]
@@ -80,7 +82,7 @@ class ProjectBuilder:
         """Return every project, the anchor cursus' first ones in random id order."""
         scale, random = self._scale, self._random
         total = scale.projects + scale.other_projects
-        ids = random.sample(range(1, total * 2), total)
+        ids = random.sample([n for n in range(1, total * 2) if n not in curriculum.IDS], total)
         campus_lists = self._campus_lists()
         sessions = self._session_campuses()
         rows = [
@@ -93,13 +95,15 @@ class ProjectBuilder:
             campuses = random.sample(self._kept + self._odd, random.randrange(1, 6))
             row = self._project(ids[n], home, campuses, [None] * random.randrange(1, 3))
             rows.append(row)
+        for row, known in zip(rows, (*curriculum.CORE, *curriculum.FURTHER), strict=False):
+            _become(row, known)
         rows[-1]["_hidden"] = True  # listed, but 403 when asked for by id
         self._family(rows)
         for row in random.sample(
             [
                 row
                 for row in rows[: scale.projects]
-                if row["parent"] is None and not row["children"] and not row["_core"]
+                if row["parent"] is None and not row["children"] and not row["_known"]
             ],
             scale.null_slugs,
         ):
@@ -193,6 +197,8 @@ class ProjectBuilder:
             "project_sessions": [],
             "_position": random.randrange(1, 400),
             "_core": False,
+            "_known": False,
+            "_team_size": team_size(project_id),
             "_hidden": False,
         }
         row["project_sessions"] = [
@@ -251,13 +257,10 @@ class ProjectBuilder:
     def _family(self, rows: list[Row]) -> None:
         """Give one project in five a parent; some parents are not in the anchor's list."""
         scale, random = self._scale, self._random
-        core = [row for row in rows[: scale.kept_projects] if row["project_sessions"]]
-        for n, row in enumerate(core[:12]):
-            row["_core"] = True
-            row["_position"] = -100 + n
+        first = len(curriculum.IDS)
         for n in range(scale.projects // 5):
-            child = rows[12 + n * 3 % (scale.projects - 12)]
-            if child["parent"] is not None or child["children"] or child["_core"]:
+            child = rows[first + n * 3 % (scale.projects - first)]
+            if child["parent"] is not None or child["children"] or child["_known"]:
                 continue
             outside = n % 4 == 0
             pool = rows[scale.projects :] if outside else rows[: scale.kept_projects]
@@ -266,6 +269,17 @@ class ProjectBuilder:
                 continue
             child["parent"] = _reference(parent)
             parent["children"].append(_reference(child))
+
+
+def _become(row: Row, known: curriculum.Known) -> None:
+    """Make a project one that everybody knows; first in the lists, as the real ones are."""
+    row.update(id=known.id, name=known.name, slug=known.slug, exam=known.name.startswith("Exam"))
+    row["_known"], row["_team_size"] = True, known.team
+    row["_core"] = known in curriculum.CORE
+    row["_position"] = -100 + (*curriculum.CORE, *curriculum.FURTHER).index(known)
+    for session in row["project_sessions"]:
+        session["project_id"] = known.id
+        session["solo"] = known.team == 1
 
 
 def _reference(row: Row) -> Row:

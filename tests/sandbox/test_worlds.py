@@ -140,6 +140,21 @@ def test_projects_and_sessions_have_the_reference_sizes(truth):
     )
 
 
+def test_projects_that_everybody_knows_have_their_real_numbers_and_names(truth):
+    found, _, _ = truth
+    known = {row["slug"]: (row["id"], row["name"]) for row in found["cursus/21/projects"]}
+    assert known["42cursus-libft"] == (1314, "Libft")
+    assert known["42cursus-minishell"] == (1331, "minishell")
+    assert known["ft_transcendence"] == (1337, "ft_transcendence")
+    assert known["exam-rank-02"] == (1320, "Exam Rank 02")
+    assert len({row["id"] for row in found["cursus/21/projects"]}) == len(known) + sum(
+        row["slug"] is None for row in found["cursus/21/projects"]
+    )
+    sessions = [(row["id"], one["project_id"]) for row in found["cursus/21/projects"]
+                for one in row["project_sessions"]]  # fmt: skip
+    assert all(project_id == its for project_id, its in sessions)
+
+
 def test_achievements_have_the_reference_sizes_with_the_shared_name_resolved(truth):
     found, scale, server = truth
     by_name: dict[str, list[int]] = {}
