@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 
-from sandbox.app import Options, Sandbox, application
-from sandbox.server import listen, serve
+from sandbox.app import Options, Sandbox
+from sandbox.server import application, listen, serve
 from sandbox.world.scale import NETWORK, SCALES
 
 PEOPLE = (

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from .app import Options, Sandbox, application
-from .server import listen, serve
+from sandbox.app import Options, Sandbox
+from sandbox.server import application, listen, serve
 
 
 class Scale(StrEnum):

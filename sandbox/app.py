@@ -1,4 +1,4 @@
-"""The ASGI application: /oauth, /v2, /_sandbox."""
+"""The ASGI application of /oauth and /v2."""
 
 from __future__ import annotations
 
@@ -6,28 +6,26 @@ import asyncio
 import gc
 import os
 import time
-import zlib
 from dataclasses import dataclass
 from random import Random
 
 import orjson
-from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.routing import Mount
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
-from . import errors, routes
-from .calls import Calls
-from .clock import Clock
-from .faults import Fault, Faults
-from .limits import Limits, Verdict
-from .listing import Answer, Lister
-from .query import parse
-from .resources import registry
-from .tokens import Tokens, request_fields
-from .world import World
-from .world.changes import Changes
-from .world.scale import SCALES
+from sandbox.api import errors, routes
+from sandbox.api.answer import Answer, deliver, gzip
+from sandbox.api.calls import Calls
+from sandbox.api.limits import Limits, Verdict
+from sandbox.api.listing import Lister
+from sandbox.api.query import parse
+from sandbox.api.tokens import Tokens, request_fields
+from sandbox.clock import Clock
+from sandbox.faults.fault import Fault, Faults
+from sandbox.resources.registry import registry
+from sandbox.world.changes.changes import Changes
+from sandbox.world.scale import SCALES
+from sandbox.world.world import World
 
 TOKEN_PATHS = ("/oauth/token", "/v2/oauth/token")
 INFO_PATHS = ("/oauth/token/info", "/v2/oauth/token/info")
@@ -137,7 +135,7 @@ class Sandbox:
             if request.url.path in TOKEN_PATHS:
                 return await self._token(request, fault)
             if fault is not None:
-                fault.before(self)
+                fault.before(self.tokens)
             token = self.tokens.check(_bearer(request))
             if request.url.path in INFO_PATHS:
                 return _json(self.tokens.info(token))
@@ -155,7 +153,7 @@ class Sandbox:
 
     async def _token(self, request: Request, fault: Fault | None) -> Answer:
         if fault is not None:
-            fault.before(self)
+            fault.before(self.tokens)
         if request.method != "POST":
             raise errors.missing_route()
         kind = request.headers.get("content-type", "")
@@ -180,7 +178,7 @@ class Sandbox:
         query.plain.update(found.params)
         url = str(request.url.replace(query=""))
         if fault is not None:
-            fault.change_world(self, resource, query)
+            fault.change_world(self.lister, self.changes, resource, query)
             self.lister.forget(self.world.version)
         pages, rows = fault.shifts() if fault is not None else (0, 0)
         return self.lister.page(resource, query, url, pages, rows)
@@ -213,30 +211,6 @@ class Sandbox:
             headers["Content-Encoding"] = "gzip"
 
 
-def gzip(body: bytes) -> bytes:
-    """Compress fast: the sandbox should cost its clients little."""
-    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
-    return packer.compress(body) + packer.flush()
-
-
-async def deliver(answer: Answer, send: Send) -> None:
-    """Send an answer whole."""
-    await send(
-        {"type": "http.response.start", "status": answer.status, "headers": raw_headers(answer)}
-    )
-    await send({"type": "http.response.body", "body": answer.body})
-
-
-def raw_headers(answer: Answer) -> list[tuple[bytes, bytes]]:
-    """Encode the headers, with the length of the body."""
-    pairs = [
-        (name.lower().encode(), value.encode("latin-1")) for name, value in answer.headers.items()
-    ]
-    if answer.status != 304:
-        pairs.append((b"content-length", str(len(answer.body)).encode()))
-    return pairs
-
-
 def _bearer(request: Request) -> str | None:
     header = request.headers.get("authorization", "")
     if header.lower().startswith("bearer "):
@@ -253,10 +227,3 @@ def _error(error: errors.ApiError) -> Answer:
     if error.content_type:
         headers["Content-Type"] = error.content_type
     return Answer(error.status, error.body, headers)
-
-
-def application(sandbox: Sandbox) -> ASGIApp:
-    """Put the API and its control endpoints together."""
-    from .control import control_routes
-
-    return Starlette(routes=[*control_routes(sandbox), Mount("/", app=sandbox)])

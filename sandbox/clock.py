@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from .world.values import EPOCH_MS
+from sandbox.world.values import EPOCH_MS
 
 
 class Clock:

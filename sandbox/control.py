@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from .fault_kinds import KINDS
-from .query import Rules, parse, select
-from .resources import Resource
-from .world.values import iso, millis
-
-if TYPE_CHECKING:
-    from .app import Sandbox
+from sandbox.api.query import Rules, parse, select
+from sandbox.app import Sandbox
+from sandbox.faults.kinds import KINDS
+from sandbox.resources.base import Resource
+from sandbox.world.values import iso, millis
 
 Handler = Callable[[Request], Awaitable[Response]]
 

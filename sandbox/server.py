@@ -10,8 +10,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from sandbox.app import Sandbox
+from sandbox.control import control_routes
 
 
 class OpenProtocol(H11Protocol):
@@ -52,6 +57,11 @@ class ReadyServer(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             print(self._message, flush=True)
+
+
+def application(sandbox: Sandbox) -> ASGIApp:
+    """Put the API and its control endpoints together."""
+    return Starlette(routes=[*control_routes(sandbox), Mount("/", app=sandbox)])
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -6,12 +6,9 @@ from collections.abc import Callable, Iterable
 
 import orjson
 
-from ..clock import Clock
-from ..query import Query
-from ..world import World, render
-from ..world.campuses import nested
-from ..world.values import millis
-from .base import (
+from sandbox.api.query import Query
+from sandbox.clock import Clock
+from sandbox.resources.base import (
     Resource,
     Row,
     Test,
@@ -26,7 +23,11 @@ from .base import (
     slots,
     when,
 )
-from .people import of_user, owned, user_finder
+from sandbox.resources.people import of_user, owned, user_finder
+from sandbox.world import render
+from sandbox.world.reference.campuses import nested
+from sandbox.world.values import millis
+from sandbox.world.world import World
 
 _BEGUN = (("begin_at", True), ("id", True))
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import orjson
 
-from .. import errors
-from ..query import Column, Query, Rules, check, select
-from ..world.values import millis
+from sandbox.api import errors
+from sandbox.api.query import Column, Query, Rules, check, select
+from sandbox.world.values import millis
 
 Row = Any
 Test = Callable[[Row], bool]

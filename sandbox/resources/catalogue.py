@@ -7,13 +7,9 @@ from typing import Any
 
 import orjson
 
-from ..clock import Clock
-from ..query import Column, Query
-from ..world import World, render
-from ..world.campuses import nested
-from ..world.people import PISCINE
-from ..world.values import millis
-from .base import (
+from sandbox.api.query import Column, Query
+from sandbox.clock import Clock
+from sandbox.resources.base import (
     Resource,
     Row,
     Test,
@@ -27,6 +23,11 @@ from .base import (
     rules,
     when,
 )
+from sandbox.world import render
+from sandbox.world.people.users import PISCINE
+from sandbox.world.reference.campuses import nested
+from sandbox.world.values import millis
+from sandbox.world.world import World
 
 _DESC = (("id", True),)
 _BORN = (("created_at", True), ("id", True))
@@ -272,10 +273,10 @@ def blocs(world: World) -> Resource:
     )  # fmt: skip
 
     def render_bloc(row: Row) -> bytes:
-        houses = [
+        members = [
             render.public(one) for one in world.coalitions.values() if one["_bloc_id"] == row["id"]
         ]
-        return orjson.dumps({**render.public(row), "coalitions": houses})
+        return orjson.dumps({**render.public(row), "coalitions": members})
 
     def equals(name: str) -> Callable[[str], Test]:
         return lambda text: lambda row: str(row[name]) == text

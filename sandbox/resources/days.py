@@ -6,13 +6,14 @@ from collections.abc import Iterable
 
 import orjson
 
-from ..clock import Clock
-from ..query import Query, bounds
-from ..world import World, render
-from ..world.values import iso, iso_or_none
-from .base import Resource, Row, Test, number, parent_id, rules, slots, when
-from .lazy import candidates, quick
-from .people import of_user
+from sandbox.api.query import Query, bounds
+from sandbox.clock import Clock
+from sandbox.resources.base import Resource, Row, Test, number, parent_id, rules, slots, when
+from sandbox.resources.lazy import candidates, quick
+from sandbox.resources.people import of_user
+from sandbox.world import render
+from sandbox.world.values import iso, iso_or_none
+from sandbox.world.world import World
 
 _LONG_AGO, _FAR = 0, 1 << 52
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from ..query import Column, Query
-from ..world import World
-from .base import Resource, Row, Test, dumps, keys, number, parent_id, rules
-from .people import user_finder
+from sandbox.api.query import Column, Query
+from sandbox.resources.base import Resource, Row, Test, dumps, keys, number, parent_id, rules
+from sandbox.resources.people import user_finder
+from sandbox.world.world import World
 
 _NONE: tuple[str, ...] = ()
 

@@ -6,11 +6,11 @@ from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ..query import Query, Rules, bounds
-from ..world import World
-from ..world.lazy import LazyRelation
-from .base import Row, numbers
-from .people import user_finder
+from sandbox.api.query import Query, Rules, bounds
+from sandbox.resources.base import Row, numbers
+from sandbox.resources.people import user_finder
+from sandbox.world.relations.lazy import LazyRelation
+from sandbox.world.world import World
 
 
 def candidates(

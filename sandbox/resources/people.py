@@ -8,13 +8,9 @@ from typing import Any
 
 import orjson
 
-from ..clock import Clock
-from ..query import Column, Query
-from ..world import World, render
-from ..world.campuses import nested
-from ..world.people import User
-from ..world.values import iso
-from .base import (
+from sandbox.api.query import Column, Query
+from sandbox.clock import Clock
+from sandbox.resources.base import (
     Resource,
     Row,
     Test,
@@ -27,6 +23,11 @@ from .base import (
     slots,
     when,
 )
+from sandbox.world import render
+from sandbox.world.people.users import User
+from sandbox.world.reference.campuses import nested
+from sandbox.world.values import iso
+from sandbox.world.world import World
 
 _BORN = (("created_at", True), ("id", True))
 _OPEN = ("id", "login", "email", "created_at", "updated_at", "pool_year", "pool_month", "kind",

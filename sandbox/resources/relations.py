@@ -6,11 +6,9 @@ from operator import attrgetter
 
 import orjson
 
-from ..clock import Clock
-from ..query import Column
-from ..world import World, render
-from ..world.teams import team_fields
-from .base import (
+from sandbox.api.query import Column
+from sandbox.clock import Clock
+from sandbox.resources.base import (
     Resource,
     Row,
     Test,
@@ -21,8 +19,11 @@ from .base import (
     slots,
     when,
 )
-from .lazy import candidates, quick
-from .people import of_user, owned
+from sandbox.resources.lazy import candidates, quick
+from sandbox.resources.people import of_user, owned
+from sandbox.world import render
+from sandbox.world.relations.teams import team_fields
+from sandbox.world.world import World
 
 
 def projects_users(world: World, clock: Clock) -> Resource:

@@ -7,15 +7,26 @@ from typing import Any
 
 import orjson
 
-from ..clock import Clock
-from ..query import Column, Query
-from ..world import World
-from ..world.scale_teams import FLAGS, ScaleTeam
-from ..world.teams import team_fields
-from ..world.values import API_URL, HOUR, iso, iso_or_none
-from .base import Resource, Row, Test, absent, by_id_or_slug, number, parent_id, rules, slots, when
-from .lazy import candidates, quick
-from .people import of_user, user_finder
+from sandbox.api.query import Column, Query
+from sandbox.clock import Clock
+from sandbox.resources.base import (
+    Resource,
+    Row,
+    Test,
+    absent,
+    by_id_or_slug,
+    number,
+    parent_id,
+    rules,
+    slots,
+    when,
+)
+from sandbox.resources.lazy import candidates, quick
+from sandbox.resources.people import of_user, user_finder
+from sandbox.world.relations.scale_teams import FLAGS, ScaleTeam
+from sandbox.world.relations.teams import team_fields
+from sandbox.world.values import API_URL, HOUR, iso, iso_or_none
+from sandbox.world.world import World
 
 _BORN = "2015-09-14T23:06:52.000Z"
 # Larger pages time out at the real API.

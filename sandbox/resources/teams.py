@@ -10,13 +10,8 @@ from typing import Any
 
 import orjson
 
-from ..query import Column, Query, Rules, bounds
-from ..world import World, render
-from ..world.people import User
-from ..world.projects_users import ProjectsUser
-from ..world.teams import Team, group_of, member_id, row_of_member, team_fields
-from ..world.values import iso
-from .base import (
+from sandbox.api.query import Column, Query, Rules, bounds
+from sandbox.resources.base import (
     Resource,
     Row,
     Test,
@@ -29,7 +24,13 @@ from .base import (
     slots,
     when,
 )
-from .people import of_user, user_finder
+from sandbox.resources.people import of_user, user_finder
+from sandbox.world import render
+from sandbox.world.people.users import User
+from sandbox.world.relations.projects_user import ProjectsUser
+from sandbox.world.relations.teams import Team, group_of, member_id, row_of_member, team_fields
+from sandbox.world.values import iso
+from sandbox.world.world import World
 
 # The teams of a whole network, made at once, would fill the memory: a filter on anything but
 # people, a project, ids or updates looks at these people's only. A whole list is ids.

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
-from .values import API_URL, CDN_URL, iso, iso_or_none, mix, paris_midnight
-
-if TYPE_CHECKING:
-    from .people import CampusUser, CursusUser, User
-    from .projects_users import ProjectsUser
-    from .relations import AchievementsUser, CoalitionsUser
+from sandbox.world.people.users import CampusUser, CursusUser, User
+from sandbox.world.relations.memberships import AchievementsUser, CoalitionsUser
+from sandbox.world.relations.projects_user import ProjectsUser
+from sandbox.world.values import API_URL, CDN_URL, iso, iso_or_none, mix, paris_midnight
 
 Row = dict[str, Any]
 

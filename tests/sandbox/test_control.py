@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import requests
 
-from sandbox.calls import _busiest
+from sandbox.api.calls import _busiest
 
 
 def test_health_tells_what_is_running(api):

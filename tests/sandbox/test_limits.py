@@ -10,8 +10,8 @@ import pytest
 import requests
 
 from sandbox import app
+from sandbox.api.limits import Limits
 from sandbox.clock import Clock
-from sandbox.limits import Limits
 
 SCOPE = {
     "type": "http", "method": "GET", "path": "/v2/cursus", "query_string": b"", "scheme": "http",

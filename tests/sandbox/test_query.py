@@ -32,7 +32,7 @@ def ids(rows):
     ],
 )
 def test_lists_come_in_the_order_of_the_real_api(api, path, order):
-    rows = api.every(path)
+    rows = api.every(path, size=30)
     expected = list(rows)
     for name in reversed(order):
         expected.sort(key=lambda row: row[name.lstrip("-")], reverse=name.startswith("-"))

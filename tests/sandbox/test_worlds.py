@@ -7,11 +7,11 @@ from collections import Counter
 
 import pytest
 
+from sandbox.api.query import Query
 from sandbox.clock import Clock
-from sandbox.query import Query
 from sandbox.resources import registry
-from sandbox.world import World
 from sandbox.world.scale import NETWORK, SMALL, spread
+from sandbox.world.world import World
 
 from .conftest import start, stop
 

@@ -1,0 +1,1 @@
+"""How the 42 API answers: tokens, limits, addresses, the query language, pages, errors."""

@@ -1,0 +1,1 @@
+"""Campuses, cursus, projects, achievements, coalitions, titles."""

@@ -1,0 +1,1 @@
+"""What ties people to projects, places, events and each other."""
