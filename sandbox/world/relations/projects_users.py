@@ -12,6 +12,8 @@ from sandbox.world.relations.teams import LARGEST, NO_ATTEMPT, Attempt, Team
 from sandbox.world.values import DAY, mix
 
 _REMEMBERED = 60_000
+# People who came at about the same time work together.
+_GENERATION = 8 * LARGEST
 
 
 class ProjectsUsers(LazyRelation[ProjectsUser]):
@@ -46,23 +48,27 @@ class ProjectsUsers(LazyRelation[ProjectsUser]):
         }
         self._most = len(piscine) + len(core) + len(electives)
         self._partners: list[list[int]] = []
-        self._partners_of = self._partner(users)
         self._known: dict[int, tuple[int, ...]] = {}
         self._formed: dict[int, tuple[int, ...]] = {}
         self._attempts: dict[int, list[Attempt]] = {}
         super().__init__(users, salt, 1_000_000, average)
+        self._partners_of = self._partner(users)
 
     def _partner(self, users: list[User]) -> list[int]:
-        """Cut the people of each campus, oldest account first, into groups of partners."""
-        groups: dict[int | None, int] = {}
-        found = []
+        """Cut the people of each campus into groups of those who have come equally far."""
+        campuses: dict[int | None, list[int]] = {}
         for index, user in enumerate(users):
-            group = groups.get(user.campus_id)
-            if group is None or len(self._partners[group]) == LARGEST:
-                group = groups[user.campus_id] = len(self._partners)
-                self._partners.append([])
-            self._partners[group].append(index)
-            found.append(group)
+            campuses.setdefault(user.campus_id, []).append(index)
+        found = [0] * len(users)
+        for people in campuses.values():
+            for start in range(0, len(people), _GENERATION):
+                near = people[start : start + _GENERATION]
+                near.sort(key=self._counts.__getitem__)
+                for first in range(0, len(near), LARGEST):
+                    group = near[first : first + LARGEST]
+                    for index in group:
+                        found[index] = len(self._partners)
+                    self._partners.append(group)
         return found
 
     def _count(self, user: User, average: int) -> int:
