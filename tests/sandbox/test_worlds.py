@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.api.query import Query
 from sandbox.clock import Clock
-from sandbox.resources import registry
+from sandbox.resources.registry import registry
 from sandbox.world.scale import NETWORK, SMALL, spread
 from sandbox.world.world import World
 
