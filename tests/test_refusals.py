@@ -1,0 +1,234 @@
+"""Databases that cannot hold a mirror: named with exit status 2, before any call to the API."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from extract import embedded
+from extract.base import database as mirror
+from extract.base.errors import UsageError
+from extract.base.sqlstate import explained
+from extract.base.usable import require_usable
+from extract.embedded.user import as_user, give
+from tests.conftest import DATABASE, ROOT
+
+NO_API = {
+    "FORTYTWO_API_URL": "http://127.0.0.1:1",  # whoever calls it fails with status 1
+    "FORTYTWO_CLIENT_ID": "id",
+    "FORTYTWO_CLIENT_SECRET": "a secret of nobody",
+}
+
+
+def extraction() -> tuple[int, str]:
+    """Exit status and words of an extraction whose API cannot be reached."""
+    done = subprocess.run(
+        [sys.executable, "-m", "extract", "run"],
+        cwd=ROOT,
+        env={**os.environ, **NO_API},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, " ".join((done.stdout + done.stderr).split())
+
+
+@pytest.fixture
+def administer(postgres_server: dict[str, str]) -> Callable[[str], None]:
+    """Run a statement as the superuser, in a database that the mirror does not use."""
+
+    def run(statement: str, name: str = "postgres") -> None:
+        connection = psycopg2.connect(
+            host=postgres_server["PGHOST"], user=postgres_server["PGUSER"], dbname=name
+        )
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+        connection.close()
+
+    return run
+
+
+@pytest.fixture
+def role(administer: Callable[..., None], database: dict[str, str]) -> Iterator[str]:
+    """A role that is no superuser and owns nothing."""
+    administer("create role powerless login")
+    yield "powerless"
+    administer("drop owned by powerless", DATABASE)
+    administer("drop owned by powerless")
+    administer("drop role powerless")
+
+
+def test_a_role_that_may_not_create_schemas(role: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGUSER", role)
+
+    status, said = extraction()
+
+    assert status == 2, said
+    assert f"The role {role} may not create schemas in the database {DATABASE}." in said
+    assert f'grant create on database "{DATABASE}" to "{role}"' in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_that_is_not_utf8(
+    encoding: str, administer: Callable[..., None], database: dict[str, str]
+) -> None:
+    administer(f"drop database {DATABASE}")
+    administer(
+        f"create database {DATABASE} template template0 encoding '{encoding}' "
+        "locale_provider libc locale 'C'"
+    )
+
+    status, said = extraction()
+
+    assert status == 2, said
+    assert f"The database {DATABASE} has the encoding {encoding}" in said
+
+
+def test_a_database_that_is_read_only(
+    administer: Callable[..., None], database: dict[str, str]
+) -> None:
+    administer(f"alter database {DATABASE} set default_transaction_read_only = on")
+
+    status, said = extraction()
+
+    assert status == 2, said
+    assert f"The database {DATABASE} is read-only for fortytwo" in said
+
+
+def test_a_role_whose_foreign_keys_are_off(
+    administer: Callable[..., None], database: dict[str, str]
+) -> None:
+    administer(f"alter database {DATABASE} set session_replication_role = replica")
+
+    with pytest.raises(UsageError, match="session_replication_role is replica"):
+        require_usable(mirror.connect("test", autocommit=True))
+
+
+def test_a_standby(used: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORTYTWO_LOCAL", str(used))
+    with mirror.connect("test", autocommit=True).cursor() as cursor:
+        cursor.execute("alter system set wal_level = replica")
+    for _ in range(2):  # the second time, what is on disk was written so
+        embedded.stop(used)
+        embedded.start(used)
+    embedded.stop(used)
+    signal = used / "postgres" / "standby.signal"
+    signal.touch()
+    give(signal, (used / "postgres").stat().st_uid)
+    embedded.start(used)
+
+    status, said = extraction()
+
+    assert status == 2, said
+    assert "The server of fortytwo is a standby (in recovery)" in said
+
+
+@pytest.fixture
+def pooler(
+    database: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str], None]]:
+    """Starts pgbouncer before the test's server, with these settings; PG variables lead to it."""
+    program = shutil.which("pgbouncer", path=os.pathsep.join([*os.get_exec_path(), "/usr/sbin"]))
+    if program is None:
+        pytest.skip("pgbouncer is not installed")
+    user = Path(database["PGHOST"]).stat().st_uid  # who alone reaches the socket
+    folder = Path(database["PGHOST"]) / "pooler"
+    folder.mkdir()
+    give(folder, user)
+    running: list[subprocess.Popen[bytes]] = []
+
+    def start(settings: str) -> None:
+        configuration = folder / "pgbouncer.ini"
+        configuration.write_text(
+            f"[databases]\n* = host={database['PGHOST']} user=fortytwo\n"
+            f"[pgbouncer]\nlisten_addr =\nunix_socket_dir = {folder}\nlisten_port = 6432\n"
+            f"auth_type = any\n{settings}"
+        )
+        give(configuration, user)
+        command = as_user(user, Path(program), "-q", str(configuration))
+        running.append(subprocess.Popen(command, stderr=subprocess.PIPE))
+        deadline = time.monotonic() + 30
+        while not (folder / ".s.PGSQL.6432").exists():
+            assert running[0].poll() is None and time.monotonic() < deadline
+            time.sleep(0.02)
+        monkeypatch.setenv("PGHOST", str(folder))
+        monkeypatch.setenv("PGPORT", "6432")
+
+    yield start
+    for process in running:
+        process.terminate()
+        process.wait(10)
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ("pool_mode = transaction", "unsupported startup parameter"),
+        ("pool_mode = session", "unsupported startup parameter"),
+        (
+            "pool_mode = transaction\nignore_startup_parameters = options",
+            "A connection pooler in transaction mode gives one session's server process to others",
+        ),
+        (
+            "pool_mode = transaction\ndefault_pool_size = 1\nignore_startup_parameters = options",
+            "A connection pooler in transaction mode gives one session's server process to others",
+        ),
+        (
+            "pool_mode = session\nignore_startup_parameters = options",
+            "A connection pooler withholds the mirror's settings (PGOPTIONS) from the server.",
+        ),
+    ],
+)
+def test_a_connection_pooler(settings: str, named: str, pooler: Callable[[str], None]) -> None:
+    pooler(settings)
+
+    status, said = extraction()
+
+    assert status == 2, said
+    assert named in said
+    assert "give the mirror the server's own host and port" in said
+
+
+@pytest.mark.parametrize(
+    ("statement", "status", "words", "fix"),
+    [
+        ("select 1 / 0", 1, "(22012): division by zero", "report this"),
+        ("select 'jdoe'::int", 1, '(22P02): invalid input syntax for type integer: "…"', "report"),
+        ("select * from nowhere", 1, '(42P01): relation "nowhere" does not exist', "report"),
+        ("do $$begin raise 'no' using errcode = '42501'; end$$", 2, "(42501): no", "right"),
+        ("set local statement_timeout = 1; select pg_sleep(9)", 1, "(57014): canceling", "limit"),
+        ("set transaction read only; create table t ()", 2, "(25006): cannot execute", "primary"),
+        (
+            "do $$begin raise '' using errcode = '53100'; end$$",
+            1,
+            "database's disk is full",
+            "Free",
+        ),
+        ("select pg_terminate_backend(pg_backend_pid())", 1, "database went away", "server runs"),
+    ],
+)
+def test_what_the_server_says_is_told_with_what_to_do_and_without_data(
+    statement: str, status: int, words: str, fix: str, database: dict[str, str]
+) -> None:
+    connection = mirror.connect("test")
+    with pytest.raises(psycopg2.Error) as caught, connection.cursor() as cursor:
+        cursor.execute(statement)
+
+    told = explained(caught.value)
+
+    assert (told.exit_status, words in str(told), fix in str(told)) == (status, True, True), told
+    assert "jdoe" not in str(told)
+    with suppress(psycopg2.Error):
+        connection.close()
