@@ -47,7 +47,10 @@ def program(name: str, server_version: int = 0) -> str:
     values = database.parameters()
     own = embedded.binary(name)
     on_network = not values["host"].startswith("/")
-    paths = [*_installed(name), own] if on_network else [own, *_installed(name)]
+    must_encrypt = on_network and values["sslmode"].startswith(("require", "verify"))
+    # an older pg_restore cannot read what a newer pg_dump wrote
+    own_last = must_encrypt or (on_network and name != "pg_restore")
+    paths = [*_installed(name), own] if own_last else [own, *_installed(name)]
     wanted = server_version // 10000
     found = next((path for path in paths if _version(path) >= wanted), None)
     if found is None:
@@ -56,7 +59,7 @@ def program(name: str, server_version: int = 0) -> str:
             f"installed here. Install the package postgresql-client-{wanted}, then run the command "
             "again."
         )
-    if on_network and found == own and values["sslmode"].startswith(("require", "verify")):
+    if must_encrypt and found == own:
         raise UsageError(
             f"PGSSLMODE is {values['sslmode']}, and the {name} that comes with the mirror cannot "
             "encrypt. Install PostgreSQL's own (the package postgresql-client), then run the "

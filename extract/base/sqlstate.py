@@ -79,7 +79,7 @@ def refused_connection(cause: str, where: str, fix: str) -> MirrorError:
     """The error for a session that did not begin."""
     if POOLER.search(cause):
         fix = USE_SERVER
-    message = f"Cannot connect to PostgreSQL at {where}: {cause.rstrip('.')}. {fix}"
+    message = f"Cannot connect to PostgreSQL at {where}: {cause.rstrip('.?')}. {fix}"
     return UsageError(message) if NEVER_WORKS.search(cause) else MirrorError(message)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import threading
@@ -9,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from extract import embedded
 from extract.base import programs
 from extract.base.errors import MirrorError, UsageError
 from ops.backup import age, archive, postgres
@@ -67,8 +69,10 @@ def load(file: Path, name: str, server_version: int) -> list[str]:
 
 def _run(arguments: list[str], file: Path, name: str = "", server_version: int = 0) -> list[str]:
     """Run pg_restore on a backup; returns its errors, and ends it at one that nothing can mend."""
+    own = os.fspath(embedded.binary("pg_restore"))  # listing needs no server
+    program = programs.program("pg_restore", server_version) if name else own
     process = subprocess.Popen(
-        [programs.program("pg_restore", server_version), *arguments],
+        [program, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
