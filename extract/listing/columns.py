@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from operator import itemgetter
@@ -10,6 +11,7 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from extract.base.errors import ContractError
 from extract.tables.table import ARROW_TYPES, UNKNOWN_FIELDS, Column, DataType, Row, Table
@@ -29,6 +31,12 @@ NO_NUMBERS: dict[DataType, frozenset[type]] = {
 }
 
 
+# microseconds of 0001-01-01 and 9999-12-31, as far as Python and PostgreSQL agree
+FIRST, LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
+# what is meant as a date; anything else in its place is a change of the API
+DATED = re.compile(r"[+-]?\d{4,6}-\d\d-\d\d(\D|$)")
+
+
 def to_arrow(declared: Table, rows: Sequence[Row], path: str) -> pa.Table:
     """Turn payload rows into an Arrow table of the declared schema.
 
@@ -39,26 +47,34 @@ def to_arrow(declared: Table, rows: Sequence[Row], path: str) -> pa.Table:
     Raises:
         ContractError: A required field is gone, a key is null or a value has another type; the
             message names the contract test, the endpoint and the field, never the value.
+
+    A time that no calendar has, or of a year that Python does not have, is null where no rule needs
+    the field; it is kept in `unknown_fields` as it came.
     """
     if declared.prepare:
         for row in rows:
             declared.prepare(row)
     _write_json(declared, rows, path)
+    aside: dict[int, Row] = {}
     try:
         arrays = _at_once(declared, rows)
     except (pa.ArrowException, OverflowError, TypeError, KeyError):
+        aside = _impossible_times(declared, rows, path)
         arrays = _one_by_one(declared, rows, path)
     known = declared.known_fields()
-    if set().union(*rows) <= known:
+    if not aside and set().union(*rows) <= known:
         arrays.append(pa.nulls(len(rows), pa.string()))
     else:
-        unknown = ({k: v for k, v in row.items() if k not in known} or None for row in rows)
-        arrays.append(pa.array([_json(fields) for fields in unknown], pa.string()))
+        unknown = (
+            {k: v for k, v in row.items() if k not in known} | aside.get(n, {})
+            for n, row in enumerate(rows)
+        )
+        arrays.append(pa.array([_json(fields or None) for fields in unknown], pa.string()))
     return pa.Table.from_arrays(arrays, schema=declared.schema())
 
 
 def unknown_fields(table: pa.Table) -> Iterable[str]:
-    """The names of the fields in a table that the contract does not know."""
+    """The names of the fields in a table that no column holds as they came."""
     column = table.column(UNKNOWN_FIELDS)
     if column.null_count == len(column):
         return []
@@ -118,10 +134,44 @@ def _at_once(declared: Table, rows: Sequence[Row]) -> list[pa.Array]:
             raise TypeError(column.name)
     times = [n for n, column in enumerate(declared.columns) if column.data_type == "timestamp"]
     if times:
-        together = pa.concat_arrays([arrays[n] for n in times]).cast(ARROW_TYPES["timestamp"])
+        together = _as_times(pa.concat_arrays([arrays[n] for n in times]))
         for place, n in enumerate(times):
             arrays[n] = together.slice(place * len(rows), len(rows))
     return arrays
+
+
+def _as_times(texts: pa.Array) -> pa.Array:
+    """ISO 8601 as timestamps that PostgreSQL and Python have as well.
+
+    Raises:
+        pa.ArrowException, OverflowError: Not all of them are.
+    """
+    times = texts.cast(ARROW_TYPES["timestamp"])
+    bounds = pc.min_max(times.cast(pa.int64())).as_py()
+    if bounds["min"] is not None and not FIRST <= bounds["min"] <= bounds["max"] <= LAST:
+        raise OverflowError("a year before 1 or after 9999")
+    return times
+
+
+def _impossible_times(declared: Table, rows: Sequence[Row], path: str) -> dict[int, Row]:
+    """Take the times that cannot be out of the rows; returns them by the row's number."""
+    aside: dict[int, Row] = {}
+    for column in declared.columns:
+        for n, row in enumerate(rows if column.data_type == "timestamp" else ()):
+            text = row.get(column.field)
+            if not isinstance(text, str):
+                continue
+            try:
+                _as_times(pa.array([text]))
+            except (pa.ArrowException, OverflowError):
+                if column.required or not DATED.match(text):
+                    keys = ", ".join(f"{key} {row.get(key)}" for key in declared.primary_key)
+                    shape = re.sub(r"\d", "9", re.sub(r"[^\W\d_]", "a", text[:40]))
+                    what = f"the API sent {shape!r} (9: any digit, a: any letter), row {keys}"
+                    raise _broken(declared, column, path, what) from None
+                aside.setdefault(n, {})[column.field] = text
+                row[column.field] = None
+    return aside
 
 
 def _one_by_one(declared: Table, rows: Sequence[Row], path: str) -> list[pa.Array]:
@@ -143,7 +193,7 @@ def _array(declared: Table, column: Column, values: Sequence[Any], path: str) ->
         raise _broken(declared, column, path, "it is null")
     try:
         if column.data_type == "timestamp":
-            return pa.array(values, pa.string()).cast(ARROW_TYPES["timestamp"])
+            return _as_times(pa.array(values, pa.string()))
         if not NO_NUMBERS.get(column.data_type, frozenset()).isdisjoint(map(type, values)):
             raise pa.ArrowTypeError("a boolean or a fraction")
         return pa.array(values, ARROW_TYPES[column.data_type])

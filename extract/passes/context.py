@@ -121,6 +121,15 @@ class Pass:
             self.record.listing(done)
             self.rows[done.listing.table] += done.table.num_rows
             fresh = self.record.drift(done.listing.table, "unknown", unknown_fields(done.table))
+            known = TABLES[done.listing.table].known_fields()
+            impossible = known.intersection(fresh)
+            if impossible:
+                self.report(
+                    f"{done.listing.path} sends times that no database holds: "
+                    f"{', '.join(sorted(impossible))}. They are null in raw.{done.listing.table} "
+                    f"and kept as sent in its column {UNKNOWN_FIELDS}."
+                )
+            fresh = [name for name in fresh if name not in known]
             if fresh:
                 self.report(
                     f"{done.listing.path} sends fields that the mirror does not know yet: "

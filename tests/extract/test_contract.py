@@ -117,3 +117,55 @@ def test_the_current_team_is_kept_whole_and_others_are_not() -> None:
     assert orjson.loads(table.column("current_team").to_pylist()[0]) == {"id": 5, "name": "new"}
     assert table.column("project_id").to_pylist() == [3]
     assert list(unknown_fields(table)) == []
+
+
+def person(number: int, **fields: Any) -> dict[str, Any]:
+    """A row of `users` with what is required."""
+    declared = TABLES["users"]
+    sample = {"bigint": 1, "text": "x", "bool": False, "double": 1.0, "json": []}
+    row = {c.field: sample.get(c.data_type) for c in declared.columns if c.required}
+    return {**row, "updated_at": "2025-01-02T03:04:05.678Z", "id": number, **fields}
+
+
+@pytest.mark.parametrize(
+    "impossible",
+    [
+        "10024-05-27T00:00:00.000+02:00",
+        "99999-12-31",
+        "0000-01-01T00:00:00Z",
+        "2023-02-29T00:00:00Z",
+        "2023-13-01",
+        "9999-12-31T23:59:59.999-05:00",
+        "0001-01-01T00:00:00+02:00",
+    ],
+)
+def test_a_time_that_cannot_be_is_null_and_kept_as_sent(impossible: str) -> None:
+    rows = [person(1), person(2, anonymize_date=impossible, mascot="owl"), person(3)]
+    rows[2]["anonymize_date"] = "9999-12-31T23:59:59.999Z"
+
+    table = to_arrow(TABLES["users"], rows, "/v2/users")
+
+    assert table.column("anonymize_date").is_null().to_pylist() == [True, True, False]
+    kept = table.column("unknown_fields").to_pylist()
+    assert (kept[0], kept[2]) == (None, None)
+    assert orjson.loads(kept[1]) == {"anonymize_date": impossible, "mascot": "owl"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "shape"),
+    [
+        ("updated_at", "10024-05-27", "'99999-99-99'"),
+        ("updated_at", "soon, jdoe", "'aaaa, aaaa'"),
+        ("anonymize_date", "27/05/2024 é", "'99/99/9999 a'"),
+    ],
+)
+def test_a_time_that_a_rule_needs_or_of_another_form_fails_with_row_and_shape(
+    field: str, value: str, shape: str
+) -> None:
+    with pytest.raises(ContractError) as failure:
+        to_arrow(TABLES["users"], [person(1), person(77, **{field: value})], "/v2/users")
+
+    message = str(failure.value)
+    assert f"raw.users.{field} failed: /v2/users, field '{field}': the API sent {shape}" in message
+    assert "row id 77;" in message
+    assert value not in message
