@@ -26,7 +26,7 @@ from extract.load.record import Record
 from extract.progress import ExtractionProgress
 from ops.status.summary import print_summary
 from ops.upkeep import housekeeping
-from ops.upkeep.logs import log_build, log_publication
+from ops.upkeep.logs import failures, log_build, log_publication
 
 MODELS = ROOT / "dbt_project"
 
@@ -78,20 +78,22 @@ def sync(
         record.update(phase="build and publish")
         # dbt keeps quiet until something fails; on a terminal something moves meanwhile
         with console.status("building", spinner="line"):
+            began = time.time()
             status = dbt_build(run_id, *_without_unit_tests(signature, published))
         done.seconds["build and publish"] = round(time.monotonic() - started, 2)
         if status:
+            failed = _what_failed(status, began)
             with suppress(psycopg2.Error):  # the database may be what failed
                 record.update(
                     seconds=done.seconds,
                     status="failed",
-                    message="dbt build failed: nothing was published.",
+                    message=f"dbt build failed, nothing was published: {failed}"[:1000],
                 )
                 record.close()
                 log_publication(connection, run_id)
             raise MirrorError(
-                "dbt build failed, nothing was published and `mirror` is as it was. The failing "
-                "model or test is named above; the whole log is in .local/dbt/logs/dbt.log."
+                "dbt build failed, nothing was published and `mirror` is as it was. What failed: "
+                f"{failed}. The whole log is in {dbt_log()}."
             )
         record.update(seconds=done.seconds, raw_signature=signature)
         record.close()
@@ -111,7 +113,7 @@ def _require_publication(connection: Connection, run_id: str) -> None:
     if not published:
         raise MirrorError(
             "dbt build ended without an error but did not publish: `mirror` is as it was. The log "
-            "in .local/dbt/logs/dbt.log says why; run `dbt build` by itself to see it."
+            f"in {dbt_log()} says why; run `dbt build` by itself to see it."
         )
 
 
@@ -124,11 +126,19 @@ def _without_unit_tests(signature: dict[str, Any], published: dict[str, Any] | N
     return ["--exclude-resource-type", "unit_test"] if proven else []
 
 
+def dbt_target() -> Path:
+    """Where dbt writes what it did."""
+    return Path(os.environ.get("DBT_TARGET_PATH") or local_directory() / "dbt" / "target")
+
+
+def dbt_log() -> Path:
+    """Where dbt logs."""
+    return Path(os.environ.get("DBT_LOG_PATH") or local_directory() / "dbt" / "logs", "dbt.log")
+
+
 def dbt_build(run_id: str, *arguments: str) -> int:
     """Run `dbt build` with the database this process uses; returns dbt's exit status."""
     started_at = time.time()
-    folder = local_directory() / "dbt"
-    target = os.environ.get("DBT_TARGET_PATH") or str(folder / "target")
     status = subprocess.run(
         [*DBT, "--quiet", "build", *arguments],
         cwd=ROOT,
@@ -136,14 +146,22 @@ def dbt_build(run_id: str, *arguments: str) -> int:
             **os.environ,
             **database.libpq_environment(),
             "FORTYTWO_RUN_ID": run_id,
-            "DBT_TARGET_PATH": target,
-            "DBT_LOG_PATH": os.environ.get("DBT_LOG_PATH") or str(folder / "logs"),
+            "DBT_TARGET_PATH": str(dbt_target()),
+            "DBT_LOG_PATH": str(dbt_log().parent),
             "PWD": str(ROOT),
         },
         check=False,
     ).returncode
-    log_build(Path(target), started_at)
+    log_build(dbt_target(), started_at)
     return status
+
+
+def _what_failed(status: int, started_at: float) -> str:
+    named = failures(dbt_target(), started_at)
+    if not named:
+        return f"dbt ended with status {status} and named no model or test"
+    more = f" and {len(named) - 3} more" if len(named) > 3 else ""
+    return ", ".join(named[:3]) + more
 
 
 def build_signature(connection: Connection) -> dict[str, Any]:

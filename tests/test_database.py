@@ -6,7 +6,6 @@ import getpass
 import os
 import socket
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -263,7 +262,7 @@ def everybody_gets_in(tmp_path: Path) -> None:
     for program, *arguments in (
         (programs.program("psql"), "-w", "-c", "select 1"),
         (programs.program("pg_dump"), "-w", "--schema-only"),
-        (str(Path(sys.executable).with_name("dbt")), "debug", "--connection"),
+        (*programs.DBT, "debug", "--connection"),
     ):
         done = subprocess.run(
             [program, *arguments],

@@ -300,7 +300,7 @@ class FortyTwoClient:
         return ApiError(
             f"GET /v2{path}?{query} was answered {response.status_code}{said}. This answer is "
             "final: the endpoint, a filter or the application's rights are not what the mirror "
-            "expects (42-api.md section 4.1). Nothing was loaded from this list.",
+            "expects (docs/42-api.md section 4.1). Nothing was loaded from this list.",
             response.status_code,
         )
 

@@ -137,7 +137,7 @@ class Settings:
             live run adds none, a full run keeps up what a backfill has begun.
         reconcile_days: Every relation row is read again at least this often, quota permitting.
         requests_in_flight: Parallel requests; a heavy page takes seconds, so pacing alone would
-            leave the quota unused (42-api.md section 2).
+            leave the quota unused (docs/42-api.md section 2).
     """
 
     api_url: str

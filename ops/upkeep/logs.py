@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from pathlib import Path
+from typing import Any
 
 from psycopg2.extensions import connection as Connection
 
 from extract.base import logs
+
+FAILED = ("error", "fail", "runtime error")
+QUOTES_DATA = re.compile(r"invalid|malformed|out of range|violates|DETAIL:")
 
 
 def log_build(target: Path, started_at: float) -> None:
@@ -16,17 +21,11 @@ def log_build(target: Path, started_at: float) -> None:
 
     A file from before `started_at` (unix seconds) is an earlier build's.
     """
-    path = target / "run_results.json"
-    try:
-        if path.stat().st_mtime < started_at:
-            return
-        results = json.loads(path.read_text(encoding="utf-8"))["results"]
-    except (OSError, ValueError, KeyError):
-        return
     tests = 0
+    results = _results(target, started_at)
     for result in results:
         kind, name = result["unique_id"].split(".")[0], result["unique_id"].split(".")[2]
-        failed = result["status"] in ("error", "fail", "runtime error")
+        failed = result["status"] in FAILED
         tests += kind in ("test", "unit_test")
         if failed or kind in ("model", "snapshot", "seed", "operation"):
             logs.event(
@@ -38,7 +37,35 @@ def log_build(target: Path, started_at: float) -> None:
                 failures=result.get("failures"),
                 milliseconds=round(1000 * result["execution_time"]),
             )
-    logs.event("build", nodes=len(results), tests=tests)
+    if results:
+        logs.event("build", nodes=len(results), tests=tests)
+
+
+def failures(target: Path, started_at: float) -> list[str]:
+    """What failed in a build, in dbt's and the server's words, without people's values."""
+    found = []
+    for result in _results(target, started_at):
+        if result["status"] in FAILED:
+            kind, _, name, *_ = result["unique_id"].split(".")
+            lines = [line.strip() for line in (result.get("message") or "").splitlines()]
+            words = " ".join(lines[1:2] if kind == "model" else lines[1:])
+            if QUOTES_DATA.search(words):
+                words = re.sub(r'".*"', '"…"', words.partition(" DETAIL:")[0])
+            if kind in ("test", "unit_test") and result.get("failures"):
+                words = f"{result['failures']} rows"
+            found.append(f"{kind} {name}" + (f" ({words[:300].rstrip('.')})" if words else ""))
+    return found
+
+
+def _results(target: Path, started_at: float) -> list[dict[str, Any]]:
+    path = target / "run_results.json"
+    try:
+        if path.stat().st_mtime < started_at:
+            return []
+        results: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["results"]
+    except (OSError, ValueError, KeyError):
+        return []
+    return results
 
 
 def log_publication(connection: Connection, run_id: str) -> None:

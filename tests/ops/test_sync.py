@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ops.sync import _without_unit_tests
+from ops.sync import _what_failed, _without_unit_tests
+from ops.upkeep.logs import failures
 
 NOW = {"raw": {"users": 300}, "models": "0123456789abcdef"}
 
@@ -24,3 +28,51 @@ def test_unit_tests_run_until_the_models_they_prove_are_published(
 ) -> None:
     expected = ["--exclude-resource-type", "unit_test"] if left_out else []
     assert _without_unit_tests(NOW, published) == expected
+
+
+def results(*found: tuple[str, str, str, int | None]) -> str:
+    return json.dumps(
+        {
+            "results": [
+                {"unique_id": name, "status": status, "message": message, "failures": failed}
+                for name, status, message, failed in found
+            ]
+        }
+    )
+
+
+def test_what_failed_in_a_build_is_named_without_data(tmp_path: Path) -> None:
+    (tmp_path / "run_results.json").write_text(
+        results(
+            ("model.mirror.users", "success", "SELECT 3", None),
+            (
+                "model.mirror.campuses",
+                "error",
+                "Database Error in model campuses (campuses.sql)\n"
+                '  invalid input syntax for type integer: "jdoe"\n  LINE 1: jdoe',
+                None,
+            ),
+            ("test.mirror.unique_users_login.0a1b", "fail", "Got 3 results", 3),
+            (
+                "operation.mirror.mirror-on-run-end-0",
+                "error",
+                "Compilation Error\n  Nothing was published: it would delete 40 rows.",
+                None,
+            ),
+        )
+    )
+
+    assert failures(tmp_path, 0) == [
+        'model campuses (invalid input syntax for type integer: "…")',
+        "test unique_users_login (3 rows)",
+        "operation mirror-on-run-end-0 (Nothing was published: it would delete 40 rows)",
+    ]
+    assert failures(tmp_path, time.time() + 60) == []
+
+
+def test_a_build_that_names_nothing_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DBT_TARGET_PATH", str(tmp_path))
+
+    assert _what_failed(137, 0) == "dbt ended with status 137 and named no model or test"
