@@ -39,25 +39,40 @@ where
     ))
 group by mode
 """
-# What the last run of each mode that ended well left out, unless a full pass came after it. A
-# database from before the column has none.
+# Tables that a run left as they were, since the last good full pass, until a later run reads them.
+# A database from before an upgrade lacks the column until the first run.
 DEGRADED = """
 with ended as (
-    select distinct on (mode)
-        mode, coalesce(finished_at, started_at) as at, to_jsonb(runs) -> 'degraded' as degraded
+    select
+        run_id,
+        mode,
+        coalesce(finished_at, started_at) as at,
+        coalesce(nullif(to_jsonb(runs) -> 'degraded', 'null'), '{}') as degraded
     from ops.runs
-    where status in ('published', 'unchanged', 'loaded')
-    order by mode, started_at desc
+    where
+        status in ('published', 'unchanged', 'loaded')
+        or (mode = 'backfill' and status = 'stopped')
 )
-select distinct on (key) key as table_name, value as reason, at
-from ended cross join lateral jsonb_each_text(degraded)
+select distinct on (mention.key) mention.key as table_name, mention.value as reason, ended.at
+from ended cross join lateral jsonb_each_text(ended.degraded) as mention
 where
-    jsonb_typeof(degraded) = 'object'
-    and at >= coalesce((select max(at) from ended where mode = 'full'), at)
-order by key, at desc
+    ended.at >= coalesce((select max(at) from ended where mode = 'full'), ended.at)
+    and not exists (
+        select from ops.listings inner join ended as later using (run_id)
+        where
+            listings.resource = mention.key and listings.finished_at > ended.at
+            and not later.degraded ? mention.key
+    )
+order by mention.key, ended.at desc
 """
 AT_WORK = """
-select run_id, mode, started_at, phase, calls, planned_calls
+select
+    run_id,
+    mode,
+    started_at,
+    calls,
+    to_jsonb(runs) ->> 'phase' as phase,
+    (to_jsonb(runs) ->> 'planned_calls')::bigint as planned_calls
 from ops.runs where run_id = %(run_id)s
 """
 PUBLISHED = """

@@ -112,7 +112,7 @@ def _read_database(connection: Connection, status: Status) -> None:
     status.runs = rows("ops.runs", queries.RUNS)
     status.started = bool(status.runs)
     status.last_good = queries.last_good(connection)
-    found = rows("ops.runs", queries.DEGRADED)
+    found = rows("ops.runs ops.listings", queries.DEGRADED)
     status.degraded = {
         row["table_name"]: {"at": row["at"], "reason": row["reason"]} for row in found
     }

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
+
 import pytest
 import requests
 from psycopg2.extensions import connection as Connection
 
 from extract.load.destination import PostponedMergeJob
+from extract.load.record import create_schema
 from extract.run import run_lock
 from extract.tables import TABLES
 from tests.extract.commands import count, run, runs
@@ -227,6 +233,46 @@ def test_a_live_pass_without_a_full_one_becomes_one(world: str, connection: Conn
     assert result.exit_code == 0
     assert "There is no full pass to build on yet" in result.output
     assert count(connection, "users") == 306
+    assert runs(connection) == [("full", "loaded")], "what was done is on record"
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_is_stopped_is_on_record_as_stopped(
+    sent: signal.Signals, world: str, connection: Connection
+) -> None:
+    create_schema(connection)
+    process = subprocess.Popen([sys.executable, "-m", "extract", "run"], stderr=subprocess.PIPE)
+    try:
+        while runs(connection) != [("full", "running")]:
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(sent)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+
+    assert process.returncode == 130 and b"Stopped by Ctrl-C or SIGTERM" in said
+    with connection.cursor() as cursor:
+        cursor.execute("select status, message from ops.runs")
+        status, message = cursor.fetchone() or ("", "")
+    assert status == "stopped" and message.startswith("Stopped by Ctrl-C or SIGTERM")
+
+
+def test_a_refused_secret_is_on_record_until_one_is_taken(
+    world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused() -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute("select refused_at is not null from ops.application")
+            return bool((cursor.fetchone() or (False,))[0])
+
+    run("run", "--mode", "live")
+    monkeypatch.setenv("FORTYTWO_CLIENT_SECRET", "no longer this one")
+    run("run", "--mode", "live")
+    assert refused()
+    monkeypatch.setenv("FORTYTWO_CLIENT_SECRET", "sandbox")
+    run("run", "--mode", "live")
+    assert not refused()
 
 
 @pytest.mark.parametrize(

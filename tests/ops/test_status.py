@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 from extract.api.client import Call
 from extract.base.errors import MirrorError
 from extract.load.record import Record
+from extract.run import run_lock
 from ops.cli import app
 from ops.schedule import crontab, heartbeat, scheduler
 from ops.schedule.schedule import Schedule
@@ -209,8 +210,6 @@ def test_a_scheduler_that_fell_silent_is_said_to_be(past: Connection) -> None:
 
 
 def test_who_is_at_work_is_shown(past: Connection) -> None:
-    from extract.run import run_lock
-
     with run_lock("full", "20251121T010000Z-1"):
         assert read_status(past).running == "fortytwo-mirror full 20251121T010000Z-1"
 
@@ -220,8 +219,6 @@ def test_a_run_at_work_says_its_phase_its_calls_and_its_end(
 ) -> None:
     monkeypatch.setenv("FORTYTWO_CLIENT_ID", "uid")
     monkeypatch.setenv("FORTYTWO_CLIENT_SECRET", "secret")
-    from extract.run import run_lock
-
     with run_lock("full", "run-1") as connection:
         record = Record(connection, "run-1")
         record.start("full", allow_deletes=False)
@@ -298,8 +295,6 @@ def test_where_live_passes_are_scheduled_their_absence_is_noticed_in_hours(
 def test_a_table_that_a_pass_left_out_is_degraded_until_a_full_pass_has_read_it(
     ops: Connection,
 ) -> None:
-    with ops.cursor() as cursor:
-        cursor.execute("alter table ops.runs add column if not exists degraded jsonb")
     ran(ops, "full", "published", 2, '{"achievements_users": "It answered 500."}')
     before = read_status(ops)
     ran(ops, "full", "unchanged", 1)
@@ -309,6 +304,35 @@ def test_a_table_that_a_pass_left_out_is_degraded_until_a_full_pass_has_read_it(
     assert "It answered 500." in reason and "`make sync`" in reason
     assert judge(before).level == "degraded" and judge(after).level == "well"
     assert 'table_degraded{table="achievements_users"} 1' in metrics.text(before, judge(before))
+
+
+def test_a_table_that_a_live_pass_has_read_since_is_well_again(ops: Connection) -> None:
+    ran(ops, "full", "published", 2, '{"campus_users": "It answered 500."}')
+    ran(ops, "live", "unchanged", 1)
+    not_read = read_status(ops).degraded
+    with ops.cursor() as cursor:
+        cursor.execute(
+            "insert into ops.listings (finished_at, run_id, resource, listing, rows, calls, "
+            "readings) select now(), run_id, 'campus_users', 'changed', 1, 1, 1 from ops.runs "
+            "where mode = 'live'"
+        )
+
+    assert not_read.keys() == {"campus_users"}
+    assert read_status(ops).degraded == {}
+
+
+def test_a_database_from_before_an_upgrade_has_a_status_too(ops: Connection) -> None:
+    ran(ops, "full", "published", 1)
+    with ops.cursor() as cursor:
+        cursor.execute(
+            "alter table ops.runs drop column degraded, drop column phase, "
+            "drop column planned_calls; alter table ops.application drop column refused_at"
+        )
+
+    with run_lock("full", "full-1-published"):
+        status = read_status(ops)
+
+    assert status.unreachable == "" and judge(status).level == "well"
 
 
 def test_everybody_says_the_same(
