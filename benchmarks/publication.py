@@ -182,7 +182,7 @@ def publication_scripts(
         # The tables are filled by hand below, so they differ from what dbt counted.
         cursor.execute("update ops.candidates set rows = null")
     first = dbt(variables, target, "run-operation", "show_publication")
-    [shown] = set(re.findall(r"candidates\.run_id is distinct from '([^']+)'", first))
+    [shown] = set(re.findall(r"'build_id', '([^']+)'", first))
     return first[first.index("begin;") :].replace(shown, candidates["users"]), later
 
 

@@ -132,8 +132,8 @@ $mark$;
         if node.resource_type in ['model', 'seed', 'snapshot']
         and node.config.materialized != 'ephemeral' -%}
         {%- do names.append(node.schema ~ '.' ~ node.alias) -%}
-        {%- if is_mart(node) -%}
-            {%- do names.append(mirror_schema() ~ '.' ~ node.alias) -%}
+        {%- if node.resource_type == 'model' and node.fqn[1] == 'marts' -%}
+            {%- do names.append('mirror.' ~ node.alias) -%}
         {%- endif -%}
     {%- endfor -%}
     {%- set found = [] -%}

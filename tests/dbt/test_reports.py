@@ -16,14 +16,14 @@ LAST_CHANGE = "select ev_class, xmin::text from pg_rewrite where ev_class = 'rep
 
 @pytest.fixture
 def project(dbt_target: Path, tmp_path: Path) -> Path:
-    """A copy of the dbt project, to be edited; the run has made an empty mirror and the report."""
+    """A copy of the dbt project, to be edited; a run has made an empty mirror and the report."""
     project = tmp_path / "project"
     shutil.copytree(ROOT / "dbt_project", project / "dbt_project")
     for name in ("dbt_project.yml", "profiles.yml"):
         shutil.copy(ROOT / name, project)
     create_raw()
-    complaint = run(project)
-    assert complaint == "", complaint
+    built = dbt("--quiet", "run", "--select", f"+{REPORT}", project=project)
+    assert built.success, built.output
     return project
 
 

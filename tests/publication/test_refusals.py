@@ -40,6 +40,8 @@ def test_an_emptied_build_publishes_nothing_and_remembers_nothing(lab: Lab) -> N
 
     outcome = lab.dbt("build", "--empty", "--exclude-resource-type", "test", "unit_test")
 
+    assert not outcome.success  # the history says that it is left as it is
+    assert "--exclude-resource-type snapshot" in outcome.output
     assert "--empty builds tables without rows" in outcome.output
     assert lab.value("select count(*) from marts.users") == 0
     assert lab.state() == before
@@ -255,6 +257,36 @@ def test_a_key_that_comes_twice_or_is_null_is_caught_in_staging(lab: Lab) -> Non
 def test_a_duplicate_key_is_caught_by_the_contract(lab: Lab) -> None:
     with pytest.raises(psycopg2.errors.UniqueViolation):
         lab.run("insert into marts.coalitions (id, name) values (1, 'again')")
+
+
+@pytest.mark.parametrize(
+    "weaker",
+    ["severity: warn", 'where: "id > 0"', 'error_if: ">10"'],
+)
+def test_a_relationship_that_lets_orphans_pass_is_refused_by_name(
+    lab: Lab, project: Path, weaker: str
+) -> None:
+    contract = project / "dbt_project/models/marts/users.yml"
+    test = "              name: users_campus_is_kept\n"
+    assert test in contract.read_text()
+    config = f"              config: {{{weaker}}}\n"
+    contract.write_text(contract.read_text().replace(test, test + config))
+
+    outcome = lab.dbt("build", "--exclude-resource-type", "unit_test", project=project)
+
+    assert not outcome.success
+    assert "The test users_campus_is_kept makes a foreign key of mirror" in outcome.output
+
+
+def test_a_mart_that_the_list_of_tables_lacks_is_refused_by_name(lab: Lab, project: Path) -> None:
+    settings = project / "dbt_project.yml"
+    assert "    - coalitions_users\n" in settings.read_text()
+    settings.write_text(settings.read_text().replace("    - coalitions_users\n", ""))
+
+    outcome = lab.dbt("build", "--select", "cursus", project=project)
+
+    assert not outcome.success
+    assert "published_tables of dbt_project.yml differ: coalitions_users" in outcome.output
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 {#-
     on-run-start: stop when another run is at work or `ops` is missing, and create what this build needs
-    (mirror's empty tables, the reader role's grants, the run's row). One script, one transaction. The
+    (the publication's functions, the readers' role and grants, the run's row). One script, one transaction. The
     macro runs it, because dbt keeps the message of a failing hook to itself when the project has
     exposures: it stumbles over them as it skips all nodes.
 -#}
@@ -10,7 +10,7 @@
     {%- endif -%}
     {%- do refuse_foreign_objects() -%}
     {%- set publishes = not build_gaps() -%}
-    {%- if not ops_exists() -%}
+    {%- if not run_query("select to_regclass('ops.candidates') is not null").rows[0][0] -%}
         {%- if publishes -%}
             {{ exceptions.raise_compiler_error(
                 'The ops schema is missing, so there is nothing to publish from yet: run `make extract` first '
@@ -19,34 +19,45 @@
         {%- endif -%}
         {{ return('') }}
     {%- endif -%}
+    {%- do publication_specs() -%}
     {%- do run_query(start_run_sql(publishes)) -%}
+    {%- if run_query("select to_regrole('mirror_reader') is null").rows[0][0] -%}
+        {%- do print(
+            'The role mirror_reader does not exist and ' ~ target.user ~ ' may not create roles. '
+            ~ 'Let an administrator run: create role mirror_reader nologin;'
+        ) -%}
+    {%- endif -%}
     {{ return('') }}
 {% endmacro %}
 
 {% macro start_run_sql(publishes) %}
-{%- set specs = mirror_specs() %}
 begin;
 set local lock_timeout = '30s';
+-- Two builds that start at once replace the functions one after the other.
+select pg_advisory_xact_lock(42, 23);
 {{ refuse_when_locked_sql() }}
-{{ reader_role_sql() }}
-{% if not spec_problems(specs) -%}
-{{ ensure_mirror_tables_sql(specs) }}
-{%- endif %}
-{{ reader_grants_sql() }}
+{{ publication_functions() }}
+{{ record_functions() }}
+do $schema$
+begin
+    if to_regnamespace('mirror') is null then
+        create schema mirror;
+        comment on schema mirror
+            is 'The mirror of the 42 API: complete, free of orphans, published in one piece.';
+    end if;
+end
+$schema$;
+select ops.let_readers_read();
 {% if publishes and not env_var('FORTYTWO_RUN_ID', '') -%}
 {{ open_run_sql() }}
 {%- endif %}
 commit;
 {% endmacro %}
 
-{% macro ops_exists() -%}
-    {{ return(run_query("select to_regclass('ops.candidates') is not null").rows[0][0]) }}
-{%- endmacro %}
-
 {#-
     The run lock, `pg_advisory_lock(42, 21)`, is held by `make sync` and `make extract` for their whole
     run, under an application_name that ends with the run's id. dbt opens a connection a node, so a
-    bare build cannot hold it; two bare builds are told apart in lock_candidates_sql.
+    bare build cannot hold it; two bare builds are told apart in ops.publish.
 -#}
 {% macro refuse_when_locked_sql() -%}
 do $lock$
@@ -75,16 +86,3 @@ begin
 end
 $lock$;
 {%- endmacro %}
-
-{#- Post-hook of every mart: which run built it, and with how many rows (see lock_candidates_sql). -#}
-{% macro stamp_candidate() %}
-    {%- if not execute or target.type != 'postgres' or build_gaps() -%}
-        {{ return('') }}
-    {%- endif -%}
-insert into ops.candidates (table_name, relation, run_id, rows)
-select
-    {{ sql_text(this.identifier) }}, {{ sql_text(this) }}::regclass, {{ sql_text(invocation_id) }}, count(*)
-from {{ this }}
-on conflict (table_name) do update
-set relation = excluded.relation, run_id = excluded.run_id, built_at = now(), rows = excluded.rows
-{% endmacro %}

@@ -10,4 +10,4 @@ indeed, run once more with ALLOW_DELETES=1.
 {% for table in var('published_tables') -%}
     {%- do ref(table) -%}
 {%- endfor -%}
-{{ deletions_above_limit_sql(var('published_tables')) }}
+{{ mass_deletions_sql() }}

@@ -1,0 +1,73 @@
+{#-
+    A view that is never dropped while its columns stay, nor touched while its definition does: what
+    readers built on it, their grants and their running queries live on. Where `create or replace` cannot
+    do (a column goes), it is made anew, and fails, naming them, while views of readers use it.
+
+    dbt's own view is dropped and made anew by every build, under a lock that waits for all readers. Two
+    threads that drop what stands on both wait for each other: a deadlock in one of eight builds. Only our
+    own models stand on staging and intermediate, so a changed one there may take them along.
+-#}
+{% materialization lasting_view, adapter='postgres' %}
+    {%- set target = this.incorporate(type='view') -%}
+    {{ run_hooks(pre_hooks) }}
+    {#- `--empty` and `--sample` limit what the SQL reads: readers must not see such a view. -#}
+    {%- if load_cached_relation(this)
+        and (flags.EMPTY or flags.SAMPLE or lasting_view_is_unchanged(target, sql)) -%}
+        {%- call noop_statement('main', 'UNCHANGED') -%}{%- endcall -%}
+        {{ run_hooks(post_hooks) }}
+    {%- else -%}
+        {%- call statement('main') -%}
+do $replace$
+begin
+    set local lock_timeout = '5s';
+    begin
+        create or replace view {{ target }} as (
+{{ sql }}
+        );
+    exception when invalid_table_definition then
+        drop view {{ target }}{{ '' if config.get('meta', {}).has_readers else ' cascade' }};
+        create view {{ target }} as (
+{{ sql }}
+        );
+    end;
+end
+$replace$;
+        {%- endcall -%}
+        {%- do persist_docs(target, model) -%}
+        {{ run_hooks(post_hooks) }}
+        {%- do adapter.commit() -%}
+    {%- endif -%}
+    {{ return({'relations': [target]}) }}
+{% endmaterialization %}
+
+{#- Elsewhere readers look at what was built last, and a view is a view. -#}
+{% materialization lasting_view, default %}
+    {{ return(dbt.materialization_view_default()) }}
+{% endmaterialization %}
+
+{#-
+    Whether the view has this definition and these descriptions. PostgreSQL prints both definitions in
+    the same way, so formatting and SQL comments do not count. The candidate goes with dbt's
+    connection, which is closed after each model.
+-#}
+{% macro lasting_view_is_unchanged(relation, sql) %}
+    {%- set candidate = adapter.quote(relation.identifier ~ '__candidate') -%}
+    {%- set descriptions = {'': marked(model.description)} -%}
+    {%- for column in model.columns.values() -%}
+        {%- do descriptions.update({column.name: column.description}) -%}
+    {%- endfor -%}
+    {%- set query -%}
+create temporary view {{ candidate }} as (
+{{ sql }}
+);
+select
+    pg_get_viewdef('pg_temp.{{ candidate }}'::regclass) = pg_get_viewdef('{{ relation }}'::regclass)
+    and {{ sql_text(tojson(descriptions)) }}::jsonb = (
+        select jsonb_object_agg(coalesce(attname, ''), description)
+        from pg_description
+        left join pg_attribute on objoid = attrelid and objsubid = attnum
+        where objoid = '{{ relation }}'::regclass
+    );
+    {%- endset -%}
+    {{ return(run_query(query).rows[0][0]) }}
+{% endmacro %}

@@ -1,0 +1,560 @@
+{#-
+    The publication in SQL: functions of schema ops, which start_run installs. In psql,
+    `select * from ops.publication_of('users')` shows every statement of one table's publication,
+    and `\sf ops.publish` their order. Only what the catalog of marts does not hold comes from dbt:
+    foreign keys, unique constraints and indexes.
+-#}
+{% macro publication_functions() %}
+-- Columns of the primary key, quoted; null without one.
+create or replace function ops.key_of(relation regclass) returns text[] language sql stable
+as $key$
+select array_agg(quote_ident(attribute.attname) order by position.ordinality)
+from pg_index as index
+cross join lateral unnest(index.indkey::int2[]) with ordinality as position (attnum)
+inner join pg_attribute as attribute
+    on attribute.attrelid = relation and attribute.attnum = position.attnum
+where index.indrelid = relation and index.indisprimary
+$key$;
+
+-- Columns of a table, in their order.
+create or replace function ops.columns_of(relation regclass)
+returns table (name text, type text, not_null boolean, comment text) language sql stable
+as $columns$
+select
+    attname::text, format_type(atttypid, atttypmod), attnotnull, col_description(relation, attnum)
+from pg_attribute
+where attrelid = relation and attnum > 0 and not attisdropped
+order by attnum
+$columns$;
+
+-- The numbers by which the catalog knows these columns.
+create or replace function ops.attnums(relation regclass, names text[]) returns int2[]
+language sql stable
+as $attnums$
+select array_agg(attribute.attnum order by named.ordinality)
+from unnest(names) with ordinality as named (name)
+inner join pg_attribute as attribute
+    on attribute.attrelid = relation and attribute.attname = named.name
+$attnums$;
+
+-- Lock a table against readers, in attempts of 0.3 s.
+create or replace function ops.lock_briefly(relation regclass, attempts int) returns void
+language plpgsql
+as $lock$
+begin
+    -- Waiting in the queue holds up every reader behind us, so ask briefly and often.
+    for attempt in 1 .. attempts loop
+        begin
+            set local lock_timeout = '300ms';
+            execute format('lock table %s in access exclusive mode', relation);
+            set local lock_timeout = '30s';
+            return;
+        exception when lock_not_available then
+            perform pg_sleep(0.7);
+        end;
+    end loop;
+    raise exception using
+        message = format(
+            'Nothing was published: the columns of %s change, and readers keep the tables open.', relation
+        ),
+        detail = (
+            select string_agg(format(
+                'process %s, %s, in a transaction since %s',
+                activity.pid, nullif(activity.application_name, ''), activity.xact_start
+            ), '; ')
+            from pg_stat_activity as activity
+            where activity.pid in (
+                select locks.pid from pg_locks as locks
+                where locks.pid <> pg_backend_pid() and locks.relation = lock_briefly.relation
+            )
+        ),
+        hint = 'Run it again when they are done, or end them with pg_terminate_backend(process).';
+end
+$lock$;
+
+-- The statements that drop what stands on a column, outermost first; empty when nothing does.
+create or replace function ops.drop_views_over(relation regclass, column_ text) returns text
+language sql stable
+as $views$
+with recursive uses (oid, depth) as (
+    select rewrite.ev_class, 1
+    from pg_depend as depend
+    inner join pg_rewrite as rewrite on depend.objid = rewrite.oid
+    where depend.classid = 'pg_rewrite'::regclass and depend.refobjid = relation
+        and depend.refobjsubid = any(ops.attnums(relation, array[column_]))
+    union
+    select rewrite.ev_class, uses.depth + 1
+    from uses
+    inner join pg_depend as depend on depend.refobjid = uses.oid
+    inner join pg_rewrite as rewrite on depend.objid = rewrite.oid and rewrite.ev_class <> uses.oid
+    where depend.classid = 'pg_rewrite'::regclass and uses.depth < 100
+)
+select coalesce(string_agg(format(
+    'drop %sview %s; ', case relkind when 'm' then 'materialized ' end, views.oid::regclass
+), '' order by views.depth desc, views.oid::regclass::text), '')
+from (select oid, max(depth) as depth from uses group by oid) as views
+inner join pg_class on views.oid = pg_class.oid
+$views$;
+
+-- Make a table of mirror as its candidate is: a new table, new columns, wider types. Refuse the rest.
+create or replace function ops.align_mirror(name text, may_alter boolean, lock_attempts int)
+returns void language plpgsql
+as $align$
+declare
+    candidate regclass := format('marts.%I', name)::regclass;
+    live regclass;
+    changes text[] := '{}';
+    refusals text[] := '{}';
+    item record;
+begin
+    if to_regclass(format('mirror.%I', name)) is null then
+        execute format(
+            'create table mirror.%1$I (like marts.%1$I including comments including constraints '
+            'including indexes)', name
+        );
+        -- dbt describes the candidate after its hooks; the publication brings the description over.
+        execute format('comment on table mirror.%I is %L', name, '{{ mark() }}');
+    end if;
+    live := format('mirror.%I', name)::regclass;
+    if not may_alter then
+        return;
+    end if;
+    for item in
+        select
+            coalesce(next.name, old.name) as name,
+            next.type,
+            old.type as old_type,
+            old.not_null and not next.not_null as is_looser,
+            ops.drop_views_over(live, old.name) as drops,
+            (old.type, next.type) in (
+                ('smallint', 'integer'), ('smallint', 'bigint'), ('integer', 'bigint'),
+                ('integer', 'numeric'), ('bigint', 'numeric'), ('real', 'double precision'),
+                ('date', 'timestamp without time zone')
+            ) or next.type = 'text' and old.type like 'character varying%' as is_wider
+        from ops.columns_of(candidate) as next
+        full join ops.columns_of(live) as old on next.name = old.name
+        where next.type is distinct from old.type or old.not_null and not next.not_null
+    loop
+        if item.is_looser then
+            changes := changes || format('alter column %I drop not null', item.name);
+        end if;
+        if item.old_type is null then
+            changes := changes || format('add column %I %s', item.name, item.type);
+        elsif item.type is null then
+            refusals := refusals
+                || format('%salter table %s drop column %I;', item.drops, live, item.name);
+        elsif item.type <> item.old_type and item.is_wider and item.drops = '' then
+            changes := changes || format('alter column %I type %s', item.name, item.type);
+        elsif item.type <> item.old_type then
+            refusals := refusals || format(
+                '%1$salter table %2$s alter column %3$I type %4$s using %3$I::%4$s;',
+                item.drops, live, item.name, item.type
+            );
+        end if;
+    end loop;
+    if ops.key_of(live) is null then
+        changes := changes
+            || format('add primary key (%s)', array_to_string(ops.key_of(candidate), ', '));
+    elsif ops.key_of(live) <> ops.key_of(candidate) then
+        refusals := refusals || format(
+            'alter table %s drop constraint %I cascade, add primary key (%s);', live,
+            (select conname from pg_constraint where conrelid = live and contype = 'p'),
+            array_to_string(ops.key_of(candidate), ', ')
+        );
+    end if;
+    if cardinality(refusals) > 0 then
+        raise exception using
+            message = format(
+                'Nothing was published: the contract of %s changes what its readers may use.', name
+            ),
+            hint = 'Take the change back, or run: ' || array_to_string(refusals, ' ');
+    elsif cardinality(changes) > 0 then
+        perform ops.lock_briefly(live, lock_attempts);
+        execute format('alter table %s %s', live, array_to_string(changes, ', '));
+    end if;
+end
+$align$;
+
+-- Give a snapshot its mart's new columns, so that they make no new version of every row.
+create or replace function ops.align_history(name text, ignored text[]) returns void language plpgsql
+as $history$
+declare
+    history regclass := to_regclass(format('snapshots.%I', name || '_history'));
+    candidate regclass := format('marts.%I', name)::regclass;
+    known text[] := array(select quote_ident(columns_of.name) from ops.columns_of(history));
+    listed text[] := array(select quote_ident(columns_of.name) from ops.columns_of(candidate));
+    item record;
+begin
+    for item in
+        select columns_of.* from ops.columns_of(candidate)
+        where history is not null and quote_ident(columns_of.name) <> all(known)
+    loop
+        execute format('alter table %s add column %I %s', history, item.name, item.type);
+        -- A version that goes on has the new column too; one that ends now never had it.
+        execute format(
+            'update %1$s as known set %2$I = next.%2$I from %3$s as next '
+            'where known.id = next.id and known.dbt_valid_to is null and not (%4$s)',
+            history, item.name, candidate, (
+                select string_agg(format('known.%1$s is distinct from next.%1$s', column_), ' or ')
+                from unnest(known) as column_
+                where column_ = any(listed) and column_ <> all(ignored)
+            )
+        );
+    end loop;
+end
+$history$;
+
+-- The statements that bring a table of mirror to its candidate; updates is null for a link table.
+create or replace function ops.publication_of(
+    name text, out diff text, out updates text, out deletions text, out insertions text, out changes text
+)
+language plpgsql stable
+as $publication$
+declare
+    key text[] := ops.key_of(format('marts.%I', name)::regclass);
+    part record;
+    statements text[];
+begin
+    statements := array[
+$diff$create temporary table {changed} on commit drop as
+select
+    {key},
+    case
+        when next.{first} is null then 'delete'
+        when live.{first} is null then 'insert'
+        else 'update'
+    end as _action,
+    case when next.{first} is not null and live.{first} is not null then array_remove(array[
+        {differing}
+    ]::text[], null) end as _columns
+from mirror.{table} as live
+full join marts.{table} as next using ({key})
+where live.{first} is null or next.{first} is null
+    or {differs};
+analyze {changed}$diff$,
+$update$update mirror.{table} as live
+set (
+    {others}
+) = row(
+    {next_others}
+)
+from {changed} as changed
+inner join marts.{table} as next using ({key})
+where changed._action = 'update' and {same_key}$update$,
+$delete$delete from mirror.{table} as live
+using {changed} as changed
+where changed._action = 'delete' and {same_key}$delete$,
+$insert$insert into mirror.{table} (
+    {columns}
+)
+select
+    {next_columns}
+from {changed} as changed
+inner join marts.{table} as next using ({key})
+where changed._action = 'insert'$insert$,
+-- Keys in sets of up to 10,000, one set per way of changing. In no order, which a million keys would
+-- take longer to be put into than to be written.
+$record$insert into ops.change_sets (changed_at, run_id, table_name, action, columns, keys)
+select now(), $1, {name}, _action, _columns, json_agg(json_build_object({key_object}))::jsonb
+from (
+    select *, (row_number() over () - 1) / 10000 as chunk from {changed}
+) as numbered
+group by chunk, _action, _columns$record$
+    ];
+    for part in
+        with listed as (
+            select
+                columns_of.name as plain_name,
+                quote_ident(columns_of.name) as name,
+                -- Types without an equality of their own are compared as text.
+                case when type in ('json', 'xml', 'point', 'polygon') then '::text' else '' end as cast_,
+                quote_ident(columns_of.name) = any(key) as is_key
+            from ops.columns_of(format('marts.%I', publication_of.name)::regclass)
+        ),
+        compared as (
+            select
+                *,
+                format('live.%1$s%2$s is distinct from next.%1$s%2$s', listed.name, cast_) as differs
+            from listed
+            where not is_key
+        )
+        select 'table' as token, quote_ident(publication_of.name) as value
+        union all select 'name', quote_literal(publication_of.name)
+        union all select 'changed', 'pg_temp.' || quote_ident('changed_' || publication_of.name)
+        union all select 'key', array_to_string(key, ', ')
+        union all select 'first', key[1]
+        union all
+        select 'same_key', string_agg(format('live.%1$s = changed.%1$s', column_), ' and ')
+        from unnest(key) as column_
+        union all
+        select 'key_object', string_agg(format('%L, %s', trim('"' from column_), column_), ', ')
+        from unnest(key) as column_
+        union all select 'columns', string_agg(listed.name, E',\n    ') from listed
+        union all select 'next_columns', string_agg('next.' || listed.name, E',\n    ') from listed
+        union all select 'others', string_agg(compared.name, E',\n    ') from compared
+        union all select 'next_others', string_agg('next.' || compared.name, E',\n    ') from compared
+        union all select 'differs', coalesce(string_agg(differs, E'\n    or '), 'false') from compared
+        union all
+        select 'differing', coalesce(string_agg(
+            format('case when %s then %L end', differs, compared.plain_name), E',\n        '
+        ), '')
+        from compared
+    loop
+        if part.value is null then  -- no other columns than the key: nothing to update
+            statements[2] := null;
+            continue;
+        end if;
+        for number in 1 .. cardinality(statements) loop
+            statements[number] := replace(statements[number], '{' || part.token || '}', part.value);
+        end loop;
+    end loop;
+    diff := statements[1];
+    updates := statements[2];
+    deletions := statements[3];
+    insertions := statements[4];
+    changes := statements[5];
+end
+$publication$;
+
+-- Whether so many deletions are a question, not an order. Small tables are not worth one.
+create or replace function ops.is_mass_deletion(deletions bigint, present bigint, settings jsonb)
+returns boolean language sql immutable
+as $mass$
+select
+    deletions >= (settings ->> 'min_guarded_rows')::bigint
+    and deletions > present * (settings ->> 'max_delete_fraction')::numeric
+$mass$;
+
+-- The tables whose candidate would delete too much.
+create or replace function ops.mass_deletions(tables text[], settings jsonb)
+returns table (table_name text, present bigint, deletions bigint) language plpgsql
+as $mass$
+begin
+    foreach table_name in array tables loop
+        execute format(
+            'select count(*), count(*) filter (where next.%3$s is null) '
+            'from mirror.%1$I as live left join marts.%1$I as next using (%2$s)',
+            table_name,
+            array_to_string(ops.key_of(format('marts.%I', table_name)::regclass), ', '),
+            (ops.key_of(format('marts.%I', table_name)::regclass))[1]
+        ) into present, deletions;
+        if ops.is_mass_deletion(deletions, present, settings) then
+            return next;
+        end if;
+    end loop;
+end
+$mass$;
+
+-- What only the new rows can keep: not null, unique, indexes, foreign keys; and the descriptions.
+create or replace function ops.constrain_mirror(spec jsonb, lock_attempts int) returns void
+language plpgsql
+as $constrain$
+declare
+    name text := spec ->> 'name';
+    live regclass := format('mirror.%I', name)::regclass;
+    candidate regclass := format('marts.%I', name)::regclass;
+    changes text[];
+    item record;
+begin
+    select array_agg(change) into changes
+    from (
+        select format('alter column %I set not null', next.name) as change
+        from ops.columns_of(candidate) as next
+        inner join ops.columns_of(live) as old on next.name = old.name
+        where next.not_null and not old.not_null
+        union all
+        select format('add unique (%I) deferrable', wanted.name)
+        from jsonb_array_elements_text(spec -> 'unique_columns') as wanted (name)
+        where not exists (
+            select from pg_constraint
+            where conrelid = live and contype = 'u' and conkey = ops.attnums(live, array[wanted.name])
+        )
+    ) as wanted;
+    if changes is not null then
+        perform ops.lock_briefly(live, lock_attempts);
+        execute format('alter table %s %s', live, array_to_string(changes, ', '));
+    end if;
+    for item in
+        -- A foreign key without an index lets each deleted parent read all of its children.
+        select distinct array(select jsonb_array_elements_text(wanted.names)) as names
+        from jsonb_array_elements(spec -> 'indexes') as wanted (names)
+    loop
+        if not exists (
+            select from pg_index
+            where indrelid = live and indisvalid and indpred is null and indexprs is null
+                and (indkey::int2[])[0 : cardinality(item.names) - 1] = ops.attnums(live, item.names)
+        ) then
+            execute format('create index on %s (%s)', live, (
+                select string_agg(quote_ident(column_), ', ') from unnest(item.names) as column_
+            ));
+        end if;
+    end loop;
+    for item in
+        select wanted.*
+        from jsonb_to_recordset(spec -> 'foreign_keys')
+            as wanted (name text, parent text, parent_column text)
+        where not exists (
+            select from pg_constraint
+            where conrelid = live and contype = 'f' and conkey = ops.attnums(live, array[wanted.name])
+                and confrelid = format('mirror.%I', wanted.parent)::regclass
+                and confkey = ops.attnums(confrelid, array[wanted.parent_column])
+                and confdeltype = 'c' and condeferrable and convalidated
+        )
+    loop
+        execute format(
+            'alter table %s add foreign key (%I) references mirror.%I (%I) on delete cascade deferrable',
+            live, item.name, item.parent, item.parent_column
+        );
+    end loop;
+    if obj_description(candidate, 'pg_class') is distinct from obj_description(live, 'pg_class') then
+        execute format('comment on table %s is %L', live, obj_description(candidate, 'pg_class'));
+    end if;
+    for item in
+        select next.name, next.comment
+        from ops.columns_of(candidate) as next
+        inner join ops.columns_of(live) as old on next.name = old.name
+        where next.comment is distinct from old.comment
+    loop
+        execute format('comment on column %s.%I is %L', live, item.name, item.comment);
+    end loop;
+end
+$constrain$;
+
+-- Bring mirror to the content of marts, in one transaction: docs/publication.md.
+create or replace function ops.publish(specs jsonb, run jsonb, settings jsonb) returns void
+language plpgsql
+-- Changes are grouped by sorting: hashing would hold every key of a first publication in memory.
+set enable_hashagg = off
+set work_mem = '64MB'
+-- Keys in no order, looked up one by one through an index, take three times as long as a hash join of
+-- the whole tables; what servers set for their disks (1.1) hides that. Workers would triple its memory.
+set random_page_cost = 4
+set max_parallel_workers_per_gather = 0
+set timezone = 'UTC'
+as $publish$
+declare
+    lock_attempts int := settings ->> 'lock_attempts';
+    names text[] := array(select element ->> 'name' from jsonb_array_elements(specs) as element);
+    name text;
+    spec jsonb;
+    found_ text;
+    built bigint;
+    expected bigint;
+    published bigint;
+begin
+    -- One publication at a time, also when the client of the one before is gone but its server is not.
+    perform pg_advisory_xact_lock(42, 22);
+
+    -- The candidates are held still, and are the ones that this run built and tested. dbt keeps no
+    -- connection between its nodes, so a bare `dbt build` cannot hold the run lock.
+    foreach name in array names loop
+        execute format('lock table marts.%I in access share mode', name);
+    end loop;
+    select string_agg(wanted, ', ') into found_
+    from unnest(names) as wanted
+    left join ops.candidates
+        on candidates.table_name = wanted
+        and candidates.relation = format('marts.%I', wanted)::regclass
+    where candidates.run_id is distinct from run ->> 'build_id';
+    if found_ is not null then
+        raise exception using
+            message = format(
+                'Nothing was published: another dbt run has rebuilt %s since this one tested it.', found_
+            ),
+            hint = 'Run one build at a time; the next complete `dbt build` publishes.';
+    end if;
+    foreach name in array names loop
+        perform ops.align_mirror(name, true, lock_attempts);
+    end loop;
+    select string_agg(format('alter table %s drop constraint %I;', conrelid::regclass, conname), ' ')
+    into found_
+    from jsonb_array_elements(specs) as listed (spec)
+    inner join pg_constraint on conrelid = format('mirror.%I', listed.spec ->> 'name')::regclass
+    inner join pg_class as parent on parent.oid = confrelid
+    where contype = 'f' and parent.relnamespace = 'mirror'::regnamespace and not exists (
+        select from jsonb_to_recordset(listed.spec -> 'foreign_keys')
+            as wanted (name text, parent text, parent_column text)
+        where conkey = ops.attnums(conrelid, array[wanted.name])
+            and parent.relname = wanted.parent
+            and confkey = ops.attnums(confrelid, array[wanted.parent_column])
+    );
+    if found_ is not null then
+        raise exception using
+            message = 'Nothing was published: mirror has a foreign key without a `relationships` test.',
+            hint = 'Bring the test back, or run: ' || found_;
+    end if;
+
+    -- What differs
+    create temporary table publication (
+        table_name text primary key, inserted bigint, updated bigint, deleted bigint, rows bigint
+    ) on commit drop;
+    foreach name in array names loop
+        execute (ops.publication_of(name)).diff;
+        execute format(
+            'insert into pg_temp.publication (table_name, inserted, updated, deleted) select %1$L, '
+            'count(*) filter (where _action = ''insert''), count(*) filter (where _action = ''update''), '
+            'count(*) filter (where _action = ''delete'') from pg_temp.%2$I', name, 'changed_' || name
+        );
+        execute format('select count(*) from mirror.%I', name) into published;
+        update pg_temp.publication set rows = published where table_name = name;
+    end loop;
+    select string_agg(format('%s of %s rows of %s', deleted, rows, table_name), ', ') into found_
+    from pg_temp.publication
+    where ops.is_mass_deletion(deleted, rows, settings);
+    if found_ is not null and not (settings ->> 'allow_deletes')::boolean then
+        raise exception using
+            message = format('Nothing was published: it would delete %s.', found_),
+            hint = settings ->> 'guard_hint';
+    end if;
+
+    -- All updates first, then deletions children first, then insertions parents first: a row that moves
+    -- to another parent has left the old one before that goes, because a cascade cannot be deferred.
+    set constraints all deferred;
+    foreach name in array names loop
+        if (ops.publication_of(name)).updates is not null then
+            execute (ops.publication_of(name)).updates;
+        end if;
+    end loop;
+    for number in reverse cardinality(names) .. 1 loop
+        execute (ops.publication_of(names[number])).deletions;
+    end loop;
+    foreach name in array names loop
+        execute (ops.publication_of(name)).insertions;
+    end loop;
+    set constraints all immediate;
+    for spec in select * from jsonb_array_elements(specs) loop
+        perform ops.constrain_mirror(spec, lock_attempts);
+    end loop;
+
+    -- mirror is the candidate: else a row referred to a parent that went, and went with it.
+    foreach name in array names loop
+        execute format('select count(*) from mirror.%I', name) into published;
+        execute format('select count(*) from marts.%I', name) into expected;
+        select rows into built from ops.candidates where table_name = name;
+        if expected <> built then
+            raise exception using message = format(
+                'Nothing was published: the candidate of %s has %s rows, but was built and tested with '
+                '%s. A restart of the server empties it; run again.', name, expected, built
+            );
+        elsif published <> expected then
+            raise exception using message = format(
+                'Nothing was published: %s would have %s rows instead of %s, because rows of it refer '
+                'to a parent that is gone.', name, published, expected
+            );
+        end if;
+        update pg_temp.publication set rows = published where table_name = name;
+        execute (ops.publication_of(name)).changes using run ->> 'run_id';
+    end loop;
+    perform ops.record_rejections((settings ->> 'retention_days')::int);
+    delete from ops.change_sets
+    where changed_at < now() - make_interval(days => (settings ->> 'retention_days')::int);
+    perform ops.record_publication(run, (settings ->> 'allow_deletes')::boolean);
+    -- Statistics where more than a tenth of a table changed; autovacuum does the rest.
+    for name in
+        select table_name from pg_temp.publication where inserted + updated + deleted > rows / 10
+    loop
+        execute format('analyze mirror.%I', name);
+    end loop;
+end
+$publish$;
+{% endmacro %}

@@ -1,0 +1,140 @@
+{#- What a publication writes to ops beside the changes, and what readers may read: functions of ops. -#}
+{% macro record_functions() %}
+-- ops.rejections from int_rejected_rows: new ones in, gone ones dated, those that are back undated.
+create or replace function ops.record_rejections(retention_days int) returns void language plpgsql
+as $rejections$
+begin
+    -- First what differs, in one pass over both: looking rows up in the table that is being filled
+    -- takes hours at a million. A key is there once: the test rejected_rows_are_under_one_rule_only.
+    create temporary table changed_rejections on commit drop as
+    select
+        table_name,
+        rule,
+        key,
+        case when known.rejected then 'gone' when known.rejected is null then 'new' else 'back' end as state
+    from (select table_name, rule, key, true as rejected from intermediate.int_rejected_rows) as found
+    full join (
+        select table_name, rule, key, gone_at is null as rejected from ops.rejections
+    ) as known using (table_name, rule, key)
+    where coalesce(found.rejected, false) <> coalesce(known.rejected, false);
+    analyze pg_temp.changed_rejections;
+
+    update ops.rejections as known
+    set gone_at = now(), last_seen_at = coalesce(
+        (select max(runs.published_at) from ops.runs), known.first_seen_at
+    )
+    from pg_temp.changed_rejections as gone
+    where gone.state = 'gone' and known.table_name = gone.table_name
+        and known.rule = gone.rule and known.key = gone.key;
+
+    update ops.rejections as known
+    set gone_at = null, last_seen_at = null
+    from pg_temp.changed_rejections as back
+    where back.state = 'back' and known.table_name = back.table_name
+        and known.rule = back.rule and known.key = back.key;
+
+    insert into ops.rejections (table_name, rule, key, first_seen_at)
+    select table_name, rule, key, now()
+    from pg_temp.changed_rejections
+    where state = 'new';
+
+    -- The next publication joins it whole, perhaps before autovacuum has seen it.
+    if (select count(*) from pg_temp.changed_rejections) > (select count(*) from ops.rejections) / 10 then
+        analyze ops.rejections;
+    end if;
+    delete from ops.rejections where gone_at < now() - make_interval(days => retention_days);
+end
+$rejections$;
+
+-- The row of ops.runs of a run that has published.
+create or replace function ops.record_publication(run jsonb, allow_deletes boolean) returns void
+language plpgsql
+as $run$
+begin
+    insert into ops.runs (run_id, mode, status, started_at, versions)
+    values (
+        run ->> 'run_id', 'build', 'running', (run ->> 'started_at')::timestamptz, run -> 'versions'
+    )
+    on conflict do nothing;
+    update ops.runs
+    set
+        status = 'published',
+        -- A sync has work left after dbt; it says itself when it is done.
+        finished_at = case when mode = 'build' then clock_timestamp() else finished_at end,
+        published_at = now(),
+        rows = tables.rows,
+        rejected = (
+            select coalesce(jsonb_object_agg(by_rule.rule, by_rule.rows), '{}')
+            from (
+                select rejections.rule, count(*) as rows from ops.rejections
+                where rejections.gone_at is null
+                group by rejections.rule
+            ) as by_rule
+        ),
+        changes = tables.changes,
+        seconds = coalesce(seconds, '{}') || jsonb_build_object(
+            'publish', round(extract(epoch from clock_timestamp() - now())::numeric, 2)
+        ),
+        versions = coalesce(versions, run -> 'versions'),
+        allow_deletes = record_publication.allow_deletes,
+        message = null
+    from (
+        select
+            jsonb_object_agg(table_name, publication.rows) as rows,
+            jsonb_object_agg(table_name, jsonb_build_object(
+                'inserted', inserted, 'updated', updated, 'deleted', deleted
+            )) as changes
+        from pg_temp.publication
+    ) as tables
+    where runs.run_id = run ->> 'run_id';
+end
+$run$;
+
+-- mirror_reader may read mirror, reports and ops, what is there and what comes, and nothing else.
+create or replace function ops.let_readers_read() returns void language plpgsql
+as $grants$
+declare
+    item record;
+begin
+    begin
+        if to_regrole('mirror_reader') is null then
+            create role mirror_reader nologin;
+        end if;
+    exception when insufficient_privilege then
+        return;
+    when duplicate_object or unique_violation then
+        null;  -- another database of this server was quicker
+    end;
+    -- Only what is missing: a grant that is there already would still write to the catalog.
+    for item in
+        select format('grant usage on schema %I to mirror_reader', nspname) as statement
+        from pg_namespace
+        where nspname in ('mirror', 'reports', 'ops') and pg_has_role(nspowner, 'usage')
+            and not has_schema_privilege('mirror_reader', oid, 'usage')
+        union all
+        select format(
+            'alter default privileges in schema %I grant select on tables to mirror_reader', nspname
+        )
+        from pg_namespace as space
+        where nspname in ('mirror', 'reports', 'ops') and pg_has_role(nspowner, 'usage') and not exists (
+            select from pg_default_acl as defaults
+            cross join lateral aclexplode(defaults.defaclacl) as privilege
+            where defaults.defaclnamespace = space.oid and defaults.defaclobjtype = 'r'
+                and defaults.defaclrole = current_user::regrole
+                and privilege.grantee = 'mirror_reader'::regrole
+                and privilege.privilege_type = 'SELECT'
+        )
+        union all
+        select format('grant select on %s to mirror_reader', relation.oid::regclass)
+        from pg_class as relation
+        inner join pg_namespace as space on relation.relnamespace = space.oid
+        where nspname in ('mirror', 'reports', 'ops') and relation.relkind in ('r', 'p', 'v', 'm')
+            and pg_has_role(relation.relowner, 'usage')
+            and right(obj_description(relation.oid, 'pg_class'), length('{{ mark() }}')) = '{{ mark() }}'
+            and not has_table_privilege('mirror_reader', relation.oid, 'select')
+    loop
+        execute item.statement;
+    end loop;
+end
+$grants$;
+{% endmacro %}
