@@ -53,7 +53,16 @@ psql: setup ## A SQL prompt at the mirror's database
 	@bin/psql
 
 ##@ Operations
-.PHONY: backup restore restore-drill cron-install cron-remove cron-show erase copy database-start database-stop
+.PHONY: doctor upgrade uninstall backup restore restore-drill cron-install cron-remove cron-show erase copy database-start database-stop
+
+doctor: setup ## Would a sync succeed here? Each obstacle with the command that mends it
+	@$(RUN) ops doctor
+
+upgrade: setup ## To the newest version, after a backup, with the schedule waiting (VERSION)
+	@VERSION=$(call quoted,VERSION) ops/upgrade.sh
+
+uninstall: setup ## List what would be removed; CONFIRM=1 removes it, backups stay
+	@$(RUN) ops uninstall $(if $(call given,,CONFIRM),--confirm)
 
 backup: setup ## Write a backup of the database (FILE)
 	@$(RUN) ops backup $(call given,file,FILE)
@@ -159,6 +168,7 @@ lock: develop ## Resolve pyproject.toml's dependencies anew, for all Pythons (UP
 #%  FILE=path                a backup
 #%  DESTINATION=duckdb       dlt's name of the engine that copy fills
 #%  LOGIN=jdoe or ID=12345   a person
+#%  VERSION=v0.2.0           what to upgrade to, a tag
 #%  PYTHON3=/path/to/python   for the installation: 3.11 to 3.14
 #%Settings are read from the environment, then from .env: see .env.example.
 #%

@@ -14,6 +14,8 @@ from extract.cli import CampusIds, MaxCalls, Mode, exit_status, parse_campus_ids
 from extract.load.record import create_schema
 from extract.people.erase import erase, find_user, keep_out
 from extract.run import MODES, new_run_id, run_lock
+from ops import doctor as doctors
+from ops import uninstall
 from ops.backup.commands import app as backups
 from ops.checks.command import app as checks
 from ops.sandbox import running_sandbox
@@ -110,6 +112,33 @@ def erase_person(
         Console(highlight=False).print(
             f"Erased: {rows:,} rows in {len(gone)} tables. The person stays out of later runs."
         )
+
+
+@app.command()
+def doctor() -> None:
+    """Would a sync succeed here? Names each obstacle and the command that mends it.
+
+    Exit status: 0 when nothing is in its way, 1 when something is.
+    """
+    with exit_status():
+        status = doctors.report(doctors.examine(), Console(highlight=False))
+    raise typer.Exit(status)
+
+
+@app.command("uninstall")
+def remove_all(
+    confirm: Annotated[bool, typer.Option("--confirm", help="Remove it.")] = False,
+) -> None:
+    """List the schedule, schemas, role, state and pages that the mirror made, or remove them."""
+    with exit_status():
+        parts = uninstall.parts()
+        for part in parts:
+            if confirm:
+                part.remove()
+            typer.echo(f"{'Removed' if confirm else 'Would remove'}: {part.name}")
+        typer.echo(uninstall.kept() or "There are no backups.")
+        if parts and not confirm:
+            typer.echo("Next: `make uninstall CONFIRM=1` removes it, then this folder may go.")
 
 
 def main() -> None:

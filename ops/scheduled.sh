@@ -16,6 +16,8 @@ fi
 shift
 umask 077
 cd "$(dirname "$0")/.." || exit 1
+# an upgrade is at work; one that was killed is not waited for
+[ -z "$(find . -maxdepth 1 -name .paused -mmin -360)" ] || exit 0
 export LANG=C.UTF-8 PATH="$PATH:/usr/local/bin:/usr/bin:/bin"
 unset LC_ALL
 exec "${PYTHON:-.venv/bin/python}" -m ops scheduled "$@"

@@ -26,6 +26,7 @@ from extract.run import new_run_id, run_lock
 from ops.backup import age, archive, databases, loading, postgres
 
 READER_ROLE = "mirror_reader"
+DRILL_DATABASE = "RESTORE_DRILL_DATABASE"
 
 
 @dataclass
@@ -104,6 +105,8 @@ def drill(file: Path | None = None) -> Restored:
         )
     name = database.libpq_environment()["PGDATABASE"]
     database.ensure_server()
+    if given := environment().get(DRILL_DATABASE, ""):
+        return _drill_into(given, name, file, manifest, started)
     databases.drop_scratch(f"{name}_drill_")
     scratch = f"{name}_drill_{_stamp()}"
     databases.create(scratch)
@@ -112,9 +115,34 @@ def drill(file: Path | None = None) -> Restored:
         done = _fill(file, manifest, scratch)
     finally:
         databases.drop(scratch)
+    return _drilled(done, started)
+
+
+def _drill_into(
+    given: str, name: str, file: Path, manifest: archive.Manifest, started: float
+) -> Restored:
+    """Into a database of the drill's own, which is empty before and after."""
+    exists, is_empty = databases.state(given)
+    if given == name or not exists or not is_empty:
+        role = database.libpq_environment()["PGUSER"]
+        raise UsageError(
+            f"{DRILL_DATABASE} is {given}, which must be an empty database of its own, not the "
+            f"mirror's. Let an administrator run: create database {given} owner {role} "
+            "encoding 'UTF8' template template0; (docs/install.md)."
+        )
+    done = _fill(file, manifest, given)
+    connection = postgres.connect(given, "restore")
+    try:
+        databases.empty(connection)
+    finally:
+        connection.close()
+    return _drilled(done, started)
+
+
+def _drilled(done: Restored, started: float) -> Restored:
     done.seconds = time.monotonic() - started
     rows = sum(count for count, _ in done.tables.values())
-    logs.event("restore_drill", file=file.name, tables=len(done.tables), rows=rows)
+    logs.event("restore_drill", file=done.path.name, tables=len(done.tables), rows=rows)
     return done
 
 
@@ -126,6 +154,8 @@ def drill_obstacle() -> str:
     """
     if age.recipients() and not environment().get("BACKUP_AGE_IDENTITY"):
         return "backups are encrypted, and BACKUP_AGE_IDENTITY is not set here"
+    if environment().get(DRILL_DATABASE):
+        return ""
     connection = database.connect("fortytwo-mirror restore", autocommit=True)
     try:
         with connection.cursor() as cursor:
@@ -135,7 +165,9 @@ def drill_obstacle() -> str:
             allowed = bool((cursor.fetchone() or (False,))[0])
     finally:
         connection.close()
-    return "" if allowed else "this role may not create databases"
+    if allowed:
+        return ""
+    return f"this role may not create databases, and {DRILL_DATABASE} names none (docs/install.md)"
 
 
 def _fill_new(file: Path, manifest: archive.Manifest | None, name: str) -> Restored:

@@ -10,9 +10,11 @@ import typer
 from rich.console import Console
 
 from extract.base import logs
+from extract.base.database import uses_embedded_server
 from extract.base.errors import BudgetSpent, BusyError, UsageError
 from extract.base.settings import credentials_configured, environment
 from extract.cli import exit_status
+from ops.backup.restore import drill_obstacle
 from ops.schedule import crontab, units
 from ops.schedule.schedule import JOBS, Schedule, need_settings_in_file, own_variables
 
@@ -52,6 +54,8 @@ def cron_install(
                 "But no cron daemon runs on this machine: start it (on Debian and Ubuntu: "
                 "`systemctl enable --now cron`)."
             )
+        if "backup" in schedule.jobs() and (obstacle := _drill_obstacle()):
+            console.print(f"Backups will not prove themselves here: {obstacle}.")
         console.print("Next: `make status` shows what ran and what comes.")
 
 
@@ -143,6 +147,11 @@ def scheduled(job: Annotated[str, typer.Argument(help="live, full, backup or che
         except (BusyError, BudgetSpent) as error:
             logs.event("skipped", job=job, message=str(error))
             raise typer.Exit(error.exit_status) from None
+
+
+def _drill_obstacle() -> str:
+    """Why the weekly drill would be left out; the embedded server has no such reasons."""
+    return "" if uses_embedded_server() else drill_obstacle()
 
 
 def _schedule(full: str, live: str, backup: str, check: str, backfill_calls: str) -> Schedule:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,13 +21,11 @@ NAME = "fortytwo-mirror"
 def units(schedule: Schedule, variables: Mapping[str, str]) -> dict[str, str]:
     """Unit files by name."""
     environment = [
-        f"Environment={_quoted(f'{name}={value}')}"
-        for name, value in sorted(variables.items())
-        if name != "PYTHON"
+        f"Environment={_quoted(f'{name}={value}')}" for name, value in sorted(variables.items())
     ]
     service = _template("service").substitute(
         root=_escaped(str(ROOT)),
-        python=_quoted(sys.executable).replace("$", "$$"),
+        script=_quoted(str(ROOT / "ops" / "scheduled.sh")).replace("$", "$$"),
         environment="\n".join(environment),
     )
     timers = {

@@ -26,7 +26,7 @@ from extract.people.erase import keep_out
 from extract.progress import ExtractionProgress
 from ops.backup import age, archive, postgres
 from ops.backup.backup import backup
-from ops.backup.restore import drill, restore
+from ops.backup.restore import drill, drill_obstacle, restore
 from ops.cli import app
 
 # what dbt would have made, and what an analyst would have put on top
@@ -418,6 +418,15 @@ def test_a_role_that_may_not_make_databases_restores_into_an_empty_one(
     assert done.compared
     with pytest.raises(MirrorError, match="may not create, rename or drop databases"):
         drill(written.path)
+    assert "may not create databases" in drill_obstacle()
+    monkeypatch.setenv("RESTORE_DRILL_DATABASE", empty)
+    with pytest.raises(UsageError, match="must be an empty database of its own"):
+        drill(written.path)  # it holds what was restored into it
+    owned = f"select nspname from pg_namespace where nspowner = '{role}'::regrole"
+    for (schema,) in sql(owned, empty):
+        sql(f"drop schema {schema} cascade", empty)
+    assert drill(written.path).compared and drill_obstacle() == ""
+    assert drill(written.path).compared, "it is empty again after a drill"
     monkeypatch.setenv("PGUSER", "fortytwo")
     drop(empty)
     sql(f"drop role {role}", "postgres")

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -255,7 +254,7 @@ def test_the_units_are_what_systemd_accepts(credentials: Path, tmp_path: Path) -
     service = (directory / "fortytwo-mirror@.service").read_text()
     assert f'Environment="FORTYTWO_ENV_FILE={credentials}"' in service
     assert 'Environment="SCHEDULE_FULL=02:00"' in service
-    assert f'ExecStart="{sys.executable}" -m ops scheduled %i' in service
+    assert f'ExecStart="{SCRIPT}" - %i' in service
     if shutil.which("systemd-analyze"):
         (directory / "fortytwo-mirror@full.service").write_text(service)
         checked = subprocess.run(

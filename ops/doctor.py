@@ -1,0 +1,149 @@
+"""`make doctor`: whether a sync would succeed here, and the command that mends what stops it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import requests
+from rich.console import Console
+
+from extract.api.auth import ClientCredentials
+from extract.base import database
+from extract.base.errors import MirrorError
+from extract.base.settings import ROOT, Settings, credentials_configured, local_directory
+from extract.base.usable import require_usable
+from extract.run import WARN_SECRET_DAYS
+from ops.backup import archive
+from ops.site.pages import site_directory
+from ops.status.status import read_status
+from ops.status.verdict import Finding, Level, judge
+
+# what the verdict says of this machine, and not of the last runs
+OF_MACHINE = ("schedule", "backups", "disk")
+MAY_BE_OFF = 60.0
+SIGNS: dict[Level, str] = {
+    "well": "[green]ok[/]  ",
+    "degraded": "[yellow]note[/]",
+    "failing": "[red]FAIL[/]",
+}
+
+Found = tuple[Level, str]
+
+
+def examine() -> list[Finding]:
+    """Look at everything that a sync needs."""
+    checks: dict[str, Callable[[], Found]] = {
+        "Python": _python,
+        "text": _text,
+        "folders": _folders,
+        "database": _database,
+        "API": _api,
+    }
+    findings = []
+    for name, check in checks.items():
+        try:
+            level, sentence = check()
+        except MirrorError as error:
+            level, sentence = "failing", str(error)
+        findings.append(Finding(name, level, sentence))
+    judged = judge(read_status()).findings
+    return findings + [finding for finding in judged if finding.name in OF_MACHINE]
+
+
+def report(findings: list[Finding], console: Console) -> int:
+    """Print them; returns the exit status."""
+    for finding in findings:
+        console.print(f"{SIGNS[finding.level]} {finding.name}: ", end="")
+        console.print(finding.sentence, markup=False, soft_wrap=True)
+    failing = any(finding.level == "failing" for finding in findings)
+    console.print("A sync would fail." if failing else "Nothing is in the way of a sync.")
+    return int(failing)
+
+
+def _python() -> Found:
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    wrong = []
+    for name, wanted in re.findall(r"^([a-z0-9._-]+)(?:\[\S+\])?==(\S+) \\", lock, re.MULTILINE):
+        try:
+            fits = version(name) == wanted
+        except PackageNotFoundError:
+            fits = False
+        if not fits:
+            wrong.append(name)
+    if wrong:
+        return "failing", f"{', '.join(wrong)}: not as the lock has it. Run `make setup`."
+    return "well", f"{platform.python_version()} in {sys.prefix}, with what the lock names"
+
+
+def _text() -> Found:
+    encoding = sys.getfilesystemencoding()
+    return "well", f"names of files are {encoding}, the screen is {sys.stdout.encoding}"
+
+
+def _folders() -> Found:
+    for path in (local_directory(), site_directory(), archive.folder()):
+        there = next(place for place in (path, *path.parents) if place.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+            return "failing", (
+                f"{there} cannot be written to, and {path} is to be there. Make it yours, or name "
+                "another folder: FORTYTWO_LOCAL, FORTYTWO_SITE, BACKUP_DIRECTORY."
+            )
+    return "well", f"state in {local_directory()}, backups in {archive.folder()}"
+
+
+def _database() -> Found:
+    connection = database.connect("fortytwo-mirror doctor", autocommit=True)
+    try:
+        require_usable(connection)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select current_database(), current_user, current_setting('server_version'), "
+                "exists (select from pg_roles where rolname = 'mirror_reader'), "
+                "(select rolcreaterole or rolsuper from pg_roles where rolname = current_user)"
+            )
+            ((name, role, number, reader, may_create),) = cursor.fetchall()
+    finally:
+        connection.close()
+    if not reader and not may_create:
+        return "degraded", (
+            f"there is no role for readers and {role} may not create one. Let an administrator "
+            "run: create role mirror_reader nologin;"
+        )
+    return "well", f"PostgreSQL {number}, database {name} as {role}, which may create schemas"
+
+
+def _api() -> Found:
+    if not credentials_configured():
+        return "well", "no credentials are set: a sync uses the bundled sandbox"
+    settings, seen = Settings.load(), []
+
+    def note(response: requests.Response, **_: Any) -> None:
+        moment = parsedate_to_datetime(response.headers.get("Date", ""))
+        seen.append((datetime.now(UTC) - moment).total_seconds())
+
+    with requests.Session() as session:
+        session.hooks["response"].append(note)
+        credentials = ClientCredentials(settings, session)
+        credentials.prepare_for_run()
+    if seen and abs(seen[-1]) > MAY_BE_OFF:
+        return "degraded", (
+            f"the clock here is {seen[-1]:+.0f} s off the API's, and live passes miss changes so. "
+            "Run `timedatectl set-ntp true`."
+        )
+    until = credentials.secret_valid_until
+    days = (until - datetime.now(UTC).timestamp()) / 86400 if until else None
+    left = "" if days is None else f", the secret is good for {days:.0f} more days"
+    if days is not None and days < WARN_SECRET_DAYS:
+        return "degraded", (
+            f"{settings.api_url} lets us in{left}. Make a new one on the intra (Settings > API) "
+            "and put it into .env as FORTYTWO_CLIENT_SECRET_NEXT."
+        )
+    return "well", f"{settings.api_url} lets us in{left}"

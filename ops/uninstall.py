@@ -1,0 +1,181 @@
+"""`make uninstall`: everything that the mirror has made on this machine and in its database.
+
+Backups stay, and so do `.env`, the quota that other checkouts share, and whatever is not ours.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+
+from extract import embedded
+from extract.base import database
+from extract.base.errors import MirrorError
+from extract.base.settings import ROOT, local_directory
+from extract.run import new_run_id, run_lock
+from ops.backup import archive
+from ops.schedule import crontab, units
+from ops.site.pages import site_directory
+
+SCHEMAS = (
+    *("raw", "raw_staging", "staging", "intermediate", "marts"),
+    *("mirror", "reports", "snapshots", "ops"),
+)
+ROLE = "mirror_reader"
+STATE = (
+    *("cache", "dbt", "dlt", "dlt-copy", "jobs.json", "jobs.lock", "listings", "logs", "postgres"),
+    *("postgres.held", "postgres.lock", "postgres.log", "postgres.new", "socket", "state"),
+    *("scheduler.alive", "backup.lock", "fortytwo.duckdb"),
+)
+# what stands elsewhere and needs something that is to go
+READERS = """
+    select distinct relation.oid::regclass::text
+    from pg_depend as link
+    inner join pg_class as source on source.oid = link.refobjid
+    left join pg_rewrite as rule on link.classid = 'pg_rewrite'::regclass and rule.oid = link.objid
+    left join pg_constraint as key
+        on link.classid = 'pg_constraint'::regclass and key.oid = link.objid
+    inner join pg_class as relation on relation.oid = coalesce(rule.ev_class, key.conrelid)
+    where link.refclassid = 'pg_class'::regclass
+        and source.relnamespace::regnamespace::text = any(%(schemas)s)
+        and not relation.relnamespace::regnamespace::text = any(%(schemas)s)
+    union
+    select relation.oid::regclass::text
+    from pg_class as relation
+    where relation.relnamespace::regnamespace::text = any(%(schemas)s)
+        and not pg_has_role(relation.relowner, 'usage')
+"""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Something to remove."""
+
+    name: str
+    remove: Callable[[], object]
+
+
+def parts() -> list[Part]:
+    """What is there, in the order in which it can go.
+
+    Raises:
+        MirrorError: Something of somebody else's stands on it.
+    """
+    return [*_schedule(), *_database(), *_files()]
+
+
+def _schedule() -> list[Part]:
+    found = []
+    if crontab.available() and crontab.installed_block(crontab.read()):
+        found.append(Part("the schedule in your crontab", crontab.remove))
+    timers = sorted(units.default_directory().glob(f"{units.NAME}[@-]*"))
+    ours = [path for path in timers if str(ROOT).replace("%", "%%") in _service(path)]
+    if ours:
+        found.append(Part(f"the timers in {ours[0].parent}", lambda: _remove_timers(ours)))
+    return found
+
+
+def _service(path: Path) -> str:
+    service = path.with_name(f"{units.NAME}@.service")
+    return service.read_text(encoding="utf-8") if service.exists() else ""
+
+
+def _remove_timers(paths: list[Path]) -> None:
+    program = shutil.which("systemctl")
+    scope = [] if paths[0].parent == Path("/etc/systemd/system") else ["--user"]
+    timers = [path.name for path in paths if path.suffix == ".timer"]
+    if program:
+        subprocess.run([program, *scope, "disable", "--now", *timers], check=False)
+    for path in paths:
+        path.unlink()
+
+
+def _database() -> list[Part]:
+    if database.uses_embedded_server():
+        return []  # its files are the database
+    connection = database.connect("fortytwo-mirror uninstall", autocommit=True)
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            "select nspname from pg_namespace where nspname = any(%s) "
+            "and pg_has_role(nspowner, 'usage')",
+            (list(SCHEMAS),),
+        )
+        schemas = [name for (name,) in cursor.fetchall()]
+        cursor.execute(READERS, {"schemas": schemas})
+        foreign = sorted(name for (name,) in cursor.fetchall())
+        if foreign:
+            raise MirrorError(
+                f"{', '.join(foreign)}: not made by the mirror, and stands in or on what is to "
+                "go. Drop or move it first. Nothing was removed."
+            )
+        cursor.execute("select 1 from pg_roles where rolname = %s", (ROLE,))
+        role = cursor.fetchone()
+    connection.close()
+    found = []
+    if schemas:
+        found.append(Part(f"the schemas {', '.join(schemas)}", lambda: _drop(schemas)))
+    if role:
+        found.append(Part(f"the role {ROLE}, if no other database needs it", _drop_role))
+    return found
+
+
+def _drop(schemas: list[str]) -> None:
+    with run_lock("uninstall", new_run_id()) as connection:
+        names = sql.SQL(", ").join(map(sql.Identifier, schemas))
+        _run(connection, sql.SQL("drop schema {} cascade").format(names))
+
+
+def _drop_role() -> None:
+    connection = database.connect("fortytwo-mirror uninstall", autocommit=True)
+    try:
+        _run(connection, sql.SQL("drop role {}").format(sql.Identifier(ROLE)))
+    except psycopg2.errors.DependentObjectsStillExist:
+        pass  # another mirror on this server
+    except psycopg2.errors.InsufficientPrivilege as error:
+        raise MirrorError(
+            f"The role {ROLE} is not ours to drop. Let an administrator run: drop role {ROLE};"
+        ) from error
+    finally:
+        connection.close()
+
+
+def _run(connection: Connection, statement: sql.Composable) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def _files() -> list[Part]:
+    local, site = local_directory(), site_directory()
+    state = [local / name for name in STATE if (local / name).exists()]
+    pages = [*site.glob("*.html"), site / "images"] if site.is_dir() else []
+    found = []
+    if state:
+        found.append(Part(f"the state in {local} (backups stay)", lambda: _remove(state, local)))
+    if pages:
+        found.append(Part(f"the pages in {site}", lambda: _remove(pages, site)))
+    return found
+
+
+def _remove(paths: list[Path], folder: Path) -> None:
+    embedded.stop()
+    shutil.rmtree(embedded.socket_directory(), ignore_errors=True)
+    for path in paths:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    if not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def kept() -> str:
+    """Where the backups are that stay."""
+    backups = archive.backups(archive.folder())
+    return f"{len(backups)} backups stay in {archive.folder()}." if backups else ""

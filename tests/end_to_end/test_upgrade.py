@@ -1,0 +1,59 @@
+"""A database that version 0.1 made is taken over by this one."""
+
+from __future__ import annotations
+
+import lzma
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from extract.base.programs import program
+from tests.conftest import ROOT
+
+# pg_dump of a mirror of the small sandbox, as of commit 1a75c3f; all people in it are invented
+DUMP = Path(__file__).with_name("version_0_1.sql.xz")
+
+
+def rows(table: str) -> dict[int, tuple[object, ...]]:
+    connection = psycopg2.connect(dbname=os.environ["PGDATABASE"])
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(f"select id, to_jsonb({table.split('.')[1]}) from {table}")
+            return {key: tuple(sorted(row)) for key, row in cursor.fetchall()}
+    finally:
+        connection.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_database_of_the_previous_version_is_upgraded_by_a_sync(
+    database: dict[str, str], start_sandbox: Callable[..., str]
+) -> None:
+    subprocess.run(
+        [program("psql"), "-Xqv", "ON_ERROR_STOP=1"],
+        input=lzma.decompress(DUMP.read_bytes()),
+        check=True,
+    )
+    before = {
+        table: rows(table) for table in ("mirror.users", "mirror.projects", "mirror.campuses")
+    }
+    api = {"FORTYTWO_API_URL": start_sandbox(), "FORTYTWO_CLIENT_ID": "sandbox"}
+    settings = {**os.environ, **api, "FORTYTWO_CLIENT_SECRET": "sandbox"}
+
+    for command in (["sync"], ["check", "--sample", "0"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ops", *command],
+            cwd=ROOT,
+            env=settings,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    for table, old in before.items():
+        assert rows(table).keys() == old.keys()

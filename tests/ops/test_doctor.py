@@ -1,0 +1,112 @@
+"""`make doctor` names what stops a sync, and `make uninstall` what it would remove."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from psycopg2.extensions import connection as Connection
+from typer.testing import CliRunner
+
+from extract.base import database
+from ops import doctor
+from ops.cli import app
+
+
+def said(name: str) -> tuple[str, str]:
+    (finding,) = [finding for finding in doctor.examine() if finding.name == name]
+    return finding.level, finding.sentence
+
+
+def names(connection: Connection, query: str) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return [name for (name,) in cursor.fetchall()]
+
+
+def test_where_a_sync_would_succeed_the_exit_status_is_0(ops: Connection) -> None:
+    result = CliRunner().invoke(app, ["doctor"])
+
+    assert result.exit_code == 0, result.output
+    assert "bundled sandbox" in result.output
+    assert "Nothing is in the way of a sync." in result.output
+
+
+def test_a_database_that_is_not_there_is_a_failure(
+    ops: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGDATABASE", "nowhere")
+
+    result = CliRunner().invoke(app, ["doctor"])
+
+    assert result.exit_code == 1
+    assert "FAIL database" in result.output and "A sync would fail." in result.output
+
+
+def test_credentials_that_are_refused_are_a_failure_and_good_ones_are_not(
+    ops: Connection, monkeypatch: pytest.MonkeyPatch, start_sandbox: Callable[..., str]
+) -> None:
+    monkeypatch.setenv("FORTYTWO_API_URL", start_sandbox())
+    monkeypatch.setenv("FORTYTWO_CLIENT_ID", "sandbox")
+    monkeypatch.setenv("FORTYTWO_CLIENT_SECRET", "sandbox")
+    level, sentence = said("API")
+    assert (level, "lets us in" in sentence) == ("well", True)
+
+    monkeypatch.setenv("FORTYTWO_CLIENT_SECRET", "wrong")
+    level, sentence = said("API")
+    assert (level, "invalid_client" in sentence) == ("failing", True)
+
+
+def test_a_folder_that_cannot_be_one_is_a_failure(
+    ops: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("BACKUP_DIRECTORY", str(tmp_path / "file" / "below"))
+
+    assert said("folders")[0] == "failing"
+
+
+def test_a_package_that_is_not_the_locks_is_a_failure(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "requirements.lock").write_text("dlt==0.0.1 \\\n    --hash=sha256:0\n")
+    monkeypatch.setattr(doctor, "ROOT", tmp_path)
+
+    level, sentence = doctor._python()
+
+    assert level == "failing" and sentence.startswith("dlt: ")
+
+
+def test_uninstall_lists_first_and_removes_what_the_mirror_made_when_it_is_confirmed(
+    ops: Connection, tmp_path: Path
+) -> None:
+    local = Path(os.environ["FORTYTWO_LOCAL"])
+    for path in (local / "logs", local / "backups", local / "mine"):
+        path.mkdir(parents=True, exist_ok=True)
+    schemas = "select nspname from pg_namespace where nspname in ('ops', 'public')"
+
+    listed = CliRunner().invoke(app, ["uninstall"])
+
+    assert listed.exit_code == 0, listed.output
+    assert "Would remove: the schemas ops" in listed.output
+    assert names(ops, schemas) and (local / "logs").exists()
+    done = CliRunner().invoke(app, ["uninstall", "--confirm"])
+    assert done.exit_code == 0, done.output
+    assert names(ops, schemas) == ["public"]
+    assert {path.name for path in local.iterdir()} >= {"backups", "mine"}
+    assert not (local / "logs").exists()
+
+
+def test_uninstall_removes_nothing_that_somebody_has_built_upon(ops: Connection) -> None:
+    other = database.connect("test", autocommit=True)
+    with other.cursor() as cursor:
+        cursor.execute("create view public.readers as select * from ops.runs")
+
+    result = CliRunner().invoke(app, ["uninstall", "--confirm"])
+
+    assert result.exit_code == 1
+    assert "readers: not made by the mirror" in result.output
+    assert names(other, "select viewname from pg_views where viewname = 'readers'")
+    other.close()
