@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from itertools import product
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from tests.site.conftest import ROOT
 
@@ -84,15 +85,31 @@ def test_charts_follow_the_theme_when_it_changes(look: Look) -> None:
     assert page.evaluate(fill) != light
 
 
-def test_an_old_page_admits_its_age(look: Look, site: Path) -> None:
-    page = look("status.html")
+@pytest.mark.parametrize("name", ["status.html", "index.html"])
+def test_an_old_page_turns_amber_and_then_red_by_itself(look: Look, name: str) -> None:
+    page = look(name)
     assert page.locator(".banner.good").count() == 1
+    late, overdue = (
+        datetime.fromisoformat(str(page.locator(".banner").get_attribute(f"data-{level}-at")))
+        for level in ("degraded", "failing")
+    )
 
-    page.clock.install(time=0)
-    page.clock.set_fixed_time("2099-01-01T00:00:00Z")
-    page.reload()
+    for moment, level in ((late, "warn"), (overdue, "bad")):
+        page.clock.set_fixed_time(moment + timedelta(minutes=1))
+        page.reload()
 
-    assert page.locator(".banner.bad").inner_text().startswith("Overdue")
+        assert page.locator(f".banner.{level}").inner_text().startswith("Overdue")
+
+
+def test_without_script_a_page_says_when_it_was_judged(browser: Browser, site: Path) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto((site / "index.html").as_uri())
+
+    text = page.locator(".banner").inner_text()
+    context.close()
+
+    assert re.search(r"As judged \d{4}-\d\d-\d\d \d\d:\d\d UTC", text)
 
 
 @pytest.mark.slow
