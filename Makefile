@@ -38,7 +38,7 @@ extract: setup ## API to schema raw (MODE MAX_CALLS CAMPUS_IDS ALLOW_DELETES)
 	@$(RUN) extract run $(passes)
 
 plan: setup ## Say what an extract would cost: calls, quota left, minutes (CAMPUS_IDS)
-	@$(RUN) extract plan $(call option,campus-ids,CAMPUS_IDS)
+	@$(RUN) ops plan $(call option,campus-ids,CAMPUS_IDS)
 
 build: setup ## dbt build: raw to marts, tests, publication to mirror
 	@bin/dbt build
@@ -53,7 +53,7 @@ psql: setup ## A SQL prompt at the mirror's database
 	@bin/psql
 
 ##@ Operations
-.PHONY: doctor upgrade uninstall backup restore restore-drill cron-install cron-remove cron-show erase copy database-start database-stop
+.PHONY: doctor upgrade uninstall backup restore restore-drill cron-install cron-remove cron-show erase readmit copy database-start database-stop
 
 doctor: setup ## Would a sync succeed here? Each obstacle with the command that mends it
 	@$(RUN) ops doctor
@@ -82,8 +82,11 @@ cron-remove: setup ## Take it out again
 cron-show: setup ## Show the schedule without installing it
 	@$(RUN) ops cron-show
 
-erase: setup ## Erase one person everywhere and keep them out (LOGIN or ID)
-	@$(RUN) ops erase $(call given,login,LOGIN) $(call given,id,ID)
+erase: setup ## Say what is kept of one person (LOGIN or ID); CONFIRM=1 erases it and keeps them out
+	@$(RUN) ops erase $(call given,login,LOGIN) $(call given,id,ID) $(if $(call given,,CONFIRM),--confirm)
+
+readmit: setup ## Let somebody back in who was erased (ID)
+	@$(RUN) ops readmit $(call given,id,ID)
 
 copy: setup ## Copy raw into another engine, for dbt to build there (DESTINATION, docs/scale.md)
 	@$(RUN) extract copy $(call given,destination,DESTINATION)

@@ -1,9 +1,9 @@
 """`python -m extract`."""
 
-from extract.base.imports import without_collector
+import gc
 
-with without_collector():
-    from extract.cli import main
+from extract.cli import main
 
 if __name__ == "__main__":
+    gc.freeze()  # what is imported stays: the collector need not look at it again
     main()

@@ -1,4 +1,4 @@
-"""`python -m extract`: the API into `raw`, and what it would cost."""
+"""`python -m extract`: the API into `raw`, and `raw` into another engine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from extract.base.errors import MirrorError, UsageError
 from extract.base.settings import environment
 from extract.base.sqlstate import explained
 from extract.load import copy as copies
-from extract.passes.plan import make_plan, print_plan
 from extract.progress import ExtractionProgress
 
 app = typer.Typer(
@@ -117,13 +116,6 @@ def run(mode: Mode = "full", max_calls: MaxCalls = None, campus_ids: CampusIds =
         )
         for remark in done.remarks():
             typer.echo(remark)
-
-
-@app.command()
-def plan(campus_ids: CampusIds = "") -> None:
-    """Print the calls each resource needs, what the quota has left and the expected minutes."""
-    with exit_status():
-        print_plan(make_plan(parse_campus_ids(campus_ids)))
 
 
 @app.command()

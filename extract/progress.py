@@ -13,7 +13,8 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from extract.api.quota import HOUR, Quota
+from extract.api.quota import Quota
+from extract.api.quota_file import HOUR
 from extract.base import logs
 from extract.listing.listing import Finished, Listing
 from extract.listing.reader import Arrived

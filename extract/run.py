@@ -24,7 +24,6 @@ from extract.base.errors import (
     MirrorError,
     UsageError,
 )
-from extract.base.memory import stay_small
 from extract.base.settings import Settings, local_directory, make_private
 from extract.base.usable import require_usable
 from extract.listing.cache import ListingCache
@@ -36,7 +35,8 @@ from extract.passes.backfill import Backfill, nightly_share, was_started
 from extract.passes.context import Pass
 from extract.passes.full import full
 from extract.passes.live import live
-from extract.people.erase import anonymised_users, erase, kept_out
+from extract.people import kept_out
+from extract.people.erase import anonymised_users, erase
 from extract.progress import ExtractionProgress
 
 MODES = ("full", "live", "backfill")
@@ -162,7 +162,6 @@ def extract(
     if mode not in MODES:
         raise UsageError(f"MODE is {mode!r}; it must be one of {', '.join(MODES)}.")
     settings = Settings.load()
-    stay_small()
     make_private()
     create_schema(connection)
     record = Record(connection, run_id)
@@ -241,6 +240,8 @@ def _pass(
     quota: Quota,
     phases: Phases,
 ) -> None:
+    kept_out.give_keys(connection)
+    people_kept_out = kept_out.load(connection)
     client = FortyTwoClient(settings, quota, on_call=record.call)
     client.auth.prepare_for_run()
     record.application(
@@ -261,10 +262,10 @@ def _pass(
         on_reread=lambda listing, reason: progress.say(
             f"{listing.table} ({listing.key}): {reason}; reading it again."
         ),
+        kept_out=people_kept_out,
     )
     raw = Raw(connection)
     context = Pass(settings, reader, raw, record, campus_ids, progress.say)
-    context.kept_out = kept_out(connection)
     done.degraded = context.degraded
     context.know_refusals()
     loader = Loader(working_directory("dlt"))

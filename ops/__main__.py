@@ -1,9 +1,9 @@
 """`python -m ops`."""
 
-from extract.base.imports import without_collector
+import gc
 
-with without_collector():
-    from ops.cli import main
+from ops.cli import main
 
 if __name__ == "__main__":
+    gc.freeze()  # what is imported stays: the collector need not look at it again
     main()

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from extract.base.errors import MirrorError, UsageError
+from extract.base.errors import UsageError
 from extract.base.settings import credentials_configured
 from extract.cli import CampusIds, MaxCalls, Mode, exit_status, parse_campus_ids
-from extract.load.record import create_schema
-from extract.people.erase import erase, find_user, keep_out
-from extract.run import MODES, new_run_id, run_lock
+from extract.passes.plan import make_plan, print_plan
+from extract.run import MODES
 from ops import doctor as doctors
 from ops import uninstall
 from ops.backup.commands import app as backups
 from ops.checks.command import app as checks
+from ops.people import app as people
 from ops.sandbox import running_sandbox
 from ops.schedule.commands import app as schedules
 from ops.schedule.scheduler import app as scheduler
@@ -38,6 +39,7 @@ app.add_typer(backups)
 app.add_typer(schedules)
 app.add_typer(pages)
 app.add_typer(scheduler)
+app.add_typer(people)
 NEXT = "`make psql` looks at it, `make check` proves it, `make cron-install` keeps it up."
 NEXT_INVENTED = (
     "`make psql` looks at the invented people; your own credentials bring the real ones: "
@@ -70,48 +72,36 @@ def sync(
         if mode not in MODES:
             raise UsageError(f"MODE is {mode!r}; it must be one of {', '.join(MODES)}.")
         console = Console(highlight=False)
-        address = ""
-        if not credentials_configured():
-            address = stack.enter_context(running_sandbox(sandbox_scale))
-            console.print(
-                "No 42 credentials are set, so this run mirrors the bundled sandbox: a local "
-                f"stand-in for the 42 API with invented people ({address}). For the real API put "
-                "FORTYTWO_CLIENT_ID and FORTYTWO_CLIENT_SECRET into .env (see .env.example).\n"
-            )
+        address = stack.enter_context(_api(sandbox_scale, console))
         with reported(f"sync {mode}"):
             status = run_sync(mode, max_calls=max_calls, campus_ids=chosen, console=console)
         console.print(f"Next: {NEXT_INVENTED if address else NEXT}")
     raise typer.Exit(status)
 
 
-@app.command("erase")
-def erase_person(
-    login: Annotated[str, typer.Option(help="The person's login.")] = "",
-    id: Annotated[int | None, typer.Option(help="The person's number in the API.")] = None,  # noqa: A002
-) -> None:
-    """Erase one person everywhere and keep them out of later runs.
-
-    Goes through raw, mirror, snapshots and ops in one transaction. The record (ops.erasures) says
-    how many rows went, not whose; backups made before still hold the person until they rotate out.
-    """
+@app.command()
+def plan(campus_ids: CampusIds = "", sandbox_scale: SandboxScale = "network") -> None:
+    """Print the calls each resource needs, what the quota has left and the expected minutes."""
     with exit_status():
-        if bool(login) == (id is not None):
-            raise UsageError("Say whom to erase: either LOGIN=jdoe or ID=12345.")
-        run_id = new_run_id()
-        with run_lock("erase", run_id) as connection:
-            create_schema(connection)
-            user_id = id if id is not None else find_user(connection, login)
-            if user_id is None:
-                raise MirrorError(
-                    "Nobody with that login is in raw, mirror or snapshots: there is nothing to "
-                    "erase. To keep somebody out all the same, give ID=… instead."
-                )
-            gone = erase(connection, [user_id], "on request", run_id)
-            keep_out(connection, user_id)
-        rows = sum(gone.values())
-        Console(highlight=False).print(
-            f"Erased: {rows:,} rows in {len(gone)} tables. The person stays out of later runs."
+        chosen = parse_campus_ids(campus_ids)
+        console = Console(highlight=False)
+        with _api(sandbox_scale, console):
+            print_plan(make_plan(chosen, lambda asked: console.print(f"  {asked}")), console)
+
+
+@contextmanager
+def _api(sandbox_scale: str, console: Console) -> Iterator[str]:
+    """The API that is configured, or else the bundled sandbox; yields the sandbox's address."""
+    if credentials_configured():
+        yield ""
+        return
+    with running_sandbox(sandbox_scale) as address:
+        console.print(
+            "No 42 credentials are set, so this run uses the bundled sandbox: a local stand-in "
+            f"for the 42 API with invented people ({address}). For the real API put "
+            "FORTYTWO_CLIENT_ID and FORTYTWO_CLIENT_SECRET into .env (see .env.example).\n"
         )
+        yield address
 
 
 @app.command()

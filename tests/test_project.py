@@ -216,9 +216,11 @@ def test_make_help_names_every_target() -> None:
             ["extract", "MODE=backfill", "MAX_CALLS=10", "CAMPUS_IDS=1,9"],
             "-m extract run --mode 'backfill' --max-calls '10' --campus-ids '1,9'",
         ),
-        (["plan", "MODE=live"], "-m extract plan"),
+        (["plan", "MODE=live"], "-m ops plan"),
         (["sandbox", "SCALE=network", "PORT=0"], "-m sandbox --port '0' --scale 'network'"),
         (["erase", "LOGIN=jdoe"], "-m ops erase --login 'jdoe'"),
+        (["erase", "ID=1", "CONFIRM=1"], "-m ops erase --id '1' --confirm"),
+        (["readmit", "ID=1"], "-m ops readmit --id '1'"),
         (["restore", "FILE=a b"], "-m ops restore --file 'a b'"),
     ],
 )
@@ -229,6 +231,6 @@ def test_make_passes_its_variables_on(arguments: list[str], command: str) -> Non
 
 
 def test_make_erases_nobody_because_of_an_exported_variable() -> None:
-    told = make("--dry-run", "erase", LOGIN="somebody", ID="1").stdout
+    told = make("--dry-run", "erase", LOGIN="somebody", ID="1", CONFIRM="1").stdout
 
     assert told.splitlines()[-1].strip() == ".venv/bin/python -m ops erase"

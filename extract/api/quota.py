@@ -1,70 +1,28 @@
 """One limiter for every process on the machine that uses the same application key.
 
 The API allows 2 requests a second and 1,200 an hour per application (42-api.md section 2) and
-tells both limits and what is left with every answer. A small file under an advisory file lock
-holds the next free moment and the calls of the last hour; the answers' headers correct it, so that
-calls of other machines with the same key count too.
+tells both limits and what is left with every answer. A file (`quota_file`) holds the next free
+moment and the calls of the last hour; the answers' headers correct it, so that calls of other
+machines with the same key count too. The network brings calls closer together than they left, by
+how much nobody knows: each 429 of the second widens the pace, and good answers narrow it again.
 """
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import os
 import threading
 import time
-import weakref
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import orjson
-
+from extract.api.quota_file import BUCKET, HOUR, QuotaFile, State, machine_clock
 from extract.base.errors import ApiError, BudgetSpent
-from extract.base.settings import local_directory
 
-HOUR = 3600.0
-# exactly 1/limit apart earns 429 from network jitter (42-api.md section 2): 10 % slower does not
-MARGIN = 1.1
-BUCKET = 60.0
 # an answer may know of so many calls less than we have sent: those that are under way
 UNDER_WAY = 10
-# bytes by which the file grows
-BLOCK = 1024
 # calls of each hour that background work (the backfill) leaves to live passes
 RESERVED_FOR_LIVE = 100
-
-
-def machine_clock() -> float:
-    """Seconds since boot, suspend included: the same for all processes, immune to clock jumps."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-def quota_directory() -> Path:
-    """Where the machine's processes of this user meet: XDG_STATE_HOME/fortytwo-mirror."""
-    base = os.environ.get("XDG_STATE_HOME", "")
-    if base.startswith("/"):  # a relative one does not count, says its specification
-        return Path(base, "fortytwo-mirror")
-    try:
-        return Path.home() / ".local" / "state" / "fortytwo-mirror"
-    except RuntimeError:  # a user without a name, as containers have
-        return local_directory() / "state"
-
-
-@dataclass
-class _State:
-    """What the file holds. `buckets` maps a minute (clock // 60) to its calls."""
-
-    secondly_limit: int = 2
-    hourly_limit: int = 1200
-    next_at: float = 0.0
-    buckets: dict[str, int] = field(default_factory=dict)
-    remaining: int | None = None
-    remaining_hour: float = 0.0
-    blocked_until: float = 0.0
-    sent: int = 0
 
 
 @dataclass(frozen=True)
@@ -85,7 +43,7 @@ class _Expected:
         )
 
 
-def _expected(state: _State) -> _Expected | None:
+def _expected(state: State) -> _Expected | None:
     if state.remaining is None:
         return None
     left = state.remaining - state.sent
@@ -99,7 +57,7 @@ class Quota:
         key: The application (any string; only its hash names the file).
         max_calls: Budget of this run; None for no budget.
         max_wait: Longest wait for the hour's window, in seconds, before `BudgetSpent`.
-        on_wait: Told the seconds of every wait longer than five seconds.
+        on_wait: Told the seconds of a wait for the hour, once.
         clock: Seconds, shared by all processes.
     """
 
@@ -114,17 +72,11 @@ class Quota:
         clock: Callable[[], float] = machine_clock,
         sleep: Callable[[float], None] | None = None,
     ) -> None:
-        directory = directory or quota_directory()
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        digest = hashlib.sha256(key.encode()).hexdigest()[:16]
-        path = directory / f"quota-{digest}.json"
-        # open for good: each call looks into it
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        weakref.finalize(self, os.close, self._file)
+        self._file = QuotaFile(key, directory, clock)
         self._stopping = threading.Event()
         self._clock, self._sleep, self._on_wait = clock, sleep or self._pause, on_wait
         self._max_wait = max_wait
-        self._thread_lock = threading.Lock()
+        self._announced, self._announcing = 0.0, threading.Lock()
         # one call goes ahead alone: its answer tells the limits before six go at once
         self._first = threading.Lock()
         self._told = threading.Event()
@@ -143,8 +95,19 @@ class Quota:
         """
         if not self._told.is_set() and not self._first.acquire(blocking=False):
             self._told.wait(timeout=60.0)
+        moment, refusals = self._slot(background)
+        while (delay := moment - self._clock()) > 0:
+            self._sleep(delay)
+            with self._file.locked() as state:
+                if state.refusals == refusals:
+                    return
+                # the pace was widened meanwhile: what was handed out before counts no more
+                moment, refusals = state.take_slot(self._clock()), state.refusals
+
+    def _slot(self, background: bool) -> tuple[float, int]:
+        """The moment of the next call, and how often the pace had been widened until now."""
         while True:
-            with self._state() as state:
+            with self._file.locked() as state:
                 now = self._clock()
                 if self.max_calls is not None and self.calls >= self.max_calls:
                     raise BudgetSpent(
@@ -153,13 +116,11 @@ class Quota:
                     )
                 wait = self._hour_wait(state, now, RESERVED_FOR_LIVE if background else 0)
                 if wait <= 0:
-                    state.next_at = max(state.next_at, now)
-                    moment = state.next_at
-                    state.next_at += MARGIN / state.secondly_limit
+                    moment = state.take_slot(now)
                     self._count(state, moment)
                     self._expected = _expected(state)
                     self.calls += 1
-                    break
+                    return moment, state.refusals
             if background or wait > self._max_wait:
                 raise BudgetSpent(
                     "The API's calls of this hour are used up"
@@ -167,12 +128,15 @@ class Quota:
                     + f"; more are free in about {wait / 60:.0f} minutes. What was read is kept; "
                     "the next run goes on from here."
                 )
-            if wait > 5:
-                self._on_wait(wait)
+            self._announce(now, wait)
             self._sleep(min(wait, 30.0))
-        delay = moment - self._clock()
-        if delay > 0:
-            self._sleep(delay)
+
+    def _announce(self, now: float, wait: float) -> None:
+        """Say once, whichever thread comes first, that the hour is being waited for."""
+        with self._announcing:
+            if wait > 5 and now + wait > self._announced + BUCKET:
+                self._announced = now + wait
+                self._on_wait(wait)
 
     def unanswered(self) -> None:
         """Take note of a call that brought no answer: if it went ahead, the next one does."""
@@ -203,10 +167,10 @@ class Quota:
             return
         if self._expected and self._expected.told_by(secondly, hourly, remaining):
             return
-        with self._state() as state:
+        with self._file.locked() as state:
             if secondly and secondly > state.secondly_limit:
                 # slots handed out at the older, slower pace count no more
-                state.next_at = min(state.next_at, self._clock() + MARGIN / secondly)
+                state.next_at = min(state.next_at, self._clock() + state.pace / secondly)
             state.secondly_limit = secondly or state.secondly_limit
             if hourly:
                 state.hourly_limit = hourly
@@ -231,32 +195,39 @@ class Quota:
             wait = HOUR - time.time() % HOUR + 1
         else:
             wait = 1.0
-        with self._state() as state:
+        with self._file.locked() as state:
             now = self._clock()
             if hour_spent:
                 state.blocked_until = max(state.blocked_until, now + wait)
                 # the API's hour starts when it likes: at the end of the wait, its answer counts
                 state.remaining = None
+            elif state.widen(now):
+                state.next_at = now + state.gap  # all slots that were handed out are void
             state.next_at = max(state.next_at, now + min(wait, 60.0))
         return wait
 
     def left(self) -> tuple[int, int, int]:
         """(calls left in this hour, hourly limit, secondly limit), as far as this machine knows."""
-        with self._state() as state:
+        with self._file.locked() as state:
             return (
                 self._available(state, self._clock()),
                 state.hourly_limit,
                 state.secondly_limit,
             )
 
-    def _available(self, state: _State, now: float) -> int:
+    def seconds_between_calls(self) -> float:
+        """The pace that is kept now, by all processes together."""
+        with self._file.locked() as state:
+            return state.gap
+
+    def _available(self, state: State, now: float) -> int:
         own = sum(state.buckets.values())
         available = state.hourly_limit - own
         if state.remaining is not None and state.remaining_hour == time.time() // HOUR:
             available = min(available, state.remaining - state.sent)
         return max(0, available)
 
-    def _hour_wait(self, state: _State, now: float, reserved: int) -> float:
+    def _hour_wait(self, state: State, now: float, reserved: int) -> float:
         """Seconds until the hour's windows let a call through; 0 for now."""
         if state.blocked_until > now:
             return state.blocked_until - now
@@ -269,43 +240,10 @@ class Quota:
         # others used the key: the clock hour is the best guess, one call then tells more
         return HOUR - time.time() % HOUR + 1
 
-    def _count(self, state: _State, moment: float) -> None:
+    def _count(self, state: State, moment: float) -> None:
         minute = str(int(moment // BUCKET))
         state.buckets[minute] = state.buckets.get(minute, 0) + 1
         state.sent += 1
-
-    @contextmanager
-    def _state(self) -> Iterator[_State]:
-        """The shared state, locked; written back on leaving without an error."""
-        with self._thread_lock:
-            fcntl.flock(self._file, fcntl.LOCK_EX)
-            try:
-                data = os.pread(self._file, 1 << 20, 0)
-                size, state = len(data), _parsed(data, self._clock())
-                ended = self._clock() - HOUR - BUCKET
-                state.buckets = {
-                    m: n for m, n in state.buckets.items() if float(m) * BUCKET > ended
-                }
-                yield state
-                data = orjson.dumps(vars(state))
-                # spaces at the end, or nearly every call would make the file a little shorter
-                data = data.ljust(-(-len(data) // BLOCK) * BLOCK)
-                os.pwrite(self._file, data, 0)
-                if size > len(data):
-                    os.ftruncate(self._file, len(data))
-            finally:
-                fcntl.flock(self._file, fcntl.LOCK_UN)
-
-
-def _parsed(data: bytes, now: float) -> _State:
-    """The state in the file; a damaged one or one from before a reboot starts afresh."""
-    try:
-        values: dict[str, Any] = orjson.loads(data) if data else {}
-        state = _State(**values)
-        stale = any(float(minute) * BUCKET > now + BUCKET for minute in state.buckets)
-        return _State() if stale or state.next_at > now + 120 else state
-    except (ValueError, TypeError):
-        return _State()
 
 
 def _integer(text: str | None) -> int | None:

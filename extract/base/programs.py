@@ -19,7 +19,6 @@ from typing import NoReturn
 from extract import embedded
 from extract.base import database
 from extract.base.errors import MirrorError, UsageError
-from extract.base.imports import without_collector
 from extract.base.settings import ROOT, environment, path_of
 from extract.base.usable import require_usable
 
@@ -134,10 +133,9 @@ def dbt() -> None:
         os.environ.update(database.libpq_environment())
     except MirrorError as error:
         _leave("dbt", error)
-    with without_collector():
-        from dbt.cli.main import cli  # takes a second, which no error need wait for
+    from dbt.cli.main import cli  # takes a second, which no error need wait for
 
-    gc.set_threshold(50_000)  # a build is short: a tenth of its time was the collector's
+    gc.freeze()  # what is imported stays: the collector need not look at it again
     cli(prog_name="dbt")
 
 

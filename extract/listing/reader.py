@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import SimpleQueue
 
 import pyarrow as pa
@@ -22,6 +22,8 @@ from extract.base.errors import ApiError, IncompleteListing
 from extract.listing.cache import ListingCache
 from extract.listing.columns import missing_fields, to_arrow
 from extract.listing.listing import Finished, Listing
+from extract.people.copies import leave_out
+from extract.people.kept_out import KeptOut
 from extract.tables import TABLES
 
 READINGS = 5
@@ -50,6 +52,8 @@ class ListingReader:
         on_reread: Told of a listing that did not add up, with the reason.
         on_page: Told of the rows of each page as it arrives (for progress).
         on_cached: Told of a listing that an interrupted run had kept.
+        kept_out: People whose rows, and copies in others' rows, are left out before anything is
+            cached.
     """
 
     def __init__(
@@ -62,7 +66,9 @@ class ListingReader:
         on_reread: Callable[[Listing, str], None] = lambda listing, reason: None,
         on_page: Callable[[Listing, Arrived], None] = lambda listing, page: None,
         on_cached: Callable[[Finished], None] = lambda finished: None,
+        kept_out: KeptOut | None = None,
     ) -> None:
+        self._kept_out = kept_out
         self._client, self._store, self._api_url = client, store, api_url
         self._in_flight = in_flight
         self._computing = threading.Lock()
@@ -172,11 +178,17 @@ class ListingReader:
         task.add(page)
         self._on_page(task.listing, page)
 
+    def _without_kept_out(self, done: Finished) -> Finished:
+        if not self._kept_out:
+            return done
+        declared = TABLES[done.listing.table]
+        return replace(done, table=leave_out(declared, done.table, self._kept_out))
+
     def _judge(self, task: _Progress) -> Finished | None:
         """The finished listing, or None after starting it again."""
         reason = task.mismatch()
         if not reason:
-            return task.finished()
+            return self._without_kept_out(task.finished())
         if task.readings >= READINGS:
             raise IncompleteListing(
                 f"GET /v2{task.listing.path} ({task.listing.key}) never added up in "

@@ -16,15 +16,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psycopg2
-from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.common.destination.client import LoadJob, RunnableLoadJob
-from dlt.common.normalizers.naming import NamingConvention
 from dlt.common.storages.load_package import ParsedLoadJobFileName
 from dlt.destinations import postgres
-from dlt.destinations.impl.postgres.configuration import PostgresClientConfiguration
 from dlt.destinations.impl.postgres.postgres import PostgresClient, PostgresCsvCopyJob
 from psycopg2 import sql
 
@@ -75,9 +72,15 @@ def _planned(statement: str) -> str:
 
 
 class _ExactClient(PostgresClient):
-    # by load, and of the destination, since dlt makes a client for each job:
-    merges: defaultdict[str, list[str]]  # what was put aside
-    staged: defaultdict[str, Counter[str]]  # rows copied, by quoted staging table
+    """dlt makes a client for each job; what all of a load must know is the class's, by load id.
+
+    Attributes:
+        merges: Statements that were put aside.
+        staged: Rows copied, by quoted staging table.
+    """
+
+    merges: ClassVar[defaultdict[str, list[str]]] = defaultdict(list)
+    staged: ClassVar[defaultdict[str, Counter[str]]] = defaultdict(Counter)
 
     def create_load_job(
         self, table: Any, file_path: str, load_id: str, restore: bool = False
@@ -120,24 +123,7 @@ class _ExactClient(PostgresClient):
 class exact_postgres(postgres):  # noqa: N801  (a destination's name, as dlt writes them)
     """The destination `postgres` with `ExactCsvCopyJob`, its merges in one transaction."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        own = {"merges": defaultdict(list), "staged": defaultdict(Counter)}
-        self._client = type("ExactClient", (_ExactClient,), own)
-
-    def capabilities(
-        self,
-        config: PostgresClientConfiguration | None = None,
-        naming: NamingConvention | None = None,
-    ) -> DestinationCapabilitiesContext:
-        """What PostgreSQL can do, which no setting of ours changes.
-
-        dlt asks 25 times a load and would resolve its whole configuration each time: a tenth of
-        what a small load takes.
-        """
-        return super().capabilities(self.spec() if config is None else config, naming)
-
     @property
     def client_class(self) -> type[PostgresClient]:
         """The client that loads exactly."""
-        return self._client
+        return _ExactClient

@@ -28,7 +28,6 @@ from psycopg2.extensions import make_dsn
 from extract.base import logs
 from extract.base.database import parameters
 from extract.base.errors import MirrorError
-from extract.base.processor import on_one_processor
 from extract.base.settings import local_directory
 from extract.base.sqlstate import disk_full, explained
 from extract.load.destination import exact_postgres
@@ -94,8 +93,7 @@ class Loader:
 
         started = time.monotonic()
         try:
-            with on_one_processor():
-                self._pipeline.extract(fortytwo(), loader_file_format="csv")
+            self._pipeline.extract(fortytwo(), loader_file_format="csv")
             on_extracted()
             self._pipeline.normalize()
             context.raw.set_scope(context.scope)

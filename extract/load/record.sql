@@ -121,7 +121,29 @@ comment on table ops.erasures is 'Erasures: when, why and how many rows; not who
 
 create table if not exists ops.kept_out (
     person text primary key,
-    since timestamptz not null
+    since timestamptz not null,
+    key_id text
 );
+alter table ops.kept_out add column if not exists key_id text;
 comment on table ops.kept_out is
-'People who were erased on request and are never loaded again: a hash of the number in the API.';
+'People who were erased on request and are never loaded again: a keyed hash of their number in the API.';
+comment on column ops.kept_out.key_id is
+'Which key of kept-out.keys (not in this database) the hash was made with; null: of an earlier version.';
+-- readers of ops have no business here, whatever its default privileges say
+do $$
+declare
+    entry record;
+begin
+    for entry in
+        select distinct privilege.grantee
+        from pg_class as relation
+        cross join lateral aclexplode(relation.relacl) as privilege
+        where relation.oid = 'ops.kept_out'::regclass and privilege.grantee <> relation.relowner
+    loop
+        execute format(
+            'revoke all on ops.kept_out from %s',
+            case entry.grantee when 0 then 'public' else entry.grantee::regrole::text end
+        );
+    end loop;
+end
+$$;

@@ -10,8 +10,6 @@ from typing import Any
 
 import dlt
 import pyarrow as pa
-from dlt.common.configuration.container import Container
-from dlt.common.pipeline import PipelineContext
 from dlt.extract import DltResource
 from pyarrow import csv
 
@@ -79,8 +77,7 @@ def _as_file(declared: Table, tables: Iterator[pa.Table]) -> Iterator[Any]:
     if first is None:
         return
     load_id = pa.scalar(dlt.current.load_package_state()["load_id"])
-    # dlt.current.pipeline() is the same, and resolves the whole configuration each time
-    path = Path(Container()[PipelineContext].pipeline().working_dir) / f"{declared.name}.csv"
+    path = Path(dlt.current.pipeline().working_dir) / f"{declared.name}.csv"
     schema = _without_zones(declared.schema()).append(pa.field(LOAD_ID, pa.string()))
     count = 0
     try:

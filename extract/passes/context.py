@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -18,7 +18,6 @@ from extract.listing.reader import ListingReader
 from extract.load.raw import Raw
 from extract.load.record import Record
 from extract.load.resources import resource
-from extract.people.erase import is_kept_out
 from extract.tables import TABLES, UNKNOWN_FIELDS
 
 # forbidden, or a route that is hidden from the application (42-api.md section 1.2)
@@ -37,7 +36,6 @@ class Pass:
         finished: Listings whose rows are in the load, to be dropped from the store after it.
         report: Told a sentence that a person should read.
         gone: Users of raw whom the API no longer lists; `anonymised` of them are to be erased.
-        kept_out: Hashes of people who were erased on request (see extract/people/erase.py).
         degraded: Optional tables that this run leaves as they were, and why.
         deletions: Rows that this run takes out, by table; `sizes`: what the tables had before.
         stopped: Why a backfill pass ended before its last batch (the budget).
@@ -61,7 +59,6 @@ class Pass:
     students: list[int] = field(default_factory=list)
     gone: list[int] = field(default_factory=list)
     anonymised: set[int] = field(default_factory=set)
-    kept_out: frozenset[str] = frozenset()
 
     def resource(
         self,
@@ -114,9 +111,8 @@ class Pass:
         return False
 
     def listing(self, listings: Iterable[Listing], *, keep: bool = True) -> Generator[Finished]:
-        """Finish the listings; record each, report drift, leave out people who were erased."""
-        for read in self.reader.finish(iter(listings), keep):
-            done = replace(read, table=self._without_erased(read))
+        """Finish the listings; record each, report drift."""
+        for done in self.reader.finish(iter(listings), keep):
             self.finished.append(done.listing)
             self.record.listing(done)
             self.rows[done.listing.table] += done.table.num_rows
@@ -143,14 +139,6 @@ class Pass:
                     f"{', '.join(gone)}. They are null in raw.{done.listing.table} from now on."
                 )
             yield done
-
-    def _without_erased(self, done: Finished) -> pa.Table:
-        column = TABLES[done.listing.table].person
-        if not self.kept_out or not column:
-            return done.table
-        users = done.table.column(column).to_pylist()
-        ours = [not is_kept_out(user, self.kept_out) for user in users]
-        return done.table.filter(pa.array(ours, pa.bool_()))
 
     def drop_finished(self) -> None:
         """Forget the cached listings: their rows are loaded."""

@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
-import psycopg2
+from psycopg2.extensions import connection as Connection
+from rich import table as tables
 from rich.console import Console
-from rich.table import Table
 
 from extract.api.client import FortyTwoClient
-from extract.api.quota import MARGIN, Quota
+from extract.api.quota import Quota
 from extract.base import database
-from extract.base.errors import MirrorError
 from extract.base.settings import Settings
-from extract.listing.listing import (
-    IDS_A_CALL,
-    Listing,
-    batches,
-    of_campus,
-    of_students,
-    whole,
-)
+from extract.listing.listing import IDS_A_CALL, Listing, batches, join, of_students, whole
 from extract.load.raw import Raw
 from extract.passes.backfill import BACKFILLED, to_read
-from extract.tables import TABLES
+from extract.tables import TABLES, Row, Table
 
-# batches of a relation that are asked for their length; the rest is estimated from them
-SAMPLE = 16
+# most calls of a plan; what they leave unknown is estimated
+MOST_PROBES = 12
+LAST_PASS = """
+select resource, sum(rows)::bigint, sum(calls)::bigint from ops.listings
+where run_id = (
+    select run_id from ops.runs
+    where mode = 'full' and status in ('loaded', 'published', 'unchanged')
+    order by started_at desc limit 1
+)
+group by resource
+"""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Plan:
     quota_left: int = 0
     hourly_limit: int = 1200
     secondly_limit: int = 2
+    seconds_a_call: float = 0.5
 
     def calls(self, mode: str) -> int:
         """Calls of a mode."""
@@ -68,59 +71,44 @@ class Plan:
     def minutes(self, mode: str) -> float:
         """Expected minutes at the API's limits, from now; waiting for the hour included."""
         calls = self.calls(mode)
-        paced = calls * MARGIN / self.secondly_limit
+        paced = calls * self.seconds_a_call
         beyond = max(0, calls - self.quota_left)
         hours = math.ceil(beyond / self.hourly_limit)
         return max(paced / 60, hours * 60.0)
 
 
-def make_plan(campus_ids: Collection[int] | None = None) -> Plan:
-    """Ask the API how long each list is (one row a list) and add up.
+def make_plan(
+    campus_ids: Collection[int] | None = None,
+    report: Callable[[str], None] = lambda sentence: None,
+) -> Plan:
+    """Add up what the last pass took, and ask the API how long the other lists are.
+
+    Args:
+        campus_ids: Only the people of these campuses; None for everything.
+        report: Told what is being asked.
 
     Raises:
         MirrorError: The API cannot be reached or refuses the credentials.
     """
     settings = Settings.load()
     quota = Quota(f"{settings.api_url} {settings.client_id}", max_wait=60.0)
-    client = FortyTwoClient(settings, quota)
-    plan = Plan()
-    cursus = settings.cursus_id
-
-    def total(listing: Listing) -> int:
-        page = client.page(listing.path, listing.params, size=1)
-        return page.total if page.total is not None else len(page.rows)
-
-    if campus_ids is None:
-        for declared in TABLES.values():
-            if declared.full == "whole":
-                rows = total(whole(declared, cursus))
-                plan.resources.append(PlannedResource(declared.name, rows, _pages(rows), "full"))
-    campuses = client.page(TABLES["campus"].path, TABLES["campus"].params).rows
-    if campus_ids is None:
-        names = [campus["name"] for campus in campuses]
-        shared = [campus["id"] for campus in campuses if names.count(campus["name"]) > 1]
-        offered = [
-            total(of_campus(TABLES["campus_achievements"], campus, cursus)) for campus in shared
-        ]
-        pages = sum(max(1, _pages(rows)) for rows in offered)
-        plan.resources.append(PlannedResource("campus_achievements", sum(offered), pages, "full"))
-    chosen = [c["id"] for c in campuses if campus_ids is None or c["id"] in campus_ids]
-    counts = [total(of_campus(TABLES["users"], campus, cursus)) for campus in chosen]
-    users = sum(counts)
-    plan.resources.append(
-        PlannedResource("users", users, sum(max(1, _pages(n)) for n in counts), "full")
-    )
-    plan.resources.append(PlannedResource("cursus_users", users, _pages(users), "full"))
-    plan.resources.extend(_backfill(client, settings, users, chosen if campus_ids else None))
-    plan.probes = quota.calls
-    plan.quota_left, plan.hourly_limit, plan.secondly_limit = quota.left()
-    return plan
+    planner = _Planner(FortyTwoClient(settings, quota), settings.cursus_id, campus_ids, report)
+    connection = database.connect("fortytwo-mirror plan", autocommit=True)
+    try:
+        resources = list(planner.full({} if campus_ids else _last_pass(connection)))
+        resources += planner.backfill(Raw(connection), connection)
+    finally:
+        connection.close()
+    left, hourly, secondly = quota.left()
+    return Plan(resources, quota.calls, left, hourly, secondly, quota.seconds_between_calls())
 
 
 def print_plan(plan: Plan, console: Console | None = None) -> None:
     """Show the plan as a table."""
     console = console or Console(highlight=False)
-    table = Table(title="What a run would fetch", title_justify="left", box=None, pad_edge=False)
+    table = tables.Table(
+        title="What a run would fetch", title_justify="left", box=None, pad_edge=False
+    )
     for name in ("mode", "resource"):
         table.add_column(name)
     for name in ("rows", "calls"):
@@ -155,46 +143,103 @@ def _pages(rows: int) -> int:
     return math.ceil(rows / IDS_A_CALL)
 
 
-def _backfill(
-    client: FortyTwoClient, settings: Settings, users: int, campus_ids: Collection[int] | None
-) -> list[PlannedResource]:
-    """Calls of the relations that are still to be read, from a sample of the students."""
-    try:
-        connection = database.connect("fortytwo-mirror plan", autocommit=True)
-    except MirrorError:
-        return []
-    try:
-        raw = Raw(connection)
-        planned = []
-        for table in BACKFILLED:
-            unread = to_read(connection, raw, table, campus_ids)
-            if not raw.students():
+class _Planner:
+    """Answers from what is known, then from the API, in few calls."""
+
+    def __init__(
+        self,
+        client: FortyTwoClient,
+        cursus_id: int,
+        campus_ids: Collection[int] | None,
+        report: Callable[[str], None],
+    ) -> None:
+        self._client, self._cursus_id = client, cursus_id
+        self._campus_ids, self._report = campus_ids, report
+        self._campuses: list[Row] = []
+
+    def full(self, known: Mapping[str, tuple[int, int]]) -> Iterator[PlannedResource]:
+        """The full pass: as the last one was, with the students counted anew.
+
+        Args:
+            known: Rows and calls of the last pass, by table.
+        """
+        students = 0
+        for table in TABLES.values():
+            if not table.full or not (self._campus_ids is None or table.person):
                 continue
-            groups = list(batches(unread))
+            rows, calls = known.get(table.name, (0, 0))
+            estimated = False
+            if table.full == "students":
+                students = rows = self._students(table)
+                estimated = not calls
+                calls = max(calls, _pages(rows)) if calls else self._calls_by_campus(rows)
+            elif table.full == "by students":
+                rows, calls = students, _pages(students)
+            elif table.full == "by campus" and not calls:
+                calls = self._campuses_asked(table)
+                estimated = True
+            elif not calls:
+                rows = self._rows(whole(table, self._cursus_id))
+                calls = max(1, _pages(rows))
+            yield PlannedResource(table.name, rows, calls, "full", estimated)
+
+    def backfill(self, raw: Raw, connection: Connection) -> Iterator[PlannedResource]:
+        """The relations that are still to be read, from a sample of the students."""
+        most = max(1, (MOST_PROBES - self._client.quota.calls) // len(BACKFILLED))
+        for name in BACKFILLED if raw.students() else ():
+            groups = list(batches(to_read(connection, raw, name, self._campus_ids)))
             # evenly spread and centred: old students have many rows, new ones few
-            step = max(1, len(groups) / SAMPLE)
-            sample = [groups[int((n + 0.5) * step)] for n in range(min(SAMPLE, len(groups)))]
-            totals = [
-                client.page(listing.path, listing.params, size=1).total or 0
-                for listing in (
-                    of_students(TABLES[table], ids, settings.cursus_id) for ids in sample
-                )
-            ]
-            if not sample:
-                planned.append(PlannedResource(table, 0, 0, "backfill"))
-                continue
-            share = len(groups) / len(sample)
-            planned.append(
-                PlannedResource(
-                    table,
-                    round(sum(totals) * share),
-                    round(sum(max(1, _pages(n)) for n in totals) * share),
-                    "backfill",
-                    estimated=len(sample) < len(groups),
-                )
+            step = max(1, len(groups) / most)
+            sample = [groups[int((n + 0.5) * step)] for n in range(min(most, len(groups)))]
+            rows = [self._rows(of_students(TABLES[name], ids, self._cursus_id)) for ids in sample]
+            share = len(groups) / max(1, len(sample))
+            calls = sum(max(1, _pages(count)) for count in rows) * share
+            estimated = len(sample) < len(groups)
+            yield PlannedResource(
+                name, round(sum(rows) * share), round(calls), "backfill", estimated
             )
-        return planned
-    except psycopg2.Error:
-        return []
-    finally:
-        connection.close()
+
+    def _rows(self, listing: Listing) -> int:
+        self._report(f"asking how long the list of {listing.table} is ({listing.key})")
+        page = self._client.page(listing.path, listing.params, size=1)
+        return page.total if page.total is not None else len(page.rows)
+
+    def _students(self, table: Table) -> int:
+        listing = whole(table, self._cursus_id)
+        if self._campus_ids is not None:
+            only = {table.campus_filter: join(self._campus_ids)}
+            listing = replace(listing, params={**listing.params, **only})
+        return self._rows(listing)
+
+    def _calls_by_campus(self, students: int) -> int:
+        """Each campus is asked for its students, who are as many as its accounts suggest."""
+        campuses = self._read_campuses()
+        accounts = [
+            campus["users_count"]
+            for campus in campuses
+            if self._campus_ids is None or campus["id"] in self._campus_ids
+        ]
+        total = max(1, sum(accounts))
+        return sum(max(1, _pages(round(students * count / total))) for count in accounts)
+
+    def _campuses_asked(self, table: Table) -> int:
+        campuses = self._read_campuses()
+        count = Counter(campus["name"] for campus in campuses)
+        return sum(table.campuses == "every" or count[c["name"]] > 1 for c in campuses)
+
+    def _read_campuses(self) -> list[Row]:
+        if not self._campuses:
+            self._report("asking for the campuses")
+            campus = TABLES["campus"]
+            self._campuses = self._client.page(campus.path, campus.params).rows
+        return self._campuses
+
+
+def _last_pass(connection: Connection) -> dict[str, tuple[int, int]]:
+    """Rows and calls of the last full pass, by table; empty when there was none."""
+    with connection.cursor() as cursor:
+        cursor.execute("select to_regclass('ops.listings') is not null")
+        if not (cursor.fetchone() or (False,))[0]:
+            return {}
+        cursor.execute(LAST_PASS)
+        return {name: (rows, calls) for name, rows, calls in cursor.fetchall()}

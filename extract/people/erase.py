@@ -1,194 +1,303 @@
 """Erasing people: whom 42 anonymised within a day, anybody on request.
 
-The record (`ops.erasures`) says how many rows went from where, not whose. Who asked to be erased
-stays out: `ops.kept_out` holds a hash of the number in the API, and nothing else of the person.
+Where people are is asked of the catalog, so that a new table is erased from without a word here: a
+column `user_id`, whatever refers to mirror.users, and what the table's declaration says. The record
+(`ops.erasures`) says how many rows went from where, not whose.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Collection
-from functools import lru_cache
+import shutil
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
+from extract.base.settings import local_directory
+from extract.load.ownership import names
+from extract.people import kept_out, log_files
+from extract.people.copies import PATH, without_people
 from extract.tables import TABLES
 
 ANONYMISED_LOGIN = "3b3"
-# children before parents; snapshots keep users and cursus_users only; what is missing is skipped
-PLACES = [
-    *(
-        (schema, name, table.person)
-        for table in reversed(TABLES.values())
-        for schema, name in (
-            ("raw", table.name),
-            ("marts", table.mirror),
-            ("mirror", table.mirror),
-        )
-        if table.person and name
-    ),
-    ("snapshots", "cursus_users_history", "user_id"),
-    ("snapshots", "users_history", "id"),
-    ("ops", "relation_reads", "user_id"),
-]
-
-
-def anonymised_users(connection: Connection) -> set[int]:
-    """Users of raw or snapshots whom 42 has anonymised, by their login."""
-    found: set[int] = set()
-    with connection.cursor() as cursor:
-        for schema, table in (("raw", "users"), ("snapshots", "users_history")):
-            if not _exists(cursor, schema, table):
-                continue
-            cursor.execute(
-                sql.SQL("select distinct id from {} where login like %s").format(
-                    sql.Identifier(schema, table)
-                ),
-                (f"{ANONYMISED_LOGIN}%",),
+DECLARED = {**{table.mirror: table for table in TABLES.values()}, **TABLES}
+SCHEMAS = ["raw", "raw_staging", "marts", "mirror", "snapshots", "ops"]
+COLUMNS = """
+select
+    space.nspname,
+    relation.relname,
+    attribute.attname,
+    attribute.atttypid = 'jsonb'::regtype,
+    exists (
+        select from pg_constraint as reference
+        inner join pg_class as child on reference.conrelid = child.oid
+        where reference.contype = 'f' and reference.confrelid = to_regclass('mirror.users')
+            and child.relname = relation.relname
+            and attribute.attname = (
+                select other.attname from pg_attribute as other
+                where other.attrelid = child.oid and other.attnum = reference.conkey[1]
             )
-            found.update(user for (user,) in cursor.fetchall())
-    return found
+    )
+from pg_attribute as attribute
+inner join pg_class as relation on attribute.attrelid = relation.oid
+inner join pg_namespace as space on relation.relnamespace = space.oid
+where space.nspname = any(%s) and relation.relkind = 'r' and not starts_with(relname, '_dlt')
+    and attribute.attnum > 0 and not attribute.attisdropped
+order by 1, 2, attribute.attnum
+"""
 
 
-def find_user(connection: Connection, login: str) -> int | None:
-    """The number of a person by login, wherever the mirror still knows it."""
+@dataclass(frozen=True)
+class Person:
+    """Whom an erasure means, for the one who confirms it; `campus` is empty when unknown."""
+
+    id: int
+    login: str
+    campus: str
+
+
+class _Table:
+    """One table, with where in it people are."""
+
+    def __init__(self, schema: str, name: str, columns: dict[str, tuple[bool, bool]]) -> None:
+        self.schema, self.name = schema, name
+        # a snapshot's rows are those of its table
+        declared = self.declared = DECLARED.get(name.removesuffix("_history"))
+        person = {declared.person} if declared else set()
+        mentions = set(declared.mentions) if declared else set()
+        found = {name for name, (_, refers) in columns.items() if refers}
+        self.mentions = mentions & columns.keys()
+        self.people = ((person | found | {"user_id"}) & columns.keys()) - mentions
+        self.is_of_people = "id" in self.people
+        self.has_logins = {"id", "login"} <= columns.keys()
+        self.nested = [name for name, (is_json, _) in columns.items() if is_json]
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        return sql.Identifier(self.schema, self.name)
+
+
+def find(connection: Connection, login: str = "", user_id: int | None = None) -> Person | None:
+    """The person with this login or number, wherever the mirror still knows them."""
     with connection.cursor() as cursor:
-        for schema, table in (
-            ("mirror", "users"),
-            ("raw", "users"),
-            ("snapshots", "users_history"),
-        ):
-            if _exists(cursor, schema, table):
+        for table in _tables(cursor):
+            if table.has_logins:
                 cursor.execute(
-                    sql.SQL("select id from {} where login = %s limit 1").format(
-                        sql.Identifier(schema, table)
-                    ),
-                    (login,),
+                    sql.SQL(
+                        "select users.id, users.login, campus.name from {} as users "
+                        "left join raw.campus on users.campus_id = campus.id "
+                        "where users.login = %s or users.id = %s limit 1"
+                    ).format(table.identifier),
+                    (login, user_id),
                 )
-                row = cursor.fetchone()
-                if row:
-                    return int(row[0])
+                for number, name, campus in cursor.fetchall():
+                    return Person(number, name, campus or "")
     return None
 
 
+def anonymised_users(connection: Connection) -> set[int]:
+    """Users whom 42 has anonymised, by their login."""
+    found: set[int] = set()
+    with connection.cursor() as cursor:
+        for table in _tables(cursor):
+            if table.has_logins:
+                cursor.execute(
+                    sql.SQL("select distinct id from {} where login like %s").format(
+                        table.identifier
+                    ),
+                    (f"{ANONYMISED_LOGIN}%",),
+                )
+                found.update(user for (user,) in cursor.fetchall())
+    return found
+
+
+def everybody(connection: Connection) -> set[int]:
+    """The numbers of all people in the database, those in nested copies included."""
+    found: set[int] = set()
+    copies = "jsonb_path_query({}, '$.** ? (exists (@.login)).id')"
+    with connection.cursor() as cursor:
+        for table in _tables(cursor):
+            wanted = [sql.SQL("to_jsonb({})").format(sql.Identifier(c)) for c in table.people]
+            if table.schema == "raw":
+                wanted += [sql.SQL(copies).format(sql.Identifier(c)) for c in table.nested]
+            for expression in wanted:
+                cursor.execute(
+                    sql.SQL("select distinct {} from {}").format(expression, table.identifier)
+                )
+                found.update(user for (user,) in cursor.fetchall() if isinstance(user, int))
+    return found
+
+
 def erase(
-    connection: Connection, user_ids: Collection[int], reason: str, run_id: str
+    connection: Connection,
+    user_ids: Collection[int],
+    reason: str,
+    run_id: str,
+    *,
+    keep_out: bool = False,
+    only_count: bool = False,
 ) -> dict[str, int]:
-    """Erase people from raw, marts, mirror, snapshots and ops, in one transaction.
+    """Erase people from every schema, in one transaction, and from this machine's logs.
 
     Args:
-        connection: In autocommit mode.
+        connection: In autocommit mode, and under the run lock.
         reason: For the record, without a name.
+        keep_out: Never load them again, from this same transaction on.
+        only_count: Change nothing.
 
     Returns:
-        Rows that went, by `schema.table`.
+        Rows that went, by `schema.table`, and rows of others that lost a copy of the people, by
+        `schema.table, copies`.
     """
-    ids = list(user_ids)
-    gone: dict[str, int] = {}
+    ids = sorted(user_ids)
     with connection.cursor() as cursor:
         cursor.execute("begin")
         try:
-            for schema, table, column in PLACES:
-                if _exists(cursor, schema, table):
-                    cursor.execute(
-                        sql.SQL("delete from {} where {} = any(%s)").format(
-                            sql.Identifier(schema, table), sql.Identifier(column)
-                        ),
-                        (ids,),
-                    )
-                    if cursor.rowcount:
-                        gone[f"{schema}.{table}"] = cursor.rowcount
-            for schema in ("raw", "marts", "mirror"):
-                _leave_teams(cursor, schema, ids)
-            _forget_keys(cursor, ids)
+            tables = _tables(cursor)
+            logins = _logins(cursor, tables, ids)
+            gone = _erase_rows(cursor, tables, ids)
             cursor.execute(
                 "insert into ops.erasures (erased_at, run_id, reason, people, rows) "
                 "values (now(), %s, %s, %s, %s)",
                 (run_id, reason, len(ids), json.dumps(gone)),
             )
-            cursor.execute("commit")
+            if keep_out:
+                kept_out.add(cursor, ids)
+            cursor.execute("rollback" if only_count else "commit")
         except BaseException:
             cursor.execute("rollback")
             raise
+    if not only_count:
+        log_files.forget(logins)
     return gone
 
 
-def keep_out(connection: Connection, user_id: int) -> None:
-    """Never load this person again."""
-    with connection.cursor() as cursor:
+def forget_readings() -> None:
+    """Delete what a killed run has left on disk.
+
+    Only for a command of its own, which holds the run lock: a run at work needs them.
+    """
+    for folder in ("dlt", "listings"):
+        shutil.rmtree(local_directory() / folder, ignore_errors=True)
+
+
+def _tables(cursor: Any) -> list[_Table]:
+    cursor.execute(COLUMNS, (SCHEMAS,))
+    columns: defaultdict[tuple[str, str], dict[str, tuple[bool, bool]]] = defaultdict(dict)
+    for schema, table, column, is_json, refers in cursor.fetchall():
+        if f"{schema}.{table}" in names():  # a reader's own table is no business of ours
+            columns[schema, table][column] = is_json, refers
+    tables = [_Table(*name, found) for name, found in columns.items()]
+    # children first, or a cascade would take their rows uncounted
+    return sorted(tables, key=lambda table: table.is_of_people)
+
+
+def _logins(cursor: Any, tables: Iterable[_Table], ids: list[int]) -> set[str]:
+    """The logins that these people have or had."""
+    logins: set[str] = set()
+    for table in tables:
+        if table.has_logins:
+            cursor.execute(
+                sql.SQL("select distinct login from {} where id = any(%s)").format(
+                    table.identifier
+                ),
+                (ids,),
+            )
+            logins.update(login for (login,) in cursor.fetchall() if login)
+    return logins
+
+
+def _erase_rows(cursor: Any, tables: Iterable[_Table], ids: list[int]) -> dict[str, int]:
+    gone: dict[str, int] = {}
+    for table in tables:
+        rows, copies = _delete(cursor, table, ids), 0
+        for column in table.mentions:
+            cursor.execute(
+                sql.SQL("update {0} set {1} = null where {1} = any(%s)").format(
+                    table.identifier, sql.Identifier(column)
+                ),
+                (ids,),
+            )
+            copies += cursor.rowcount
+        if table.schema != "ops":
+            copies += _clean_copies(cursor, table, ids)
+        name = f"{table.schema}.{table.name}"
+        gone |= {name: rows} if rows else {}
+        gone |= {f"{name}, copies": copies} if copies else {}
+    return gone
+
+
+def _delete(cursor: Any, table: _Table, ids: list[int]) -> int:
+    """Delete the rows of these people, and their keys from the record; returns how many rows."""
+    if not table.people:
+        return 0
+    theirs = sql.SQL(" or ").join(
+        sql.SQL("{} = any(%(ids)s)").format(sql.Identifier(column))
+        for column in sorted(table.people)
+    )
+    if table.schema != "raw" or table.declared is None:
         cursor.execute(
-            "insert into ops.kept_out (person, since) values (%s, now()) on conflict do nothing",
-            (_hash(user_id),),
+            sql.SQL("delete from {} where {}").format(table.identifier, theirs), {"ids": ids}
         )
-
-
-def kept_out(connection: Connection) -> frozenset[str]:
-    """Hashes of the people who are kept out."""
-    with connection.cursor() as cursor:
-        cursor.execute("select person from ops.kept_out")
-        return frozenset(person for (person,) in cursor.fetchall())
-
-
-def is_kept_out(user_id: int | None, hashes: frozenset[str]) -> bool:
-    """Whether a person is among the hashes."""
-    return user_id is not None and _hash(user_id) in hashes
-
-
-@lru_cache(maxsize=100_000)
-def _hash(user_id: int) -> str:
-    return hashlib.sha256(f"fortytwo-mirror user {user_id}".encode()).hexdigest()
-
-
-def _exists(cursor: Any, schema: str, table: str) -> bool:
-    cursor.execute("select to_regclass(%s) is not null", (f"{schema}.{table}",))
-    return bool(cursor.fetchone()[0])
-
-
-def _leave_teams(cursor: Any, schema: str, ids: list[int]) -> None:
-    """Take the people out of their team mates' rows; a team's name carries its leader's login."""
-    if not _exists(cursor, schema, "projects_users"):
-        return
+        return int(cursor.rowcount)
+    key = sql.SQL(", ").join(
+        part
+        for column in table.declared.primary_key
+        for part in (sql.Literal(column), sql.Identifier(column))
+    )
     cursor.execute(
-        sql.SQL(
-            """
-            update {} as relation
-            set current_team = jsonb_set(
-                jsonb_set(current_team, '{{users}}', coalesce((
-                    select jsonb_agg(member) from jsonb_array_elements(current_team -> 'users')
-                    as members (member) where not (member ->> 'id')::bigint = any(%(ids)s)
-                ), '[]')),
-                '{{name}}', 'null'
-            )
-            where jsonb_typeof(current_team -> 'users') = 'array' and exists (
-                select from jsonb_array_elements(current_team -> 'users') as members (member)
-                where (member ->> 'id')::bigint = any(%(ids)s)
-            )
-            """
-        ).format(sql.Identifier(schema, "projects_users")),
+        sql.SQL("delete from {} where {} returning jsonb_build_object({})::text").format(
+            table.identifier, theirs, key
+        ),
         {"ids": ids},
     )
+    keys = [found for (found,) in cursor.fetchall()]
+    rows = len(keys)
+    if table.is_of_people:  # on record too when the API listed them no longer
+        keys += [json.dumps({"id": user_id}) for user_id in ids]
+    _forget_keys(cursor, table.declared.mirror, keys)
+    return rows
 
 
-def _forget_keys(cursor: Any, ids: list[int]) -> None:
-    """Take the people's numbers out of the record of changes and rejections."""
+def _forget_keys(cursor: Any, table: str, keys: list[str]) -> None:
+    """Take the keys of rows that went out of the record of changes and rejections."""
+    of_them = "key in (select unnest(%(keys)s::jsonb[]))"
+    values = {"table": table, "keys": keys}
+    cursor.execute(f"delete from ops.rejections where table_name = %(table)s and {of_them}", values)
     cursor.execute(
-        "delete from ops.rejections "
-        "where table_name = 'users' and (key ->> 'id')::bigint = any(%s)",
-        (ids,),
-    )
-    cursor.execute(
-        """
+        f"""
         update ops.change_sets set keys = coalesce((
             select jsonb_agg(key) from jsonb_array_elements(keys) as changed (key)
-            where not (key ->> 'id')::bigint = any(%(ids)s)
+            where not {of_them}
         ), '[]')
-        where table_name = 'users' and exists (
-            select from jsonb_array_elements(keys) as changed (key)
-            where (key ->> 'id')::bigint = any(%(ids)s)
+        where table_name = %(table)s and exists (
+            select from jsonb_array_elements(keys) as changed (key) where {of_them}
         )
         """,
-        {"ids": ids},
+        values,
     )
+
+
+def _clean_copies(cursor: Any, table: _Table, ids: list[int]) -> int:
+    """Take copies of these people out of other people's rows; returns how many rows had one."""
+    people, changed = frozenset(ids), 0
+    for column in table.nested:
+        name = sql.Identifier(column)
+        cursor.execute(
+            sql.SQL(
+                "select ctid, {0} from {1} where jsonb_path_exists({0}, %s, %s) for update"
+            ).format(name, table.identifier),
+            (PATH, json.dumps({"ids": ids})),
+        )
+        for place, value in cursor.fetchall():
+            cleaned = without_people(value, people)
+            cursor.execute(
+                sql.SQL("update {} set {} = %s where ctid = %s").format(table.identifier, name),
+                (None if cleaned is None else json.dumps(cleaned), place),
+            )
+            changed += 1
+    return changed

@@ -137,6 +137,7 @@ DECLARED = (
         "/coalitions",
         mirror="coalitions",
         by_id=False,
+        mentions=("user_id",),  # the coalition's master
         moving=frozenset({"score"}),
         always_has_rows=True,
     ),
@@ -266,7 +267,6 @@ DECLARED = (
         params={},  # it documents no sort: its order is updated_at, descending
         scope="user_id",
         person="user_id",
-        nested_people=("current_team.users[].id",),
         rows_a_student=38,
         prepare=_projects_user,
         derived=frozenset({"current_team"}),

@@ -61,7 +61,8 @@ class Table:
         by_id: The endpoint has `filter[id]`.
         scope: A complete reading may delete rows by the values of this column that it covered.
         person: The column with the id of the person whose row it is; empty when it is nobody's.
-        nested_people: Where in it other people's ids are, e.g. `current_team.users[].id`.
+        mentions: Columns with the id of a person whose row it is not; null once they are erased.
+            People nested in json columns are found wherever they are (extract/people/copies.py).
         moving: Columns that change without `updated_at`.
         always_has_rows: An empty answer to the whole listing is an error.
         rows_a_student: About so many, which says what a reading by students costs.
@@ -87,7 +88,7 @@ class Table:
     scope: str = "id"
     primary_key: tuple[str, ...] = ("id",)
     person: str = ""
-    nested_people: tuple[str, ...] = ()
+    mentions: tuple[str, ...] = ()
     moving: frozenset[str] = frozenset()
     always_has_rows: bool = False
     rows_a_student: float = 0

@@ -12,7 +12,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
@@ -32,6 +32,7 @@ class Manifest:
 
     Attributes:
         tables: Rows and checksum by `schema.table`, in the backup's own moment.
+        kept_out_keys: Without them nobody can tell whom ops.kept_out keeps out.
     """
 
     created_at: str
@@ -40,6 +41,7 @@ class Manifest:
     bytes: int
     sha256: str
     tables: dict[str, tuple[int, str]]
+    kept_out_keys: list[str] = field(default_factory=list)
 
     def write(self, backup: Path) -> None:
         """Put it beside the backup; whole or not at all."""

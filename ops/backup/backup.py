@@ -26,6 +26,7 @@ from psycopg2.extensions import connection as Connection
 from extract.base import database, logs, programs
 from extract.base.errors import BusyError, MirrorError
 from extract.base.settings import local_directory
+from extract.people import kept_out
 from extract.run import new_run_id, run_lock
 from ops.backup import age, archive, postgres
 
@@ -151,7 +152,9 @@ def _write(
             size, digest = dump.result()
         version = f"PostgreSQL {connection.server_version // 10000}"
         moment = f"{at:%Y-%m-%dT%H:%M:%SZ}"
-        manifest = archive.Manifest(moment, values["PGDATABASE"], version, size, digest, tables)
+        manifest = archive.Manifest(
+            moment, values["PGDATABASE"], version, size, digest, tables, kept_out.read_keys()
+        )
         manifest.write(path)
         unfinished.replace(path)
     except OSError as error:

@@ -21,7 +21,8 @@ from extract.base.errors import MirrorError, UsageError
 from extract.base.settings import environment
 from extract.load.ownership import names, refuse_foreign_objects
 from extract.load.record import create_schema
-from extract.people.erase import erase, is_kept_out
+from extract.people import kept_out
+from extract.people.erase import erase, everybody
 from extract.run import new_run_id, run_lock
 from ops.backup import age, archive, databases, loading, postgres
 
@@ -70,6 +71,7 @@ def restore(file: Path, name: str = "", *, force: bool = False) -> Restored:
             f"(make restore FILE={file} FORCE=1): it is dropped once the backup has been restored "
             "and compared."
         )
+    kept_out.add_keys(manifest.kept_out_keys if manifest else ())
     if exists and empty:
         done = _fill(file, manifest, name)
         _forget_published_signature(name)
@@ -78,6 +80,7 @@ def restore(file: Path, name: str = "", *, force: bool = False) -> Restored:
         _forget_published_signature(name)
     else:
         done = _replace(file, manifest, name)
+    done.notes += _unknown_kept_out(name)
     done.seconds = time.monotonic() - started
     rows = sum(count for count, _ in done.tables.values())
     logs.event("restore", file=file.name, database=name, rows=rows, compared=done.compared)
@@ -264,22 +267,37 @@ def _keep_erased(old: str, fresh: str) -> list[str]:
             cursor.execute("select to_regclass('ops.kept_out') is not null")
             if not (cursor.fetchone() or (False,))[0]:
                 return []
-            cursor.execute("select person, since from ops.kept_out")
+        create_schema(source)
+        kept_out.load(source)  # a missing key is said before anything is replaced
+        with source.cursor() as cursor:
+            cursor.execute("select person, since, key_id from ops.kept_out")
             kept = cursor.fetchall()
         with target.cursor() as cursor:
             cursor.executemany(
-                "insert into ops.kept_out (person, since) values (%s, %s) on conflict do nothing",
+                "insert into ops.kept_out (person, since, key_id) values (%s, %s, %s) "
+                "on conflict do nothing",
                 kept,
             )
-            cursor.execute("select id from raw.users")
-            people = frozenset(person for person, _ in kept)
-            back = [user for (user,) in cursor.fetchall() if is_kept_out(user, people)]
+        people = kept_out.load(target)
+        back = [user for user in everybody(target) if user in people] if people else []
         if back:
             erase(target, back, "erased before, came back with a backup", new_run_id())
     finally:
         source.close()
         target.close()
     return [f"{len(back)} people who had been erased were erased again."] if back else []
+
+
+def _unknown_kept_out(name: str) -> list[str]:
+    """What a person must know when the key is missing: the next run will refuse to start."""
+    connection = postgres.connect(name, "restore")
+    try:
+        kept_out.load(connection)
+    except UsageError as error:
+        return [str(error)]
+    finally:
+        connection.close()
+    return []
 
 
 def _forget_published_signature(name: str) -> None:

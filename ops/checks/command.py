@@ -16,6 +16,7 @@ from extract.base.errors import CredentialsError, MirrorError
 from extract.base.settings import Settings, credentials_configured, max_delete_fraction
 from extract.cli import exit_status
 from extract.load.record import Record, create_schema
+from extract.people import kept_out
 from ops.checks.check import run_check
 from ops.checks.spot import Fetch
 from ops.status.reporting import reported
@@ -89,7 +90,8 @@ def _ask(connection: Connection | None) -> Fetch:
     def fetch(table: str, ids: Sequence[int]) -> Any:
         if not clients:
             try:
-                clients.append(rows_by_id())
+                people = kept_out.load(connection) if connection else kept_out.KeptOut()
+                clients.append(rows_by_id(people))
             except CredentialsError:
                 _note(connection, refused=True)
                 raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 from psycopg2 import sql
@@ -37,7 +36,7 @@ def check_reconciliation(connection: Connection) -> Iterator[Result]:
     if not exists(connection, "ops.rejections"):
         return
     at_work = bool(value(connection, RUN_LOCK))
-    erased = _erased_since_publication(connection)
+    erased = bool(_erased_since_publication(connection))
     for table in published_tables(connection):
         name, listed_in = f"reconciles.{table}", _listed_in(connection, table)
         if not listed_in or not exists(connection, f"mirror.{table}"):
@@ -62,7 +61,7 @@ def check_reconciliation(connection: Connection) -> Iterator[Result]:
 def check_row_counts(connection: Connection, max_delete_fraction: float) -> Iterator[Result]:
     """Tables hold what their publication counted, and no table shrank unasked since the one before.
 
-    A person's erasure removes rows between publications, so fewer rows than counted are right then.
+    What erasures took since then is on record, and right to be missing.
     """
     runs = rows(connection, LAST_PUBLICATIONS) if exists(connection, "ops.runs") else []
     if not runs:
@@ -77,7 +76,7 @@ def check_row_counts(connection: Connection, max_delete_fraction: float) -> Iter
         count = value(connection, sql.SQL("select count(*) from {}").format(mirror(table)))
         name, previous = f"row_counts.{table}", before.get(table)
         change = "" if previous is None else f", {count - previous:+,} since the publication before"
-        if count != counted[table] and not (erased and count < counted[table]):
+        if count != counted[table] - erased.get(f"mirror.{table}", 0):
             yield Result(
                 name,
                 "failed",
@@ -132,16 +131,15 @@ def _left_out(connection: Connection, table: str, listed_in: sql.Identifier, era
     return value(connection, query, (table,))
 
 
-def _erased_since_publication(connection: Connection) -> bool:
-    published = value(connection, "select max(published_at) from ops.runs")
-    return (
-        isinstance(published, datetime)
-        and exists(connection, "ops.erasures")
-        and bool(
-            value(
-                connection,
-                "select exists (select from ops.erasures where erased_at > %s)",
-                (published,),
-            )
+def _erased_since_publication(connection: Connection) -> dict[str, int]:
+    """Rows that erasures took, by `schema.table`."""
+    if not exists(connection, "ops.erasures"):
+        return {}
+    return dict(
+        rows(
+            connection,
+            "select gone.key, sum(gone.value::bigint)::bigint from ops.erasures "
+            "cross join lateral jsonb_each_text(erasures.rows) as gone "
+            "where erased_at > (select max(published_at) from ops.runs) group by gone.key",
         )
     )

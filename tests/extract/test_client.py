@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from extract.api import client as clients
+from extract.api import response as responses
 from extract.api.auth import ClientCredentials
 from extract.api.client import Call, FortyTwoClient, PageTooHeavy
 from extract.api.quota import Quota
@@ -135,13 +136,13 @@ def test_the_record_of_a_call_counts_people_and_never_names_them(tmp_path: Path)
     assert call.rows == 3
 
 
-def test_a_drip_is_cut_off_at_the_deadline_and_not_after_its_end(
+def test_a_slow_response_is_cut_off_at_the_deadline_and_not_after_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clients, "LONGEST_ANSWER", 0.5)
+    monkeypatch.setattr(responses, "LONGEST_RESPONSE", 0.5)
     monkeypatch.setattr(clients, "ATTEMPTS", 1)
     started = time.monotonic()
-    with pytest.raises(PageTooHeavy, match="dripped in too slowly"):
+    with pytest.raises(PageTooHeavy, match="came too slowly"):
         get(ServedList([{"id": key} for key in range(100)], drip=0.05), tmp_path)
     assert time.monotonic() - started < 10  # the whole body takes a minute
 

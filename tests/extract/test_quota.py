@@ -1,17 +1,22 @@
-"""The limiter: never a third call in a second, never more than the hour's calls."""
+"""The limiter: two calls in a second and the hour's calls, as the API counts arrivals."""
 
 from __future__ import annotations
 
 import json
 import multiprocessing
 import time
+from collections import deque
+from heapq import heappop, heappush
+from itertools import count
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from extract.api.quota import HOUR, RESERVED_FOR_LIVE, Quota
+from extract.api.quota import RESERVED_FOR_LIVE, Quota
+from extract.api.quota_file import HOUR, State
 from extract.base.errors import BudgetSpent
 
 
@@ -187,3 +192,84 @@ def test_an_answer_does_not_take_back_slots_that_are_handed_out(tmp_path: Path) 
         made.learn(headers)
     made.acquire()
     assert clock.now - 1_000_000.0 > 6 * 0.5
+
+
+def refusals(calls: int, jitter: float, seed: int) -> int:
+    """429s of six workers whose calls arrive up to so many seconds early or late, in no time."""
+    random, state = Random(seed), State()
+    arrived: deque[float] = deque(maxlen=2)
+    refused, made, number = 0, 0, count()
+    events = [(0.0, next(number), "want", 0) for _ in range(6)]
+    while made < calls:
+        now, _, event, known = heappop(events)
+        if event == "want" or (event == "slot" and known != state.refusals):
+            moment = state.take_slot(now)
+            heappush(events, (moment, next(number), "slot", state.refusals))
+        elif event == "slot":
+            arrival = now + random.uniform(0, 2 * jitter)
+            heappush(events, (arrival, next(number), "arrive", 0))
+        else:
+            made += 1
+            after = 0.01
+            if len(arrived) == 2 and now < arrived[0] + 1:
+                refused += 1
+                if state.widen(now):
+                    state.next_at = now
+                state.next_at = max(state.next_at, now + 1)
+            else:
+                arrived.append(now)
+                after = random.uniform(0.1, 2.5)
+            heappush(events, (now + after, next(number), "want", 0))
+    return refused
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_jitter_of_the_network_earns_at_most_one_429_in_500_calls(seed: int) -> None:
+    assert refusals(500, 0.3, seed) <= 1
+    assert refusals(5000, 0.3, seed) <= 10
+    assert refusals(2000, 0.0, seed) == 0
+
+
+def test_the_pace_is_wider_after_a_429_for_every_process_and_comes_back_slowly(
+    tmp_path: Path,
+) -> None:
+    clock = Clock()
+    one, other = quota(tmp_path, clock), quota(tmp_path, clock)
+    for _ in range(400):
+        one.acquire()
+    quick = one.seconds_between_calls()
+    assert quick == pytest.approx(0.55)
+    other.refused({"Retry-After": "1"})
+    wide = one.seconds_between_calls()
+    assert wide > 1.4 * quick
+    other.refused({"Retry-After": "1"})  # of a call that was under way: it teaches nothing new
+    assert one.seconds_between_calls() == wide
+    for _ in range(100):
+        one.acquire()
+    assert quick < one.seconds_between_calls() < wide
+
+
+def test_a_slot_from_before_a_429_counts_no_more(tmp_path: Path) -> None:
+    clock = Clock()
+    waiting, other = quota(tmp_path, clock), quota(tmp_path, clock)
+    for _ in range(3):
+        waiting.acquire()
+    started = clock.now
+
+    def interrupted(seconds: float) -> None:
+        clock.now += seconds
+        if clock.now - started < 2:
+            other.refused({"Retry-After": "5"})
+
+    waiting._sleep = interrupted
+    waiting.acquire()
+    assert clock.now - started >= 5
+
+
+def test_the_wait_for_the_hour_is_announced_once(tmp_path: Path) -> None:
+    clock, waits = Clock(), []
+    made = quota(tmp_path, clock, on_wait=waits.append)
+    made.learn({"X-Hourly-RateLimit-Limit": "3"})
+    for _ in range(4):
+        made.acquire()
+    assert len(waits) == 1

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import orjson
 import pytest
 
@@ -25,9 +23,16 @@ def nodes(parsed_project: Parsed) -> dict[str, dict[str, str]]:
 def test_a_declaration_names_only_columns_that_it_has(table: Table) -> None:
     names = [column.name for column in table.columns]
     assert len(names) == len(set(names))
-    people = {table.person} - {""} | {re.split(r"[.\[]", path)[0] for path in table.nested_people}
+    people = {table.person, *table.mentions} - {""}
     assert {*table.primary_key, table.scope, *table.ranges, *table.moving, *people} <= set(names)
     assert to_arrow(table, [], "/v2/x").schema == table.schema()
+
+
+@ALL
+def test_a_declaration_with_people_says_whose_rows_they_are(table: Table) -> None:
+    names = {column.name for column in table.columns}
+    of_people = {name for name in names if name in ("login", "email") or name.endswith("user_id")}
+    assert bool(of_people) == bool(table.person or table.mentions)
 
 
 @ALL

@@ -227,13 +227,13 @@ FAULTS = (
         r"no answer in time",
         {"extract.api.client.ATTEMPTS": 1},
     ),
-    Fault("a slow drip", once("slow_drip", seconds=1), RECOVERED),
+    Fault("a slow response", once("slow_drip", seconds=1), RECOVERED),
     Fault(
-        "a drip slower than the deadline",
+        "a response slower than the deadline",
         always("slow_drip", seconds=1.5, path="any"),
         FAILED,
-        r"dripped in too slowly",
-        {"extract.api.client.LONGEST_ANSWER": 0.5, "extract.api.client.ATTEMPTS": 1},
+        r"the response came too slowly",
+        {"extract.api.response.LONGEST_RESPONSE": 0.5, "extract.api.client.ATTEMPTS": 1},
     ),
     Fault("gzip damage", once("gzip_damage"), RECOVERED),
     Fault("gzip damage for ever", always("gzip_damage"), FAILED, r"connection trouble"),
@@ -344,7 +344,7 @@ FAULTS = (
         always("big_page", bytes=3 << 20, path="any"),
         FAILED,
         r"a page of more than 1 MiB",
-        {"extract.api.client.LARGEST_BODY": 1 << 20, "extract.api.client.ATTEMPTS": 1},
+        {"extract.api.response.LARGEST_BODY": 1 << 20, "extract.api.client.ATTEMPTS": 1},
     ),
 )
 

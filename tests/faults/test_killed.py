@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from extract.api.auth import ClientCredentials
-from extract.api.quota import machine_clock
+from extract.api.quota_file import machine_clock
 from extract.base.programs import DBT
 from extract.listing.listing import Listing
 from tests.end_to_end import oracle

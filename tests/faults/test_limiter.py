@@ -1,17 +1,23 @@
-"""The limiter with several processes, in a time of its own: neither window is ever broken."""
+"""The limiter with several processes: in a time of its own, and against the sandbox's jitter."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from extract.api.quota import HOUR, Quota
+from extract.api.client import Call, FortyTwoClient
+from extract.api.quota import Quota
+from extract.api.quota_file import HOUR
 from extract.base.errors import BudgetSpent
+from extract.base.settings import Settings
 
 
 @dataclass
@@ -119,3 +125,31 @@ def test_a_first_call_without_an_answer_holds_up_no_other(tmp_path: Path) -> Non
         quota.acquire()
         quota.unanswered()
     assert time.monotonic() - started < 10
+
+
+def test_calls_that_arrive_early_or_late_keep_the_second_of_the_server(
+    start_sandbox: Callable[..., str], tmp_path: Path
+) -> None:
+    url = start_sandbox(limits="real")
+    requests.post(f"{url}/_sandbox/settings", json={"jitter": 0.3}, timeout=10).raise_for_status()
+    calls: list[Call] = []
+    # two processes would share the quota by the same file
+    clients = [
+        FortyTwoClient(
+            Settings(url, "sandbox", "sandbox"),
+            Quota("key", directory=tmp_path),
+            on_call=calls.append,
+        )
+        for _ in range(2)
+    ]
+    ends = time.monotonic() + 16
+
+    def read(client: FortyTwoClient) -> None:
+        while time.monotonic() < ends:
+            client.page("/cursus", {})
+
+    with ThreadPoolExecutor(6) as pool:
+        for reading in [pool.submit(read, client) for client in clients for _ in range(3)]:
+            reading.result()
+    assert len(calls) > 14
+    assert sum(call.status == 429 for call in calls) <= 1

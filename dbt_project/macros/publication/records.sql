@@ -90,7 +90,8 @@ begin
 end
 $run$;
 
--- mirror_reader may read mirror, reports and ops, what is there and what comes, and nothing else.
+-- mirror_reader may read mirror, reports and ops, what is there and what comes, and nothing else;
+-- of ops not who was erased and stays out.
 create or replace function ops.let_readers_read() returns void language plpgsql
 as $grants$
 declare
@@ -131,6 +132,7 @@ begin
         where nspname in ('mirror', 'reports', 'ops') and relation.relkind in ('r', 'p', 'v', 'm')
             and pg_has_role(relation.relowner, 'usage')
             and right(obj_description(relation.oid, 'pg_class'), length('{{ mark() }}')) = '{{ mark() }}'
+            and relation.oid is distinct from to_regclass('ops.kept_out')
             and not has_table_privilege('mirror_reader', relation.oid, 'select')
     loop
         execute item.statement;

@@ -1,0 +1,115 @@
+"""What a response of the 42 API is: rows, a refusal, or trouble that may pass (42-api.md, 1.2)."""
+
+from __future__ import annotations
+
+import io
+import re
+import time
+from typing import Any
+
+import requests
+
+# seconds that a whole response may take: of a slow one each piece comes within the read timeout
+LONGEST_RESPONSE = 180.0
+LARGEST_BODY = 256 * 1024 * 1024
+LARGEST_PIECE = 1024 * 1024
+# NUL and halves of surrogate pairs, which PostgreSQL cannot store
+UNSTORABLE = re.compile(rb"\\u(0000|[dD][89a-fA-F])")
+
+
+class Trouble(Exception):
+    """This try failed in a way that another may not.
+
+    Attributes:
+        heavy: A smaller page may pass where this one did not.
+    """
+
+    def __init__(self, reason: str, *, heavy: bool = False) -> None:
+        super().__init__(reason)
+        self.heavy = heavy
+
+
+class Refused(Exception):
+    """The status is one that another try alone will not change."""
+
+    def __init__(self, response: requests.Response) -> None:
+        super().__init__(f"status {response.status_code}")
+        self.response = response
+
+
+def receive(response: requests.Response, started: float) -> None:
+    """Read the body under one deadline and one size limit, whatever its pace.
+
+    Args:
+        started: When the request was sent, by `time.monotonic`.
+
+    Raises:
+        Trouble: It took too long or is too large.
+    """
+    body = io.BytesIO()
+    try:
+        # what there is, not a piece of a fixed size: a slow response would fill one for hours
+        while piece := response.raw.read1(LARGEST_PIECE, decode_content=True):
+            body.write(piece)
+            if body.tell() > LARGEST_BODY:
+                raise Trouble(f"a page of more than {LARGEST_BODY >> 20} MiB", heavy=True)
+            if time.monotonic() - started > LONGEST_RESPONSE:
+                raise Trouble("the response came too slowly", heavy=True)
+    except BaseException:
+        response.close()
+        raise
+    body.seek(0)
+    response.raw = body
+
+
+def classify(response: requests.Response) -> None:
+    """Let a list pass.
+
+    Raises:
+        Refused: The status is one that another try alone will not change.
+        Trouble: A later try may be answered well.
+    """
+    status = response.status_code
+    if status >= 500:
+        raise Trouble(f"status {status}", heavy=status in (502, 504))
+    if status == 403 and not is_json(response):
+        raise Trouble("403 from the gateway in front of the API")
+    if status != 200:
+        raise Refused(response)
+    if not response.content.lstrip().startswith(b"["):
+        raise Trouble("the answer is no list of objects")
+
+
+def storable(rows: list[Any], body: bytes) -> tuple[list[dict[str, Any]], int]:
+    """The rows without what PostgreSQL cannot store, and how many texts had it.
+
+    Raises:
+        Trouble: They are no objects.
+    """
+    if not all(isinstance(row, dict) for row in rows):
+        raise Trouble("the answer is no list of objects")
+    return _clean(rows) if UNSTORABLE.search(body) else (rows, 0)
+
+
+def is_json(response: requests.Response) -> bool:
+    """Whether the response says that it is JSON."""
+    return "json" in response.headers.get("Content-Type", "")
+
+
+def _clean(value: Any) -> tuple[Any, int]:
+    """The value without NUL and lone surrogates, and how many texts had them."""
+    if isinstance(value, str):
+        text = value.replace("\x00", "").encode("utf-16", "surrogatepass")
+        clean = text.decode("utf-16", "replace")
+        return clean, int(clean != value)
+    if isinstance(value, list):
+        pairs = [_clean(item) for item in value]
+        return [item for item, _ in pairs], sum(count for _, count in pairs)
+    if isinstance(value, dict):
+        cleaned, total = {}, 0
+        for key, item in value.items():
+            (name, in_name), (inner, in_value) = _clean(key), _clean(item)
+            cleaned[name] = inner
+            total += in_name + in_value
+        return cleaned, total
+    return value, 0

@@ -1,0 +1,197 @@
+"""Erased people: what of them is taken out of others' rows, and how they are remembered."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from psycopg2.extensions import connection as Connection
+
+from extract.base import database as databases
+from extract.base.errors import UsageError
+from extract.load.record import create_schema
+from extract.people import kept_out
+from extract.people.copies import leave_out, without_people
+from extract.people.erase import erase, find
+from extract.tables import TABLES
+
+ANN = {"id": 1, "login": "ann", "url": "https://x/users/ann"}
+BOB = {"id": 2, "login": "bob"}
+TEAM = {"id": 1, "name": "Ann's group", "repo_url": "git@x:intra-ann", "repo_uuid": "intra-7-ann"}
+
+
+@pytest.mark.parametrize(
+    ("value", "left"),
+    [
+        ({**TEAM, "users": [ANN, BOB]}, {**dict.fromkeys(TEAM), "id": 1, "users": [BOB]}),
+        ([{"team": {"users": [ANN]}}], [{"team": {"users": []}}]),
+        ({"corrector": ANN, "correcteds": [BOB]}, {"corrector": None, "correcteds": [BOB]}),
+        ({"teams_users": [{"id": 9, "user_id": 1}]}, {"teams_users": []}),
+        (ANN, None),
+        ({**TEAM, "users": [BOB]}, {**TEAM, "users": [BOB]}),
+        ({"id": 1, "name": "not a person"}, {"id": 1, "name": "not a person"}),
+        ({"corrector": "invisible", "truant": {}}, {"corrector": "invisible", "truant": {}}),
+    ],
+)
+def test_a_person_goes_wherever_the_api_nests_one(value: Any, left: Any) -> None:
+    assert without_people(value, {1}) == left
+
+
+def test_a_listing_loses_a_persons_rows_and_copies_and_mentions() -> None:
+    def rows(table: str, **columns: list[Any]) -> pa.Table:
+        schema = TABLES[table].schema()
+        count = len(next(iter(columns.values())))
+        return pa.table(
+            {name: columns.get(name, [None] * count) for name in schema.names}, schema=schema
+        )
+
+    team = json.dumps({**TEAM, "users": [ANN, BOB]})
+    relation = rows("projects_users", id=[10, 11], user_id=[1, 2], current_team=[team, team])
+    left = leave_out(TABLES["projects_users"], relation, {1})
+    assert left.column("id").to_pylist() == [11]
+    assert "ann" not in str(left.column("current_team")).casefold()
+    assert json.loads(left.column("current_team")[0].as_py())["users"] == [BOB]
+
+    coalitions = rows("coalitions", id=[5, 6], user_id=[1, 2])
+    left = leave_out(TABLES["coalitions"], coalitions, {1})
+    assert left.column("user_id").to_pylist() == [None, 2]
+
+
+@pytest.fixture
+def connection(database: dict[str, str]) -> Iterator[Connection]:
+    made = databases.connect("test", autocommit=True)
+    create_schema(made)
+    yield made
+    made.close()
+
+
+def remembered(connection: Connection) -> set[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("select person from ops.kept_out")
+        return {person for (person,) in cursor.fetchall()}
+
+
+def test_who_is_kept_out_cannot_be_told_without_the_key(connection: Connection) -> None:
+    erase(connection, [4242], "on request", "run", keep_out=True)
+    (person,) = remembered(connection)
+    plain = (f"fortytwo-mirror user {4242}", f"user {4242}", "4242")
+    assert person not in {hashlib.sha256(text.encode()).hexdigest() for text in plain}
+    assert kept_out.key_file().stat().st_mode & 0o777 == 0o600
+    assert 4242 in kept_out.load(connection)
+    assert 4243 not in kept_out.load(connection)
+
+
+def test_without_the_key_nobody_is_let_back_in_unseen(connection: Connection) -> None:
+    erase(connection, [4242], "on request", "run", keep_out=True)
+    saved = kept_out.read_keys()
+    kept_out.key_file().unlink()
+    with pytest.raises(UsageError, match="1 people were erased and are to stay out, but the key"):
+        kept_out.load(connection)
+    kept_out.add_keys(saved)
+    assert 4242 in kept_out.load(connection)
+
+
+def test_hashes_of_before_there_was_a_key_get_one(connection: Connection) -> None:
+    old = hashlib.sha256(b"fortytwo-mirror user 4242").hexdigest()
+    with connection.cursor() as cursor:
+        cursor.execute("insert into ops.kept_out (person, since) values (%s, now())", (old,))
+    assert 4242 in kept_out.load(connection)
+    kept_out.give_keys(connection)
+    assert old not in remembered(connection)
+    assert 4242 in kept_out.load(connection)
+
+
+def test_who_was_kept_out_can_be_let_back_in(connection: Connection) -> None:
+    erase(connection, [1, 2], "on request", "run", keep_out=True)
+    assert kept_out.remove(connection, 1)
+    assert not kept_out.remove(connection, 1)
+    people = kept_out.load(connection)
+    assert 1 not in people
+    assert 2 in people
+
+
+def test_readers_of_ops_do_not_see_who_is_kept_out(connection: Connection) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("create role some_reader nologin")
+        try:
+            cursor.execute("grant select on all tables in schema ops to some_reader")
+            cursor.execute("grant select on ops.kept_out to public")
+            create_schema(connection)
+            cursor.execute("select has_table_privilege('some_reader', 'ops.kept_out', 'select')")
+            assert cursor.fetchone() == (False,)
+            cursor.execute("select has_table_privilege('some_reader', 'ops.runs', 'select')")
+            assert cursor.fetchone() == (True,)
+        finally:
+            cursor.execute("drop owned by some_reader; drop role some_reader")
+
+
+def test_erasing_and_keeping_out_happen_together_or_not_at_all(connection: Connection) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("create schema raw; create table raw.users (id bigint, login text)")
+        cursor.execute("insert into raw.users values (1, 'ann')")
+        # fails after the rows are deleted
+        cursor.execute("alter table ops.kept_out add constraint never check (false)")
+    with pytest.raises(Exception, match="never"):
+        erase(connection, [1], "on request", "run", keep_out=True)
+    with connection.cursor() as cursor:
+        cursor.execute("select count(*) from raw.users")
+        assert cursor.fetchone() == (1,)
+        cursor.execute("select count(*) from ops.erasures")
+        assert cursor.fetchone() == (0,)
+
+
+def test_counting_changes_nothing(connection: Connection) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("create schema raw; create table raw.campus (id bigint, name text)")
+        cursor.execute("create table raw.users (id bigint, login text, campus_id bigint)")
+        cursor.execute("insert into raw.campus values (9, 'Lisboa')")
+        cursor.execute("insert into raw.users values (1, 'ann', 9), (2, 'bob', 9)")
+    counted = erase(connection, [1], "on request", "run", keep_out=True, only_count=True)
+    assert counted == {"raw.users": 1}
+    person = find(connection, "ann")
+    assert person is not None
+    assert (person.id, person.campus) == (1, "Lisboa")
+    assert remembered(connection) == set()
+
+
+def test_a_new_table_is_erased_from_without_a_word_about_it(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = ["mirror.users", "mirror.evaluations", "raw.locations"]
+    monkeypatch.setattr("extract.people.erase.names", lambda: made)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            create schema raw;
+            create schema mirror;
+            create table mirror.users (id bigint primary key, login text);
+            create table mirror.evaluations (
+                id bigint primary key, corrector_id bigint references mirror.users (id),
+                feedback jsonb
+            );
+            create table raw.locations (id bigint, user_id bigint);
+            insert into mirror.users values (1, 'ann'), (2, 'bob');
+            insert into mirror.evaluations values
+                (1, 1, null), (2, 2, '{"of": {"id": 1, "login": "ann"}, "said": "Ann!", "n": 1}');
+            insert into raw.locations values (1, 1), (2, 2);
+            create table mirror.notes_of_a_reader (user_id bigint);
+            insert into mirror.notes_of_a_reader values (1);
+            """
+        )
+        gone = erase(connection, [1], "on request", "run")
+        assert gone == {
+            "mirror.users": 1,
+            "mirror.evaluations": 1,
+            "mirror.evaluations, copies": 1,
+            "raw.locations": 1,
+        }
+        cursor.execute("select id, feedback from mirror.evaluations")
+        assert cursor.fetchall() == [(2, {"of": None, "said": None, "n": 1})]
+        cursor.execute("select user_id from mirror.notes_of_a_reader")
+        assert cursor.fetchall() == [(1,)]
+        cursor.execute("select user_id from raw.locations")
+        assert cursor.fetchall() == [(2,)]
