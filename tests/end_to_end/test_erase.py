@@ -70,6 +70,7 @@ def extract_and_build() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_people_are_erased_everywhere_and_stay_out(world: str, connection: Connection) -> None:
     extract_and_build()
     user_id, *names = team_mate(connection)
