@@ -12,6 +12,7 @@ from uuid import uuid4
 import psycopg2
 import pytest
 
+from extract.load.ownership import mark
 from tests.conftest import DATABASE as NAME  # of every database, while dbt works in it
 from tests.conftest import Parsed
 from tests.publication import world
@@ -72,6 +73,7 @@ def published(
     connection = lab.connect()
     world.create_raw(connection)
     connection.cursor().execute((ROOT / "ops" / "schema.sql").read_text())
+    mark(connection, "raw", "ops")
     connection.close()
     first = lab.dbt("build", "--exclude-resource-type", "unit_test")
     assert first.success, first.output
