@@ -108,20 +108,78 @@ def test_the_env_file_is_read_and_the_environment_wins(
     }
 
 
-def test_a_session_is_in_utc_whatever_the_role_prefers(database_variables: dict[str, str]) -> None:
-    with database.connect("test", autocommit=True).cursor() as cursor:
-        cursor.execute("alter role current_user set timezone to 'Asia/Tokyo'")
+ODD = {
+    "statement_timeout": "60s",
+    "lock_timeout": "60s",
+    "idle_in_transaction_session_timeout": "60s",
+    "idle_session_timeout": "60s",
+    "transaction_timeout": "60s",
+    "search_path": "nowhere",
+    "standard_conforming_strings": "off",
+    "array_nulls": "off",
+    "transform_null_equals": "on",
+    "default_transaction_isolation": "serializable",
+    "default_transaction_deferrable": "on",
+    "client_encoding": "LATIN1",
+    "TimeZone": "Asia/Tokyo",
+    "DateStyle": "German",
+    "IntervalStyle": "sql_standard",
+    "bytea_output": "escape",
+    "extra_float_digits": "-3",
+}
+
+
+@pytest.mark.parametrize("whose", ["role current_user", "database test_mirror"])
+def test_what_a_role_or_database_sets_reaches_no_session_of_ours(
+    whose: str, database_variables: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGTZ", "Asia/Tokyo")
+    monkeypatch.setenv("PGDATESTYLE", "German")
+    monkeypatch.setenv("PGOPTIONS", "-c work_mem=5MB")
+    shown = f"select name, setting from pg_settings where name in {('work_mem', *ODD)}"
+    for name, value in ODD.items():
+        administer(f"alter {whose} set {name} = '{value}'")
     try:
-        connection = database.connect("test")
-        assert not connection.autocommit
-        connection.rollback()
-        with connection.cursor() as cursor:
-            cursor.execute("show timezone")
-            assert cursor.fetchone() == ("UTC",)
+        with database.connect("test") as connection, connection.cursor() as cursor:
+            cursor.execute(shown)
+            ours = dict(cursor.fetchall())
         connection.close()
+        with Loader(tmp_path / "dlt")._pipeline.sql_client() as client:
+            dlts = dict(client.execute_sql(shown) or [])
+        psql = subprocess.run(
+            [programs.program("psql"), "-XAtF=", "-c", shown],
+            env={**os.environ, **database.libpq_environment()},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
     finally:
-        with database.connect("test", autocommit=True).cursor() as cursor:
-            cursor.execute("alter role current_user reset timezone")
+        administer(f"alter {whose} reset all")
+
+    assert ours.pop("work_mem") == "5120"
+    assert ours == {
+        "statement_timeout": "0",
+        "lock_timeout": "0",
+        "idle_in_transaction_session_timeout": "0",
+        "idle_session_timeout": "0",
+        "transaction_timeout": "0",
+        "search_path": "public",
+        "standard_conforming_strings": "on",
+        "array_nulls": "on",
+        "transform_null_equals": "off",
+        "default_transaction_isolation": "read committed",
+        "default_transaction_deferrable": "off",
+        "client_encoding": "UTF8",
+        "TimeZone": "UTC",
+        "DateStyle": "ISO, MDY",
+        "IntervalStyle": "postgres",
+        "bytea_output": "hex",
+        "extra_float_digits": "1",
+    }
+    of_others = {**ours, "work_mem": "5120"}
+    assert dict(line.split("=", 1) for line in psql.stdout.splitlines()) == of_others
+    assert dlts == {**of_others, "search_path": dlts["search_path"]}
+    assert "nowhere" not in dlts["search_path"]
 
 
 @pytest.fixture

@@ -69,6 +69,23 @@ def test_dbt_reads_the_server_from_the_env_file(
     assert "OK connection ok" in told
 
 
+def test_variables_of_somebodys_other_dbt_project_do_not_reach_ours(
+    postgres_server: dict[str, str], tmp_path: Path
+) -> None:
+    told = dbt_debug(
+        tmp_path,
+        **postgres_server,
+        DBT_TARGET="production",
+        DBT_ENGINE_TARGET="production",
+        DBT_PROFILE="shop",
+        DBT_PROFILES_DIR=str(tmp_path),
+        DBT_PROJECT_DIR=str(tmp_path),
+    )
+
+    assert f"host: {postgres_server['PGHOST']}" in told
+    assert "OK connection ok" in told
+
+
 def dbt_debug(directory: Path, **variables: str) -> str:
     told = run("dbt", "debug", "--connection", DBT_LOG_PATH=str(directory / "logs"), **variables)
     return re.sub(r"\x1b\[\d+m", "", told.stdout + told.stderr)
