@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import os
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,8 +22,6 @@ from extract.base.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_API_URL = "https://api.intra.42.fr"
-
-
 # an unquoted value with what may be a comment or the rest of a secret
 AMBIGUOUS = re.compile(r"""[^=]*=[^\S\n]*([^'"\s][^\n]*)?\s#""")
 # in single quotes, where the parser would make one backslash of two
@@ -183,11 +182,11 @@ class Settings:
             client_id=env["FORTYTWO_CLIENT_ID"],
             client_secret=env["FORTYTWO_CLIENT_SECRET"],
             client_secret_next=env.get("FORTYTWO_CLIENT_SECRET_NEXT", ""),
-            cursus_id=_number(env, "FORTYTWO_CURSUS_ID", 21),
+            cursus_id=number(env, "FORTYTWO_CURSUS_ID", 21),
             max_delete_fraction=_fraction(env, "MAX_DELETE_FRACTION", 0.1),
             allow_deletes=env.get("ALLOW_DELETES", "") not in ("", "0", "false", "no"),
-            backfill_calls=_number(env, "BACKFILL_CALLS", 0) if env.get("BACKFILL_CALLS") else None,
-            reconcile_days=_number(env, "RECONCILE_DAYS", 30),
+            backfill_calls=number(env, "BACKFILL_CALLS", 0) if env.get("BACKFILL_CALLS") else None,
+            reconcile_days=number(env, "RECONCILE_DAYS", 30),
         )
 
 
@@ -207,9 +206,14 @@ def credentials_configured() -> bool:
     return any(env.get(name) for name in names)
 
 
-def _number(env: dict[str, str], name: str, default: int) -> int:
-    text = env.get(name, str(default))
-    if not text.isdigit():
+def number(env: Mapping[str, str], name: str, default: int) -> int:
+    """A setting that is a whole number.
+
+    Raises:
+        UsageError: It is none.
+    """
+    text = env.get(name) or str(default)
+    if not text.isdecimal():
         raise UsageError(f"{name} is {text!r}; it must be a whole number such as {default}.")
     return int(text)
 

@@ -11,14 +11,13 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from extract.base.errors import MirrorError, UsageError
-from extract.base.settings import environment, local_directory, path_of
+from extract.base.errors import MirrorError
+from extract.base.settings import environment, local_directory, number, path_of
 from ops.backup.age import recipients
 
 NAME = re.compile(r"(?P<database>.+)-(?P<at>\d{8}T\d{6}Z)\.dump(?P<age>\.age)?")
@@ -178,15 +177,3 @@ def damaged(backup: Path, cause: str) -> MirrorError:
         f"{backup} is damaged or cut short ({cause}). Take another backup; the newest ones are in "
         f"{backup.parent}."
     )
-
-
-def number(env: Mapping[str, str], name: str, default: int) -> int:
-    """A setting that is a whole number.
-
-    Raises:
-        UsageError: It is none.
-    """
-    text = env.get(name, str(default))
-    if not text.isdigit():
-        raise UsageError(f"{name} is {text!r}; it must be a whole number such as {default}.")
-    return int(text)

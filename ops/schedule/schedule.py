@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from extract.base.errors import UsageError
-from extract.base.settings import ROOT, file_values
+from extract.base.settings import ROOT, file_values, number
 
 OFF = "off"
 JOBS = ("live", "full", "backup", "check")
@@ -61,7 +61,7 @@ class Schedule:
             live=_live_minutes(env.get("SCHEDULE_LIVE") or str(cls.live)),
             backup=_time(env, "SCHEDULE_BACKUP", cls.backup),
             check=_time(env, "SCHEDULE_CHECK", cls.check),
-            backfill_calls=_calls(env.get("SCHEDULE_BACKFILL_CALLS") or str(cls.backfill_calls)),
+            backfill_calls=number(env, "SCHEDULE_BACKFILL_CALLS", cls.backfill_calls),
         )
 
     def variables(self) -> dict[str, str]:
@@ -148,13 +148,7 @@ def _time(env: Mapping[str, str], name: str, default: str, may_be_off: bool = Tr
 def _live_minutes(text: str) -> int:
     if text == OFF:
         return 0
-    if text.isdigit() and int(text) in LIVE_MINUTES:
+    if text.isdecimal() and int(text) in LIVE_MINUTES:
         return int(text)
     choices = ", ".join(map(str, LIVE_MINUTES))
     raise UsageError(f"SCHEDULE_LIVE is {text!r}; it must be one of {choices} minutes, or {OFF}.")
-
-
-def _calls(text: str) -> int:
-    if text.isdigit():
-        return int(text)
-    raise UsageError(f"SCHEDULE_BACKFILL_CALLS is {text!r}; it must be a whole number such as 200.")

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from extract.base import database, logs
 from extract.base.errors import BusyError, MirrorError, UsageError
-from extract.base.settings import credentials_configured, environment
+from extract.base.settings import credentials_configured, environment, number
 from ops.backup import archive
 from ops.backup.backup import backup
 from ops.backup.restore import drill, drill_obstacle
@@ -126,7 +126,7 @@ def _backup_is_due(now: datetime) -> bool:
 
 def _drill_is_due(now: datetime) -> bool:
     """Whether the last drill failed or is a week old, and one can be done on this machine."""
-    days = archive.number(environment(), "BACKUP_DRILL_DAYS", DRILL_DAYS)
+    days = number(environment(), "BACKUP_DRILL_DAYS", DRILL_DAYS)
     last = last_outcomes().get("restore-drill")
     if not days:
         return False
