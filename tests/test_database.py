@@ -6,6 +6,7 @@ import getpass
 import os
 import socket
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -409,3 +410,32 @@ def test_encryption_that_is_asked_for_in_the_env_file_is_insisted_on(
             database.connect("test")
         with pytest.raises(Exception, match="server does not support SSL"):
             Loader(tmp_path / "dlt")
+
+
+@pytest.mark.slow
+def test_a_sync_a_backup_and_a_drill_succeed_whatever_the_role_sets(
+    database_variables: dict[str, str],
+    dbt_target: Path,
+    sandbox: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FORTYTWO_API_URL", sandbox)
+    monkeypatch.setenv("FORTYTWO_CLIENT_ID", "sandbox")
+    monkeypatch.setenv("FORTYTWO_CLIENT_SECRET", "sandbox")
+    monkeypatch.setenv("FORTYTWO_SITE", str(tmp_path / "site"))
+    for name, value in ODD.items():
+        shortest = "20ms" if name.endswith("timeout") else value
+        administer(f"alter role current_user set {name} = '{shortest}'")
+    try:
+        for command in ("sync", "backup", "restore-drill"):
+            done = subprocess.run(
+                [sys.executable, "-m", "ops", command],
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, f"{command}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+    finally:
+        administer("alter role current_user reset all")
