@@ -68,7 +68,7 @@ class ListingCache:
             return None
         if table.schema != TABLES[listing.table].schema():
             return None
-        return Finished(listing, table, 0, 0, place.finished_at)
+        return Finished(listing, table, 0, 0, place.finished_at, table.num_rows)
 
     def put(self, finished: Finished, api_url: str) -> None:
         """Keep a complete listing; whole or not at all."""

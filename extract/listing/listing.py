@@ -64,6 +64,7 @@ class Finished:
     Attributes:
         calls: Good answers that it took; 0 when it was kept from an interrupted run.
         readings: How many times the list had to be read until it added up.
+        listed: Rows that the API listed, people who are kept out included.
         missing: Optional fields of the contract that no row carried.
     """
 
@@ -72,6 +73,7 @@ class Finished:
     calls: int
     readings: int
     finished_at: float
+    listed: int = 0
     missing: Sequence[str] = ()
 
     def keys(self) -> list[int]:
@@ -97,6 +99,12 @@ def of_campus(table: Table, campus_id: int, cursus_id: int) -> Listing:
         campus=campus_id,
         constants={"campus_id": campus_id},
     )
+
+
+def of_campuses(table: Table, ids: Sequence[int], cursus_id: int) -> Listing:
+    """The students of at most 100 campuses together."""
+    only = {**table.students, table.campus_filter: join(ids)}
+    return _listing(table, f"{len(ids)} campuses", cursus_id, only)
 
 
 def of_students(

@@ -301,13 +301,15 @@ class _Progress:
 
     def finished(self) -> Finished:
         tables = [self._tables[number] for number in sorted(self._tables)]
+        table = pa.concat_tables(tables).combine_chunks()
         declared = TABLES[self.listing.table]
         return Finished(
             self.listing,
-            pa.concat_tables(tables).combine_chunks(),
+            table,
             self.calls,
             self.readings,
             time.time(),
+            table.num_rows,
             missing_fields(declared, self._fields) if self._fields else (),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -143,6 +144,13 @@ class Pass:
     def drop_finished(self) -> None:
         """Forget the cached listings: their rows are loaded."""
         self.reader.forget(self.finished)
+
+    def total(self, listing: Listing) -> int | None:
+        """How many rows the API says a listing has, for one call; None when it does not say."""
+        total = self.reader.total(listing)
+        nothing = TABLES[listing.table].schema().empty_table()
+        self.record.listing(Finished(listing, nothing, 1, 1, time.time()))
+        return total
 
     def check_gone(self, table: str, gone: int) -> None:
         """Stop a run that would delete too much of a table, all its loads together.

@@ -10,10 +10,11 @@ from typing import Any
 import pyarrow as pa
 from dlt.extract import DltResource
 
-from extract.listing.listing import batches, by_id, of_campus, of_students, whole
+from extract.listing.listing import batches, of_campus, of_students, whole
 from extract.passes.context import Pass
+from extract.passes.students import students, unseen
 from extract.people.erase import ANONYMISED_LOGIN
-from extract.tables import TABLES, Row, Table
+from extract.tables import TABLES, Table
 
 
 def full(context: Pass) -> list[DltResource]:
@@ -21,7 +22,7 @@ def full(context: Pass) -> list[DltResource]:
     readings: dict[str, Callable[[Pass, Table], Iterator[pa.Table]]] = {
         "whole": _whole,
         "by campus": _by_campus,
-        "students": _students,
+        "students": students,
         "by students": _by_students,
     }
     there = context.raw.tables
@@ -67,57 +68,17 @@ def _by_campus(context: Pass, table: Table) -> Iterator[pa.Table]:
     yield from (done.table for done in context.listing(listings))
 
 
-def _students(context: Pass, table: Table) -> Iterator[pa.Table]:
-    """The students, a campus at a time; a row that is missing is asked for by its id."""
-    assert context.campuses is not None
-    listed = set(context.campuses.column("id").to_pylist())
-    chosen = listed if context.campus_ids is None else listed & set(context.campus_ids)
-    scope = context.raw.scope_values(table.name) | listed
-    if context.campus_ids is not None:
-        scope = chosen
-    known = context.raw.keys(table.name, scope)
-    seen: set[int] = set()
-    listings = (
-        of_campus(table, campus_id, context.settings.cursus_id) for campus_id in sorted(chosen)
-    )
-    for done in context.listing(listings):
-        yield _unseen(done.table, seen)
-    yield from _confirm(context, table, known, seen)
-    context.scope[table.name] = scope
-    context.students = sorted(seen)
-    context.gone = sorted(known - seen)
-
-
-def _confirm(context: Pass, table: Table, known: set[int], seen: set[int]) -> Iterator[pa.Table]:
-    """Ask for the rows that are about to go: a listing alone is no proof that they are gone."""
-    missing = sorted(known - seen)
-    context.check_gone(table.name, len(missing))
-    if not missing:
-        return
-    campus_of = context.raw.campus_of_users()
-    listings = (
-        replace(by_id(table, ids, context.settings.cursus_id), change_row=with_campus(campus_of))
-        for ids in batches(missing)
-    )
-    for done in context.listing(listings):
-        yield _unseen(done.table, seen)
-
-
-def with_campus(campus_of: dict[int, int]) -> Callable[[Row], Row]:
-    """Gives a user the campus that is known of them, else 0: the payload has none."""
-    return lambda row: {**row, "campus_id": campus_of.get(row.get("id", 0), 0)}
-
-
 def _by_students(context: Pass, table: Table) -> Iterator[pa.Table]:
-    students = context.students
-    scope: set[int] = set(students)
+    scope: set[int] = set(context.students)
     if context.campus_ids is None:
         scope |= context.raw.scope_values(table.name)
     known = context.raw.keys(table.name, scope)
     seen: set[int] = set()
-    listings = (of_students(table, ids, context.settings.cursus_id) for ids in batches(students))
+    listings = (
+        of_students(table, ids, context.settings.cursus_id) for ids in batches(context.students)
+    )
     for done in context.listing(listings):
-        yield _unseen(done.table, seen)
+        yield unseen(done.table, seen)
     _look_for_anonymised(context, table)
     # users that left take their rows along: only rows of present users need the guard's word
     context.check_gone(table.name, len(known - seen))
@@ -140,11 +101,3 @@ def _look_for_anonymised(context: Pass, table: Table) -> None:
     # not kept: reading a cached listing would tell nothing of the nested copies
     for _ in context.listing(listings, keep=False):
         pass
-
-
-def _unseen(table: pa.Table, seen: set[int]) -> pa.Table:
-    """The rows whose id no earlier listing of the pass had (a user who moved in mid-pass)."""
-    ids = table.column("id").to_pylist()
-    fresh = [i not in seen for i in ids]
-    seen.update(ids)
-    return table if all(fresh) else table.filter(pa.array(fresh, pa.bool_()))

@@ -16,7 +16,7 @@ from dlt.extract import DltResource
 from extract.base.errors import ApiError
 from extract.listing.listing import batches, by_id, changed, of_students
 from extract.passes.context import Pass
-from extract.passes.full import with_campus
+from extract.passes.students import with_campus
 from extract.tables import TABLES, Table
 
 # a live pass reads this much again: range bounds are undocumented, clocks and commits overlap
@@ -56,6 +56,7 @@ class LiveUsers:
         self._context = context
         self._cursus_id = context.settings.cursus_id
         self._campus_of = context.raw.campus_of_users()
+        self._listed = context.raw.keys("campus")
         self._moved: set[int] = set()
         self._done: set[int] = set()
         self._new_campus_users: list[pa.Table] = []
@@ -112,8 +113,7 @@ class LiveUsers:
             self._context.failed("campus_users", error)
         campus = pa.array([self._campus_of.get(user, 0) for user in ids], pa.int64())
         index = table.schema.get_field_index("campus_id")
-        # nobody without a primary campus can be published: the next full pass will know
-        return table.set_column(index, "campus_id", campus).filter(pc.not_equal(campus, 0))
+        return table.set_column(index, "campus_id", campus)
 
     def _ask_for_campuses(self, users: list[int]) -> None:
         if "campus_users" in self._context.degraded:
@@ -132,10 +132,10 @@ class LiveUsers:
             strict=True,
         )
         for user, campus in pairs:
+            campus = campus if campus in self._listed else 0
             if user in self._campus_of and self._campus_of[user] != campus:
                 self._moved.add(user)
-            if campus is not None:
-                self._campus_of[user] = campus
+            self._campus_of[user] = campus
 
 
 def _changed(context: Pass, table: Table, field: str, cursor: Any) -> Iterator[pa.Table]:

@@ -189,7 +189,7 @@ def test_an_application_that_may_read_the_essentials_alone_has_them(
     for mode in ("full", "backfill", "live", "full"):
         result = run("run", "--mode", mode)
         assert result.exit_code == 0, result.output
-    assert count(connection, "users") == 306
+    assert count(connection, "users") == 312
     assert degraded(connection).keys() == set(OPTIONAL)
 
 

@@ -31,15 +31,15 @@ def test_a_first_extraction_makes_every_raw_table_and_says_what_it_did(
     assert "raw is loaded" in result.output
     assert "Next: dbt build" in result.output
     assert {table for table in RAW if count(connection, table) >= 0} == set(RAW)
-    assert count(connection, "users") == 306
+    assert count(connection, "users") == 312
     assert runs(connection) == [("full", "loaded")]
     with connection.cursor() as cursor:
         cursor.execute("select count(*), min(error), max(status) from ops.api_calls")
-        assert cursor.fetchone() == (23, "", 200)
+        assert cursor.fetchone() == (27, "", 200)
         cursor.execute(
             "select sum(calls), sum(rows) filter (where resource = 'users') from ops.listings"
         )
-        assert cursor.fetchone() == (23, 306)
+        assert cursor.fetchone() == (27, 312)
         cursor.execute("select count(*) from ops.delete_scope")
         assert cursor.fetchone() == (0,)
 
@@ -136,8 +136,8 @@ def test_a_spent_budget_keeps_what_was_read_and_the_next_run_goes_on(
     assert run("run").exit_code == 0
     calls = requests.get(f"{world}/_sandbox/calls", timeout=10).json()["limited"]
     # only listings that were cut off in the middle are read again
-    assert calls <= 23 - 8
-    assert count(connection, "users") == 306
+    assert calls <= 27 - 8
+    assert count(connection, "users") == 312
 
 
 def test_the_backfill_stops_at_its_budget_with_what_it_has(
@@ -154,7 +154,7 @@ def test_the_backfill_stops_at_its_budget_with_what_it_has(
     assert run("run", "--mode", "backfill").exit_code == 0
     with connection.cursor() as cursor:
         cursor.execute("select resource, count(*) from ops.relation_reads group by resource")
-        assert [number for _, number in cursor.fetchall()] == [306] * 3
+        assert [number for _, number in cursor.fetchall()] == [312] * 3
 
 
 def test_a_count_that_disagrees_has_the_batch_read_again(
@@ -211,7 +211,7 @@ def test_only_the_chosen_campuses_are_read_and_may_lose_rows(
     assert result.exit_code == 0, result.output
     paths = requests.get(f"{world}/_sandbox/calls", timeout=10).json()["paths"]
     assert paths["/v2/cursus/:cursus_id/users"] == 2
-    assert count(connection, "users") == 306
+    assert count(connection, "users") == 312
 
 
 def test_too_many_deletions_stop_the_run_until_they_are_confirmed(
@@ -221,11 +221,11 @@ def test_too_many_deletions_stop_the_run_until_they_are_confirmed(
     requests.post(f"{world}/_sandbox/advance", json={"delete_users": 60}, timeout=30)
     result = run("run")
     assert result.exit_code == 1
-    assert "no longer lists 60 of the 306 rows that raw.users has" in result.output
-    assert count(connection, "users") == 306
+    assert "no longer lists 60 of the 312 rows that raw.users has" in result.output
+    assert count(connection, "users") == 312
     monkeypatch.setenv("ALLOW_DELETES", "1")
     assert run("run").exit_code == 0
-    assert count(connection, "users") == 246
+    assert count(connection, "users") == 252
 
 
 def test_a_second_run_ends_at_once_and_says_who_holds_the_lock(
@@ -241,7 +241,7 @@ def test_a_live_pass_without_a_full_one_becomes_one(world: str, connection: Conn
     result = run("run", "--mode", "live")
     assert result.exit_code == 0
     assert "There is no full pass to build on yet" in result.output
-    assert count(connection, "users") == 306
+    assert count(connection, "users") == 312
     assert runs(connection) == [("full", "loaded")], "what was done is on record"
 
 
@@ -332,4 +332,4 @@ def test_invented_people_and_real_ones_never_mix(
     result = run("run")
     assert result.exit_code == 2
     assert "invented people and real ones would mix" in result.output
-    assert count(connection, "users") == 306
+    assert count(connection, "users") == 312

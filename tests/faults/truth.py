@@ -76,13 +76,14 @@ class Truth:
             row["user"]["id"] for row in self._listed("cursus_users") if row["cursus_id"] == CURSUS
         }
         campuses = self.rows("campus")
+
+        def listed(campus: int | None) -> int | None:
+            return campus if (campus,) in campuses else 0
+
         return [
             row
-            for row in ({**row, "campus_id": campus_of[row["id"]]} for row in rows)
-            if row["kind"] == "student"
-            and not row["alumni?"]
-            and row["id"] in enrolled
-            and (row["campus_id"],) in campuses
+            for row in ({**row, "campus_id": listed(campus_of[row["id"]])} for row in rows)
+            if row["kind"] == "student" and not row["alumni?"] and row["id"] in enrolled
         ]
 
     def _campus_achievements(self) -> dict[Key, Row]:

@@ -150,7 +150,7 @@ def test_a_backup_is_private_and_holds_everything_but_what_dbt_rebuilds(unchange
     assert written.manifest == archive.Manifest.read(written.path)
     tables = written.manifest.tables
     assert tables == contents(unchanged)
-    assert tables["raw.users"][0] == 306
+    assert tables["raw.users"][0] == 312
     assert {"raw._dlt_pipeline_state", "raw._dlt_version", "snapshots.users_history"} < set(tables)
     assert not [name for name in tables if name.startswith(("marts.", "raw_staging."))]
 
@@ -225,11 +225,11 @@ def test_force_replaces_it_and_whoever_was_erased_since_stays_erased(mirrored: s
 def test_a_failed_replacement_leaves_the_database_as_it_was(mirrored: str) -> None:
     written = backup()
     manifest = json.loads(archive.manifest_path(written.path).read_text())
-    manifest["tables"]["raw.users"] = [307, "abc"]
+    manifest["tables"]["raw.users"] = [313, "abc"]
     archive.manifest_path(written.path).write_text(json.dumps(manifest))
     before = contents(mirrored)
 
-    with pytest.raises(MirrorError, match=r"raw\.users has 306 rows instead of 307"):
+    with pytest.raises(MirrorError, match=r"raw\.users has 312 rows instead of 313"):
         restore(written.path, force=True)
 
     assert contents(mirrored) == before

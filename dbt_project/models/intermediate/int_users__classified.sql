@@ -2,10 +2,11 @@ with users as (
     select * from {{ ref('stg_fortytwo__users') }}
 ),
 
-accepted_campuses as (
-    select id
+campuses as (
+    select
+        id,
+        rule
     from {{ ref('int_campuses__classified') }}
-    where rule is null
 ),
 
 classified as (
@@ -17,10 +18,12 @@ classified as (
         case
             when coalesce(users.kind, '') <> '{{ var("student_kind") }}' then 'user_not_student'
             when users.alumni then 'user_alumni'
-            when accepted_campuses.id is null then 'user_campus_not_kept'
+            -- 0, or a campus that the API does not list
+            when campuses.id is null then 'user_campus_not_listed'
+            when campuses.rule is not null then 'user_campus_not_kept'
         end as rule
     from users
-    left join accepted_campuses on users.campus_id = accepted_campuses.id
+    left join campuses on users.campus_id = campuses.id
 )
 
 select * from classified

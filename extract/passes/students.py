@@ -1,0 +1,143 @@
+"""The students of a full pass, a campus at a time, and complete over all campuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
+
+import pyarrow as pa
+
+from extract.base.errors import IncompleteListing
+from extract.listing.listing import (
+    IDS_A_CALL,
+    Listing,
+    batches,
+    by_id,
+    of_campus,
+    of_campuses,
+    whole,
+)
+from extract.listing.reader import READINGS
+from extract.passes.context import Pass
+from extract.tables import Row, Table
+
+
+def students(context: Pass, table: Table) -> Iterator[pa.Table]:
+    """The students; one that a listing no longer has is asked for by id before it goes.
+
+    Raises:
+        IncompleteListing: The campuses do not add up to the cursus' own total.
+    """
+    assert context.campuses is not None
+    listed = set(context.campuses.column("id").to_pylist())
+    chosen = listed if context.campus_ids is None else listed & set(context.campus_ids)
+    scope = context.raw.scope_values(table.name) | listed
+    if context.campus_ids is not None:
+        scope = chosen
+    known = context.raw.keys(table.name, scope)
+    seen: set[int] = set()
+    counts: dict[int, int] = {}
+    yield from _of_campuses(context, table, chosen, counts, seen)
+    if context.campus_ids is None:
+        yield from _complete(context, table, counts, seen)
+    missing = sorted(known - seen)
+    context.check_gone(table.name, len(missing))
+    campus_of = context.raw.campus_of_users() if missing else {}
+    still = {user: campus for user, campus in campus_of.items() if campus in listed}
+    listings = (
+        replace(by_id(table, ids, context.settings.cursus_id), change_row=with_campus(still))
+        for ids in batches(missing)
+    )
+    for done in context.listing(listings):
+        yield unseen(done.table, seen)
+    context.scope[table.name] = scope
+    context.students = sorted(seen)
+    context.gone = sorted(known - seen)
+
+
+def with_campus(campus_of: Mapping[int, int]) -> Callable[[Row], Row]:
+    """Gives a user the listed campus that is known of them, else 0: the payload has none."""
+    return lambda row: {**row, "campus_id": campus_of.get(row.get("id", 0), 0)}
+
+
+def unseen(table: pa.Table, seen: set[int]) -> pa.Table:
+    """The rows whose id no earlier listing of the pass had (a user who moved in mid-pass)."""
+    ids = table.column("id").to_pylist()
+    fresh = [i not in seen for i in ids]
+    seen.update(ids)
+    return table if all(fresh) else table.filter(pa.array(fresh, pa.bool_()))
+
+
+def _of_campuses(
+    context: Pass,
+    table: Table,
+    campuses: Collection[int],
+    counts: dict[int, int],
+    seen: set[int],
+    *,
+    keep: bool = True,
+) -> Iterator[pa.Table]:
+    cursus_id = context.settings.cursus_id
+    listings = (of_campus(table, campus, cursus_id) for campus in sorted(campuses))
+    for done in context.listing(listings, keep=keep):
+        counts[done.listing.constants["campus_id"]] = done.listed
+        yield unseen(done.table, seen)
+
+
+def _complete(
+    context: Pass, table: Table, counts: dict[int, int], seen: set[int]
+) -> Iterator[pa.Table]:
+    """Hold the campuses against the cursus' own total, and read who is at no listed campus.
+
+    That total costs one call; whoever is elsewhere is asked for in the cheapest way first.
+    """
+    total_of, cursus_id = context.total, context.settings.cursus_id
+    ways = _elsewhere(context, table, counts, seen)
+    elsewhere = 0
+    for _ in range(READINGS):
+        found, total = sum(counts.values()), total_of(whole(table, cursus_id))
+        if total is None or total == found + elsewhere:
+            return
+        totals = [total_of(of_campuses(table, ids, cursus_id)) for ids in batches(sorted(counts))]
+        listed = sum(some or 0 for some in totals)
+        if listed != found:  # somebody came, went or moved since the campus was read
+            moved = [
+                campus
+                for campus, count in counts.items()
+                if total_of(of_campus(table, campus, cursus_id)) != count
+            ]
+            yield from _of_campuses(context, table, moved, counts, seen, keep=False)
+            continue
+        everybody = False
+        for done in context.listing(next(ways), keep=False):
+            elsewhere += done.listed
+            everybody = done.listed == total
+            yield unseen(done.table, seen)
+        if everybody or total == found + elsewhere:
+            return
+    empty = [str(campus) for campus, count in counts.items() if not count]
+    raise IncompleteListing(
+        f"The students of the {len(counts)} campuses add up to {found}, but the API counts "
+        f"{listed} at these campuses and {total} in the cursus, in {READINGS} readings. Campuses "
+        f"without a student: {', '.join(empty) or 'none'}. Nothing was loaded. Run the same "
+        "command again; if it stays, one of these campuses is not listed as it should be."
+    )
+
+
+def _elsewhere(
+    context: Pass, table: Table, counts: Collection[int], seen: set[int]
+) -> Iterator[list[Listing]]:
+    """Ways to read the students of no listed campus, each dearer and surer than the one before."""
+    cursus_id = context.settings.cursus_id
+
+    def nowhere(*listings: Listing) -> list[Listing]:
+        return [replace(listing, change_row=with_campus({})) for listing in listings]
+
+    # campuses that are not listed have numbers like those that are
+    others = sorted(set(range(1, max(counts, default=0) + IDS_A_CALL)) - set(counts))
+    yield nowhere(*(of_campuses(table, ids, cursus_id) for ids in batches(others)))
+    campus_of = context.raw.campus_of_users()
+    known = {user for user, campus in campus_of.items() if campus not in counts} - seen
+    yield nowhere(*(by_id(table, ids, cursus_id) for ids in batches(sorted(known))))
+    while True:
+        yield nowhere(whole(table, cursus_id))

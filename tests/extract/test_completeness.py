@@ -1,0 +1,137 @@
+"""The students of all campuses are all students of the cursus; nobody is missed for a campus."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+import requests
+from psycopg2.extensions import connection as Connection
+
+from extract.progress import ExtractionProgress
+from tests.extract.commands import run
+from tests.faults.truth import Truth
+
+CAMPUS = 7  # the largest
+
+
+def control(world: str, what: str, body: dict[str, Any]) -> None:
+    requests.post(f"{world}/_sandbox/{what}", json=body, timeout=30).raise_for_status()
+
+
+def break_(world: str, kind: str, path: str, **fault: Any) -> None:
+    control(world, "faults", {"kind": kind, "path": path, "call": "every", **fault})
+
+
+def calls(world: str) -> int:
+    answer = requests.get(f"{world}/_sandbox/calls", timeout=10).json()
+    return int(answer["paths"]["/v2/cursus/:cursus_id/users"])
+
+
+def ask(connection: Connection, query: str) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return cursor.fetchall()
+
+
+def listed(world: str, rows: str) -> list[dict[str, Any]]:
+    """What the API lists."""
+    answer = requests.get(f"{world}/_sandbox/rows/{rows}listed=true", timeout=30)
+    return [orjson.loads(line) for line in answer.iter_lines()]
+
+
+def students_of(world: str, campus: int) -> set[int]:
+    """The students of a campus, as the API lists them."""
+    users = Truth(world, "sandbox").rows("users")
+    return {user for (user,), row in users.items() if row["campus_id"] == campus}
+
+
+def hide_campus(world: str) -> None:
+    """Have the list of campuses call it by a number that no student has."""
+    row = sorted(campus["id"] for campus in listed(world, "campus?")).index(CAMPUS)
+    break_(world, "set_field", r"/v2/campus\?", field="id", value=999, row=row)
+
+
+def everybody(world: str) -> set[int]:
+    """The students of the cursus, as the API counts them."""
+    return {user for (user,) in Truth(world, "sandbox").rows("users")}
+
+
+def test_a_campus_that_answers_an_empty_list_the_first_time_fails_the_pass(
+    world: str, connection: Connection
+) -> None:
+    break_(world, "empty_list", rf"primary_campus_id%5D={CAMPUS}&", total=0)
+
+    result = run("run")
+
+    students, gap = len(everybody(world)), len(students_of(world, CAMPUS))
+    at_campuses = students - len(students_of(world, 0))
+    assert result.exit_code == 1
+    assert f"add up to {at_campuses - gap}, but the API counts {at_campuses}" in result.output
+    assert f"{students} in the cursus" in result.output
+    assert f"Campuses without a student: {CAMPUS}." in result.output
+    tables = "select from pg_tables where schemaname = 'raw' and tablename = 'users'"
+    assert not ask(connection, tables)
+
+
+@pytest.mark.parametrize("unlisted", [True, False], ids=["unlisted campus", "no campus"])
+def test_students_of_no_listed_campus_are_read(
+    unlisted: bool, world: str, connection: Connection
+) -> None:
+    assert students_of(world, 0)
+    campuses = {campus["id"] for campus in listed(world, "campus?")}
+    if not unlisted:  # as if they had none: the filter finds nobody
+        first = min(set(range(1, 200)) - campuses)
+        break_(world, "empty_list", rf"primary_campus_id%5D={first},", total=0)
+
+    for expected in (len(campuses) + 12, len(campuses) + 8):  # the second time they are known
+        requests.delete(f"{world}/_sandbox/calls", timeout=10)
+        assert run("run").exit_code == 0
+        found = ask(connection, "select id, campus_id from raw.users")
+        assert {user for user, _ in found} == everybody(world)
+        assert {user for user, campus in found if campus == 0} == students_of(world, 0)
+        assert calls(world) <= expected
+
+
+def test_students_of_a_campus_that_is_listed_no_more_are_still_read(
+    world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("run").exit_code == 0
+    students = everybody(world)
+    elsewhere = students_of(world, CAMPUS) | students_of(world, 0)
+    monkeypatch.setenv("ALLOW_DELETES", "1")
+    hide_campus(world)
+
+    assert run("run").exit_code == 0
+
+    assert not ask(connection, f"select from raw.campus where id = {CAMPUS}")
+    found = ask(connection, "select id, campus_id from raw.users")
+    assert {user for user, _ in found} == students
+    assert {user for user, campus in found if campus == 0} == elsewhere
+
+
+def test_who_joins_a_campus_that_was_read_already_is_in_the_same_pass(
+    world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campuses = len(listed(world, "campus?"))
+    read: set[str] = set()
+    show = ExtractionProgress.page
+
+    def page(progress: ExtractionProgress, listing: Any, arrived: Any) -> None:
+        show(progress, listing, arrived)
+        if listing.table == "users" and len(read) < campuses:
+            read.add(listing.key)
+            if len(read) == campuses:
+                control(world, "advance", {"new_users": 3})
+
+    monkeypatch.setattr(ExtractionProgress, "page", page)
+    before = everybody(world)
+
+    assert run("run").exit_code == 0
+
+    after = everybody(world)
+    assert len(after - before) == 3
+    found = ask(connection, "select id, campus_id from raw.users")
+    assert {user for user, _ in found} == after
+    assert {user for user, campus in found if campus == 0} == students_of(world, 0)
