@@ -22,9 +22,9 @@ from extract.base import database as databases_of_the_mirror
 from extract.base import programs
 from extract.base.errors import BusyError, MirrorError, UsageError
 from extract.load.ownership import mark
-from extract.people.erase import keep_out
+from extract.people import kept_out
 from extract.progress import ExtractionProgress
-from ops.backup import age, archive, postgres
+from ops.backup import age, archive, databases, postgres
 from ops.backup.backup import backup
 from ops.backup.restore import drill, drill_obstacle, restore
 from ops.cli import app
@@ -205,7 +205,8 @@ def test_force_replaces_it_and_whoever_was_erased_since_stays_erased(mirrored: s
     (user,) = sql("select max(id) from raw.users")[0]
     assert isinstance(user, int)
     connection = databases_of_the_mirror.connect("test", autocommit=True)
-    keep_out(connection, user)
+    with connection.cursor() as cursor:
+        kept_out.add(cursor, [user])
     connection.close()
     sql(f"delete from raw.users where id >= {user - 50}; drop schema analyst cascade")
     reader = postgres.connect(mirrored, "a reader that stays connected")
@@ -220,6 +221,36 @@ def test_force_replaces_it_and_whoever_was_erased_since_stays_erased(mirrored: s
     assert sql("select count(*) > 0 from analyst.mine") == [(True,)]
     assert beside(f"{mirrored}\\_%") == []
     reader.close()
+
+
+@pytest.mark.parametrize("with_note", [True, False])
+def test_a_new_machine_learns_who_stays_out_or_says_that_it_cannot(
+    mirrored: str, with_note: bool
+) -> None:
+    connection = databases_of_the_mirror.connect("test", autocommit=True)
+    with connection.cursor() as cursor:
+        kept_out.add(cursor, [4242])
+    connection.close()
+    written = backup()
+    assert archive.manifest_path(written.path).stat().st_mode & 0o777 == 0o600
+    kept_out.key_file().unlink()  # a machine that has nothing but the backup
+    if not with_note:
+        archive.manifest_path(written.path).unlink()
+
+    done = restore(written.path, f"{mirrored}_elsewhere")
+
+    elsewhere = postgres.connect(f"{mirrored}_elsewhere", "test")
+    try:
+        if with_note:
+            assert 4242 in kept_out.load(elsewhere)
+            assert not [note for note in done.notes if "stay out" in note]
+        else:
+            assert [note for note in done.notes if "are to stay out, but the key" in note]
+            with pytest.raises(UsageError, match="are to stay out, but the key"):
+                kept_out.load(elsewhere)
+    finally:
+        elsewhere.close()
+        databases.drop(f"{mirrored}_elsewhere")
 
 
 def test_a_failed_replacement_leaves_the_database_as_it_was(mirrored: str) -> None:
