@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import uuid
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -16,16 +15,15 @@ from psycopg2.extensions import connection as Connection
 from extract.api.auth import ClientCredentials
 from extract.api.client import FortyTwoClient
 from extract.api.quota import Quota
-from extract.base import database, logs
+from extract.base import logs
 from extract.base.errors import (
     BudgetSpent,
-    BusyError,
     CredentialsError,
     MirrorError,
     UsageError,
 )
+from extract.base.lock import LOCK, new_run_id, run_lock
 from extract.base.settings import Settings, local_directory, make_private
-from extract.base.usable import require_usable
 from extract.listing.cache import ListingCache
 from extract.listing.reader import ListingReader
 from extract.load.pipeline import Loader, named, working_directory
@@ -39,13 +37,11 @@ from extract.people import kept_out
 from extract.people.erase import anonymised_users, erase
 from extract.progress import ExtractionProgress
 
+__all__ = ["LOCK", "MODES", "Extracted", "extract", "new_quota", "new_run_id", "run_lock"]
 MODES = ("full", "live", "backfill")
-LOCK = (42, 21)
 # longest wait for the API's hour before a run gives up with 75, in seconds
 LONGEST_WAIT = {"full": 3700.0, "live": 300.0, "backfill": 0.0}
 WARN_SECRET_DAYS = 7
-# a batch of the backfill takes half a minute, its load less
-BACKFILL_PATIENCE = 120
 
 
 @dataclass
@@ -74,72 +70,6 @@ class Extracted:
             f"degraded: {table} is as it was. {why}" for table, why in self.degraded.items()
         ]
         return [*degraded, self.stopped] if self.stopped else degraded
-
-
-def new_run_id() -> str:
-    """Sortable by time and unique."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
-
-
-@contextmanager
-def run_lock(mode: str, run_id: str) -> Iterator[Connection]:
-    """Hold the mirror's run lock; yields the connection (autocommit) that holds it.
-
-    A backfill gives way to other modes between two loads, so those wait for it a moment.
-
-    Raises:
-        BusyError: Another run holds it; the message says which.
-    """
-    connection = database.connect(f"fortytwo-mirror {mode} {run_id}", autocommit=True)
-    try:
-        if mode != "backup":  # which writes nothing
-            require_usable(connection)
-        with connection.cursor() as cursor:
-            cursor.execute("select pg_try_advisory_lock(%s, %s)", LOCK)
-            (free,) = cursor.fetchone() or (False,)
-            holder = "" if free else _holder(connection)
-            if not free and not holder:  # it ended between the two questions
-                free = _wait_for_lock(connection, 5)
-            if "mirror backfill" in holder and mode != "backfill":
-                free = _wait_for_lock(connection, BACKFILL_PATIENCE)
-            if not free:
-                raise BusyError(
-                    f"Another run holds the lock: {holder}. Nothing was started; try again when it "
-                    "is done (`make status` shows it)."
-                )
-        yield connection
-    finally:
-        # closing releases the lock too, but only when the server notices
-        with suppress(psycopg2.Error), connection.cursor() as cursor:
-            cursor.execute("select pg_advisory_unlock_all()")
-        connection.close()
-
-
-def _wait_for_lock(connection: Connection, seconds: int) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("select set_config('lock_timeout', %s, false)", (f"{seconds}s",))
-        try:
-            cursor.execute("select pg_advisory_lock(%s, %s)", LOCK)
-        except psycopg2.errors.LockNotAvailable:
-            return False
-        cursor.execute("set lock_timeout to default")
-    return True
-
-
-def _holder(connection: Connection) -> str:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select application_name, pid, to_char(backend_start at time zone 'UTC', "
-            "'YYYY-MM-DD HH24:MI:SS') from pg_locks join pg_stat_activity using (pid) "
-            "where locktype = 'advisory' and granted and classid = %s and objid = %s "
-            "and pg_locks.database = (select oid from pg_database "
-            "where datname = current_database())",
-            LOCK,
-        )
-        row = cursor.fetchone()
-    if not row:
-        return ""
-    return f"{row[0]} (database process {row[1]}, since {row[2]} UTC)"
 
 
 def extract(

@@ -21,7 +21,11 @@ from extract.base import libpq
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNTIME, DEVELOPMENT = "requirements.lock", "requirements-dev.lock"
-INTERNAL = {"FORTYTWO_RUN_ID", "FORTYTWO_ENV_FILE"}  # between our own processes; for tests
+INTERNAL = {
+    "FORTYTWO_RUN_ID",
+    "FORTYTWO_LOCK_ID",
+    "FORTYTWO_ENV_FILE",
+}  # between our own processes; for tests
 PASSED_ON = {"PGHOSTADDR", "PGOPTIONS"}  # libpq's own, explained by its documentation
 VARIABLE = re.compile(
     r"(FORTYTWO_[A-Z_]+[A-Z]|PG[A-Z]+|MAX_DELETE_FRACTION|CHANGES_RETENTION_DAYS|BACKFILL_CALLS"

@@ -13,12 +13,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn
 
 from extract import embedded
 from extract.base import database
 from extract.base.errors import MirrorError, UsageError
+from extract.base.lock import new_run_id, run_lock
 from extract.base.settings import ROOT, environment, path_of
 from extract.base.usable import require_usable
 
@@ -83,6 +85,7 @@ def _version(path: Path) -> int:
     return int(match[1]) if match else 0
 
 
+HELD = ExitStack()
 DBT_WRITES = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot", "test"}
 
 
@@ -120,16 +123,7 @@ def dbt() -> None:
                 del os.environ[name]
         elsewhere = any("duckdb" in argument for argument in sys.argv[1:])  # docs/scale.md
         if not elsewhere and not DBT_WITHOUT_DATABASE.intersection(sys.argv[1:]):
-            connection = database.connect("dbt", autocommit=True)
-            try:
-                require_usable(connection)
-                if DBT_WRITES.intersection(sys.argv[1:]):
-                    # before dbt, which makes its schemas before it asks any macro of ours
-                    from extract.load.ownership import refuse_foreign_objects
-
-                    refuse_foreign_objects(connection)
-            finally:
-                connection.close()
+            _prepare_database()
         os.environ.update(database.libpq_environment())
     except MirrorError as error:
         _leave("dbt", error)
@@ -137,6 +131,31 @@ def dbt() -> None:
 
     gc.freeze()  # what is imported stays: the collector need not look at it again
     cli(prog_name="dbt")
+
+
+def _prepare_database() -> None:
+    """See that dbt may write, and keep the run lock as long as this process lives.
+
+    A sync holds the lock for the dbt that it starts. dbt itself makes its schemas before it asks
+    any macro of ours, and keeps no connection from one model to the next.
+    """
+    if not DBT_WRITES.intersection(sys.argv[1:]):
+        connection = database.connect("dbt", autocommit=True)
+        try:
+            require_usable(connection)
+        finally:
+            connection.close()
+        return
+    from extract.load.ownership import refuse_foreign_objects
+
+    if os.environ.get("FORTYTWO_RUN_ID"):
+        connection = database.connect("dbt", autocommit=True)
+        refuse_foreign_objects(connection)
+        connection.close()
+    else:
+        run_id = new_run_id()
+        refuse_foreign_objects(HELD.enter_context(run_lock("build", run_id)))
+        os.environ["FORTYTWO_LOCK_ID"] = run_id
 
 
 def run() -> None:

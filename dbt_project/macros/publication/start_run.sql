@@ -56,8 +56,9 @@ commit;
 
 {#-
     The run lock, `pg_advisory_lock(42, 21)`, is held by `make sync` and `make extract` for their whole
-    run, under an application_name that ends with the run's id. dbt opens a connection a node, so a
-    bare build cannot hold it; two bare builds are told apart in ops.publish.
+    run, under an application_name that ends with the run's id, and by the virtual environment's `dbt`
+    (extract/base/programs.py). Another dbt opens a connection a node and cannot hold it; two of those
+    are told apart in ops.publish.
 -#}
 {% macro refuse_when_locked_sql() -%}
 do $lock$
@@ -70,9 +71,9 @@ begin
     where locks.locktype = 'advisory' and locks.granted
         and locks.classid = 42 and locks.objid = 21 and locks.objsubid = 2
         and locks.database = (select oid from pg_database where datname = current_database())
-        {%- if env_var('FORTYTWO_RUN_ID', '') %}
-        and right(activity.application_name, {{ env_var('FORTYTWO_RUN_ID') | length }})
-            <> {{ sql_text(env_var('FORTYTWO_RUN_ID')) }}
+        {%- set own = env_var('FORTYTWO_RUN_ID', '') or env_var('FORTYTWO_LOCK_ID', '') %}
+        {%- if own %}
+        and right(activity.application_name, {{ own | length }}) <> {{ sql_text(own) }}
         {%- endif %}
     limit 1;
     if found then

@@ -1,0 +1,130 @@
+"""What runs at the same time: one after the other, or refused; never both at work in mirror."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from extract.base.errors import BusyError
+from extract.base.lock import new_run_id, run_lock
+from extract.load.record import create_schema
+from tests.conftest import ROOT
+from tests.publication.lab import Lab
+
+SECONDS = 120
+
+
+def waiting(lab: Lab) -> int:
+    """Sessions of the test's database that wait for a lock."""
+    found = lab.value(
+        "select count(*) from pg_stat_activity where wait_event_type = 'Lock' "
+        "and datname = current_database()"
+    )
+    return int(found)
+
+
+def wait_until(condition: object, what: str) -> None:
+    assert callable(condition)
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+def test_two_publications_at_once_do_their_work_one_after_the_other(lab: Lab) -> None:
+    lab.run("update marts.users set login = 'renamed' where id = 2")
+    reader = lab.connect(autocommit=False)
+    with reader.cursor() as cursor:  # the first one has looked what differs, and waits for this row
+        cursor.execute("select from mirror.users where id = 2 for update")
+    first = threading.Thread(target=lab.run, args=(lab.next_script(),))
+    first.start()
+    wait_until(lambda: waiting(lab) == 1, "the first publication does not wait for the row")
+    second = threading.Thread(target=lab.run, args=(lab.next_script(),))
+    second.start()
+    wait_until(lambda: waiting(lab) == 2, "the second publication waits for nothing")
+    reader.rollback()
+    first.join(SECONDS)
+    second.join(SECONDS)
+    reader.close()
+
+    assert lab.value("select login from mirror.users where id = 2") == "renamed"
+    # the second one, had it looked before the first was done, would have changed it once more
+    assert lab.rows(
+        "select action, columns from ops.changes "
+        "where table_name = 'users' and key ->> 'id' = '2' and 'login' = any(columns)"
+    ) == [("update", ["login"])]
+
+
+@contextmanager
+def building(database: dict[str, str]) -> Iterator[None]:
+    """A bare `dbt build` at work, as a person starts it."""
+    process = subprocess.Popen(
+        [Path(sys.executable).with_name("dbt"), "build"],
+        cwd=ROOT,
+        env={**os.environ, **database},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    connection = psycopg2.connect("")
+    connection.autocommit = True
+
+    def is_at_work() -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select exists (select from pg_locks join pg_stat_activity using (pid) "
+                "where locktype = 'advisory' and granted and classid = 42 and objid = 21 "
+                "and starts_with(application_name, 'fortytwo-mirror build '))"
+            )
+            return bool((cursor.fetchone() or (False,))[0])
+
+    try:
+        wait_until(lambda: is_at_work() or process.poll() is not None, "dbt takes no lock")
+        assert process.poll() is None, "dbt ended"
+        yield
+    finally:
+        connection.close()
+        process.kill()
+        process.wait()
+
+
+def build() -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [Path(sys.executable).with_name("dbt"), "build"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_while_a_bare_build_is_at_work_nothing_else_that_writes_begins(
+    database: dict[str, str], dbt_target: Path
+) -> None:
+    with building(database):
+        for mode in ("full", "live", "backfill", "erase", "restore", "backup"):
+            busy = pytest.raises(BusyError, match=r"Another run holds the lock: .* build ")
+            with busy, run_lock(mode, new_run_id()):
+                pass
+        second = build()
+
+    assert second.returncode == 75
+    assert "Another run holds the lock" in second.stderr
+
+
+@pytest.mark.parametrize("mode", ["full", "erase", "restore"])
+def test_while_a_run_is_at_work_no_bare_build_begins(database: dict[str, str], mode: str) -> None:
+    with run_lock(mode, new_run_id()) as connection:
+        create_schema(connection)
+        done = build()
+
+    assert done.returncode == 75
+    assert f"fortytwo-mirror {mode}" in done.stderr
