@@ -87,7 +87,7 @@ def test_a_path_may_begin_at_the_home_folder_or_at_this_one(
     for text, meant in {
         "~/a b": tmp_path / "a b",
         "beside": ROOT / "beside",
-        '/it\'s 50% "é"': Path('/it\'s 50% "é"'),
+        f'{tmp_path}/it\'s 50% "é"': tmp_path / 'it\'s 50% "é"',
     }.items():
         monkeypatch.setenv("FORTYTWO_LOCAL", text)
         assert local_directory() == meant

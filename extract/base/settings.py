@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from dotenv.parser import Original, parse_stream
 
 from extract.base.errors import UsageError
+from extract.base.folders import own_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_API_URL = "https://api.intra.42.fr"
@@ -107,8 +108,16 @@ def path_of(name: str, default: Path) -> Path:
 
 
 def local_directory() -> Path:
-    """Everything this machine keeps beside the database: `.local/`, or FORTYTWO_LOCAL."""
-    return path_of("FORTYTWO_LOCAL", ROOT / ".local")
+    """Everything this machine keeps beside the database: `.local/`, or FORTYTWO_LOCAL.
+
+    Raises:
+        UsageError: FORTYTWO_LOCAL holds somebody else's files.
+    """
+    path = path_of("FORTYTWO_LOCAL", ROOT / ".local")
+    if path.is_relative_to(ROOT):
+        return path
+    earlier = (("logs/fortytwo-*.jsonl*", ""), ("postgres.held", ""))
+    return own_folder("FORTYTWO_LOCAL", path, 0o700, earlier)
 
 
 def make_private() -> None:

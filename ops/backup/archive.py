@@ -102,6 +102,16 @@ def backups(directory: Path) -> list[Backup]:
     return sorted(found, key=lambda backup: (backup.at, backup.path), reverse=True)
 
 
+def unfinished(directory: Path, database: str) -> list[Path]:
+    """What killed backups of one database have left in the folder."""
+    found = []
+    for path in directory.glob("*.part"):
+        match = NAME.fullmatch(path.name.removesuffix(".part").removesuffix(".json"))
+        if match and match["database"] == safe(database):
+            found.append(path)
+    return found
+
+
 def superfluous(found: list[Backup], daily: int, weekly: int) -> list[Backup]:
     """Those that no rule keeps: the newest of each of the last days and weeks that have one.
 
@@ -121,7 +131,11 @@ def rotate(directory: Path, database: str) -> list[Path]:
     env = environment()
     daily = number(env, "BACKUP_KEEP_DAILY", KEEP_DAILY)
     weekly = number(env, "BACKUP_KEEP_WEEKLY", KEEP_WEEKLY)
-    own = [backup for backup in backups(directory) if backup.database == safe(database)]
+    own = [  # the note beside it says that we made it; a name proves nothing
+        backup
+        for backup in backups(directory)
+        if backup.database == safe(database) and Manifest.read(backup.path)
+    ]
     gone = superfluous(own, max(1, daily), weekly)
     for backup in gone:
         backup.path.unlink(missing_ok=True)

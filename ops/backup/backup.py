@@ -24,7 +24,7 @@ from pathlib import Path
 from psycopg2.extensions import connection as Connection
 
 from extract.base import database, logs, programs
-from extract.base.errors import BusyError, MirrorError
+from extract.base.errors import BusyError, MirrorError, UsageError
 from extract.base.settings import local_directory
 from extract.people import kept_out
 from extract.run import new_run_id, run_lock
@@ -66,8 +66,15 @@ def backup(
     at = datetime.now(UTC)
     folder = file.absolute().parent if file else directory or archive.folder()
     path = file.absolute() if file else archive.new_path(folder, name, at)
+    if archive.Manifest.read(path) is None and (
+        path.exists() or archive.manifest_path(path).exists()
+    ):
+        raise UsageError(
+            f"{path} or the note beside it exists and is no backup of this mirror: it is left as "
+            "it is. Name another file."
+        )
     with _only_one(folder), _moment(patience) as (connection, snapshot):
-        for left in () if file else folder.glob("*.part"):  # of a backup that was killed
+        for left in () if file else archive.unfinished(folder, name):
             left.unlink(missing_ok=True)
         if not [schema for schema, _ in postgres.tables(connection) if schema in ("raw", "mirror")]:
             raise MirrorError(

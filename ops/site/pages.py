@@ -15,15 +15,23 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from extract.base.settings import ROOT, path_of
+from extract.base.folders import own_folder
+from extract.base.settings import ROOT, local_directory, path_of
 from ops.site.vega import write_whole
 
 TEMPLATES = Path(__file__).with_name("templates")
 
 
 def site_directory() -> Path:
-    """Where the pages go: FORTYTWO_SITE; else `site`, in FORTYTWO_LOCAL where that is set."""
-    return path_of("FORTYTWO_SITE", path_of("FORTYTWO_LOCAL", ROOT) / "site")
+    """Where the pages go: FORTYTWO_SITE; else `site`, in FORTYTWO_LOCAL where that is set.
+
+    Raises:
+        UsageError: FORTYTWO_SITE holds somebody else's files.
+    """
+    path = path_of("FORTYTWO_SITE", path_of("FORTYTWO_LOCAL", ROOT) / "site")
+    if path.is_relative_to(ROOT) or path.is_relative_to(local_directory()):
+        return path
+    return own_folder("FORTYTWO_SITE", path, 0o755, (("status.html", "fortytwo-mirror"),))
 
 
 def render(template: str, **values: Any) -> str:

@@ -69,7 +69,6 @@ def test_what_cannot_be_copied_is_said_in_words() -> None:
 
 def test_tables_of_others_in_the_destination_are_named_and_left_alone() -> None:
     create_raw()
-    Path(duckdb_file()).parent.mkdir()
     with duckdb.connect(duckdb_file()) as theirs:
         theirs.execute("create schema raw; create table raw.users as select 1 as theirs")
         theirs.execute("create schema marts; create table marts.campuses as select 2 as theirs")

@@ -518,8 +518,11 @@ def test_a_year_of_backups_leaves_seven_days_and_four_weeks(tmp_path: Path) -> N
         for hour in (0, 5):
             path = archive.new_path(tmp_path, "fortytwo", now - timedelta(days=day, hours=hour))
             path.write_text("")
-            archive.manifest_path(path).write_text("{}")
-    strangers = {"fortytwo-other-20200101T000000Z.dump", "notes.txt", "fortytwo-old.dump"}
+            archive.Manifest("2025", "fortytwo", "PostgreSQL 18", 0, "", {}).write(path)
+    strangers = {
+        *("fortytwo-other-20200101T000000Z.dump", "notes.txt", "fortytwo-old.dump", "film.part"),
+        "fortytwo-20200101T000000Z.dump",  # one of ours by its name, without our note
+    }
     for name in strangers:
         (tmp_path / name).write_text("")
 
@@ -611,3 +614,33 @@ def test_the_drill_drops_no_database_of_others(mirrored: str) -> None:
     drill()
 
     assert beside(f"{mirrored}\\_drill\\_%") == [f"{mirrored}_drill_team"]
+
+
+def test_a_backup_is_written_over_no_file_of_others(unchanged: str, tmp_path: Path) -> None:
+    for name in ("plans.dump", "notes.dump.json"):
+        (tmp_path / name).write_text("theirs")
+
+    for name in ("plans.dump", "notes.dump"):
+        with pytest.raises(UsageError, match="is no backup of this mirror"):
+            backup(tmp_path / name)
+
+    assert {path.name: path.read_text() for path in tmp_path.glob("*.*")} == {
+        "plans.dump": "theirs",
+        "notes.dump.json": "theirs",
+    }
+    backup(tmp_path / "own.dump")
+    backup(tmp_path / "own.dump")  # which is ours to replace
+
+
+def test_what_killed_backups_left_goes_and_unfinished_files_of_others_stay(
+    unchanged: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    left = archive.new_path(folder, unchanged, datetime(2025, 1, 1, tzinfo=UTC))
+    left.with_name(f"{left.name}.part").write_text("half")
+    (folder / "film.part").write_text("theirs")
+
+    backup(directory=folder)
+
+    assert [path.name for path in folder.glob("*.part")] == ["film.part"]
