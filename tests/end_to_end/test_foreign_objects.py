@@ -17,6 +17,7 @@ from rich.console import Console
 from extract import embedded
 from extract.base import database as databases
 from extract.base.errors import UsageError
+from extract.base.settings import local_directory
 from extract.load.ownership import refuse_foreign_objects
 from extract.load.record import create_schema
 from ops.backup import postgres
@@ -184,7 +185,7 @@ def synced(
         patch.setenv("FORTYTWO_LOCAL", str(local))
         patch.setenv("FORTYTWO_ENV_FILE", os.devnull)
         patch.setenv("XDG_STATE_HOME", str(local))
-        target = local / "dbt" / "target"
+        target = local_directory() / "dbt" / "target"
         target.mkdir(parents=True)
         (target / "partial_parse.msgpack").write_bytes(parsed_project.memory.read_bytes())
         execute(f"drop database if exists {DATABASE} with (force)", "postgres")

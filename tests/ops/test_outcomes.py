@@ -235,7 +235,7 @@ def test_a_secret_in_a_message_is_blotted_out(monkeypatch: pytest.MonkeyPatch) -
 def test_a_damaged_file_and_a_read_only_place_end_no_job(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    local_directory().mkdir()
+    local_directory().mkdir(exist_ok=True)
     (local_directory() / "jobs.json").write_text("{half")
     fail("sync full")
     assert last_outcomes()["sync full"].status == "failed"
