@@ -63,12 +63,19 @@ def names() -> list[str]:
     snapshots = " ".join(
         path.read_text(encoding="utf-8") for path in (DBT / "snapshots").glob("*.yml")
     )
+    functions = " ".join(
+        path.read_text(encoding="utf-8") for path in (DBT / "macros" / "publication").glob("*.sql")
+    )
     found = [
         *(("raw", name) for name in (*TABLES, *DLT_TABLES, *INDEXES)),
         *(("raw_staging", name) for name in (*TABLES, "_dlt_version")),
         *models,
         *(("mirror", name) for schema, name in models if schema == "marts"),
         *(("snapshots", name) for name in re.findall(r"- name: (\w+_history)", snapshots)),
+        *(
+            ("ops", name)
+            for name in re.findall(r"create or replace function ops\.(\w+)", functions)
+        ),
         *(
             ("ops", name)
             for name in re.findall(
