@@ -196,6 +196,7 @@ def _pass(
     )
     raw = Raw(connection)
     context = Pass(settings, reader, raw, record, campus_ids, progress.say)
+    context.plan = progress.plan
     done.degraded = context.degraded
     context.know_refusals()
     loader = Loader(working_directory("dlt"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +36,7 @@ class Pass:
         read: Per big relation, the students whose rows were read completely.
         finished: Listings whose rows are in the load, to be dropped from the store after it.
         report: Told a sentence that a person should read.
+        plan: Told the calls that tables will need, as soon as that is known.
         gone: Users of raw whom the API no longer lists; `anonymised` of them are to be erased.
         degraded: Optional tables that this run leaves as they were, and why.
         deletions: Rows that this run takes out, by table; `sizes`: what the tables had before.
@@ -48,6 +49,7 @@ class Pass:
     record: Record
     campus_ids: Collection[int] | None = None
     report: Callable[[str], None] = lambda sentence: None
+    plan: Callable[[Mapping[str, int]], None] = lambda calls: None
     scope: dict[str, Collection[int]] = field(default_factory=dict)
     read: dict[str, list[int]] = field(default_factory=dict)
     finished: list[Listing] = field(default_factory=list)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 
@@ -19,7 +20,7 @@ from extract.listing.listing import (
 )
 from extract.listing.reader import READINGS
 from extract.passes.context import Pass
-from extract.tables import Row, Table
+from extract.tables import TABLES, Row, Table
 
 
 def students(context: Pass, table: Table) -> Iterator[pa.Table]:
@@ -52,6 +53,8 @@ def students(context: Pass, table: Table) -> Iterator[pa.Table]:
         yield unseen(done.table, seen)
     context.scope[table.name] = scope
     context.students = sorted(seen)
+    calls = math.ceil(len(seen) / IDS_A_CALL)
+    context.plan({other.name: calls for other in TABLES.values() if other.full == "by students"})
     context.gone = sorted(known - seen)
 
 

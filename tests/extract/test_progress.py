@@ -52,6 +52,16 @@ def test_without_a_run_before_it_the_planned_calls_are_not_invented(tmp_path: Pa
     assert "1 calls" in progress.sentence() and " of 10 calls" not in progress.sentence()
 
 
+def test_a_first_pass_plans_the_rest_when_it_knows_the_students(tmp_path: Path) -> None:
+    progress, quota, _, _ = watched(tmp_path)
+    quota.acquire()
+    progress.page(USERS, page(1, 100))
+
+    progress.plan({"cursus_users": 4})
+
+    assert "1 of 5 calls" in progress.sentence()
+
+
 def test_a_terminal_has_one_line_and_no_line_per_table(tmp_path: Path) -> None:
     progress, _, shown, _ = watched(tmp_path, terminal=True)
 
