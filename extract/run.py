@@ -99,12 +99,12 @@ def extract(
     if mode == "live" and Raw(connection).newest_update("users") is None:
         progress.say("There is no full pass to build on yet: doing one.")
         mode = "full"
-    record.start(mode, allow_deletes=settings.allow_deletes)
     done = Extracted(run_id, mode)
     phases = Phases()
     quota = new_quota(settings, mode, max_calls, progress)
-    progress.follow(quota, record.calls_before(mode), record.progress)
     try:
+        record.start(mode, allow_deletes=settings.allow_deletes)
+        progress.follow(quota, record.calls_before(mode), record.progress)
         _pass(settings, done, campus_ids, progress, connection, record, quota, phases)
         record.update(status="stopped" if done.stopped else "loaded", message=done.stopped or None)
     except BudgetSpent as error:
