@@ -19,12 +19,15 @@ from tests.conftest import ROOT
 DUMP = Path(__file__).with_name("version_0_1.sql.xz")
 
 
-def rows(table: str) -> dict[int, tuple[object, ...]]:
+def past() -> set[tuple[object, ...]]:
+    """What only the old database knows: its runs, and every version in the history."""
     connection = psycopg2.connect(dbname=os.environ["PGDATABASE"])
     try:
         with connection.cursor() as cursor:
-            cursor.execute(f"select id, to_jsonb({table.split('.')[1]}) from {table}")
-            return {key: tuple(sorted(row)) for key, row in cursor.fetchall()}
+            cursor.execute("select 'run', run_id from ops.runs")
+            found = set(cursor.fetchall())
+            cursor.execute("select 'users', dbt_scd_id from snapshots.users_history")
+            return found | set(cursor.fetchall())
     finally:
         connection.close()
 
@@ -34,16 +37,16 @@ def rows(table: str) -> dict[int, tuple[object, ...]]:
 def test_a_database_of_the_previous_version_is_upgraded_by_a_sync(
     database: dict[str, str], start_sandbox: Callable[..., str]
 ) -> None:
+    role = b"do 'begin create role mirror_reader; exception when duplicate_object then end';"
     subprocess.run(
         [program("psql"), "-Xqv", "ON_ERROR_STOP=1"],
-        input=lzma.decompress(DUMP.read_bytes()),
+        input=role + lzma.decompress(DUMP.read_bytes()),
         check=True,
     )
-    before = {
-        table: rows(table) for table in ("mirror.users", "mirror.projects", "mirror.campuses")
-    }
+    before = past()
     api = {"FORTYTWO_API_URL": start_sandbox(), "FORTYTWO_CLIENT_ID": "sandbox"}
     settings = {**os.environ, **api, "FORTYTWO_CLIENT_SECRET": "sandbox"}
+    settings["ALLOW_DELETES"] = "1"  # the sandbox has invented other projects since
 
     for command in (["sync"], ["check", "--sample", "0"]):
         done = subprocess.run(
@@ -55,5 +58,4 @@ def test_a_database_of_the_previous_version_is_upgraded_by_a_sync(
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
-    for table, old in before.items():
-        assert rows(table).keys() == old.keys()
+    assert len(before) > 300 and past() > before
