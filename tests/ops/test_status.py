@@ -338,9 +338,10 @@ def test_a_database_from_before_an_upgrade_has_a_status_too(ops: Connection) -> 
 def test_everybody_says_the_same(
     ops: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("FORTYTWO_SITE", str(tmp_path))
+    monkeypatch.setenv("FORTYTWO_SITE", str(tmp_path / "site"))
     monkeypatch.setenv("METRICS_FILE", str(tmp_path / "mirror.prom"))
-    (tmp_path / "index.html").write_text("<p><!-- verdict -->old<!-- /verdict --></p>")
+    report()
+    (tmp_path / "site" / "index.html").write_text("<p><!-- verdict -->old<!-- /verdict --></p>")
     ran(ops, "full", "published", 1)
     heartbeat.beat()
     scheduler.healthy()
@@ -350,7 +351,7 @@ def test_everybody_says_the_same(
         raise MirrorError("The disk is full.")
 
     status = CliRunner().invoke(app, ["status"]).output
-    pages = [(tmp_path / name).read_text() for name in ("status.html", "index.html")]
+    pages = [(tmp_path / "site" / name).read_text() for name in ("status.html", "index.html")]
     with pytest.raises(MirrorError) as unhealthy:
         scheduler.healthy()
 
@@ -427,13 +428,13 @@ def test_a_database_out_of_reach_is_in_the_metrics_and_on_the_page(
     past: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("METRICS_FILE", str(tmp_path / "mirror.prom"))
-    monkeypatch.setenv("FORTYTWO_SITE", str(tmp_path))
+    monkeypatch.setenv("FORTYTWO_SITE", str(tmp_path / "site"))
     monkeypatch.setenv("PGDATABASE", "no_such_database")
 
     report()
 
     assert 'level{level="failing"} 1' in (tmp_path / "mirror.prom").read_text()
-    page = (tmp_path / "status.html").read_text()
+    page = (tmp_path / "site" / "status.html").read_text()
     assert "All is well" not in page and "no_such_database" in page
 
 
