@@ -111,7 +111,7 @@ def test_an_optional_table_that_fails_stays_as_it_was_and_the_rest_is_loaded(
     ask(connection, "update ops.refusals set probed_at = probed_at - interval '25 hours'")
     assert "degraded" not in run("run").output
     assert not degraded(connection) and not ask(connection, stale)
-    assert not ask(connection, "select from ops.refusals")
+    assert not ask(connection, "select 1 from ops.refusals")
 
 
 @pytest.mark.parametrize("table", ALWAYS_READ)
@@ -177,7 +177,7 @@ def test_one_page_that_is_refused_is_no_refusal_of_the_table(
     assert run("run").exit_code == 0
     break_(world, "coalitions_users", "denied_403", call=1)
     assert "degraded: coalitions_users" in run("run", "--mode", "backfill").output
-    assert not ask(connection, "select from ops.refusals")
+    assert not ask(connection, "select 1 from ops.refusals")
     assert "degraded" not in run("run", "--mode", "backfill").output
 
 

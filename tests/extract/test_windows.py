@@ -1,0 +1,196 @@
+"""What a full pass may delete, and where the window of each live pass begins."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import requests
+from psycopg2.extensions import connection as Connection
+
+from extract.tables import TABLES, Table
+from tests.extract.commands import run
+from tests.faults.truth import Truth, differences
+
+LIVE = [table for table in TABLES.values() if table.ranges]
+FULL = [table for table in TABLES.values() if table.full]
+ELSEWHERE, NOBODY = 998, 987_654_321  # no campus, no person, no row has these numbers
+EDITS = {"edit_with_updated_at": 40, "new_relations": 12}
+
+
+def control(world: str, what: str, body: dict[str, Any]) -> None:
+    requests.post(f"{world}/_sandbox/{what}", json=body, timeout=30).raise_for_status()
+
+
+def ask(connection: Connection, query: str, *values: Any) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, values)
+        return cursor.fetchall() if cursor.description else []
+
+
+def add_stray(connection: Connection, table: Table) -> None:
+    """A row that the API does not list, of a person and a campus that it no longer lists."""
+    rows = ask(connection, f"select to_jsonb(t) from raw.{table.name} as t limit 1")
+    row = {**(rows[0][0] if rows else {}), "_dlt_load_id": "stray"}
+    row |= dict.fromkeys(table.primary_key, NOBODY)
+    row[table.scope] = ELSEWHERE if table.scope == "campus_id" else NOBODY
+    ask(
+        connection,
+        f"insert into raw.{table.name} select * from jsonb_populate_record("
+        f"null::raw.{table.name}, %s)",
+        orjson.dumps(row).decode(),
+    )
+
+
+def strays(connection: Connection) -> set[str]:
+    """The tables that still have a stray row."""
+    return {
+        table.name
+        for table in FULL
+        if ask(connection, f"select 1 from raw.{table.name} where _dlt_load_id = 'stray'")
+    }
+
+
+def test_a_full_pass_alone_deletes_what_no_campus_and_no_person_lists_any_more(
+    world: str, connection: Connection
+) -> None:
+    assert run("run").exit_code == 0
+    for table in FULL:
+        add_stray(connection, table)
+    names = {table.name for table in FULL}
+
+    assert run("run", "--mode", "live").exit_code == 0
+    assert strays(connection) == names
+    # of one campus: the rows of its own students only
+    campus = ask(connection, "select min(campus_id) from raw.users")[0][0]
+    assert run("run", "--campus-ids", str(campus)).exit_code == 0
+    assert strays(connection) == names - {"campus"}
+    assert run("run").exit_code == 0
+    assert strays(connection) == set()
+
+
+@pytest.fixture
+def two_edits(world: str) -> str:
+    """Changes two hours apart, the later ones just now."""
+    control(world, "advance", {**EDITS, "seed": 1})
+    control(world, "clock", {"advance_seconds": 7200})
+    control(world, "advance", {**EDITS, "seed": 2})
+    return world
+
+
+def lose_rows(
+    connection: Connection, minutes: tuple[int, int], *, least: int = 1
+) -> dict[str, set[int]]:
+    """Take rows out of raw that changed so many minutes before the newest; returns their ids."""
+    lost = {}
+    for table in LIVE:
+        if table.name == "campus_users":  # its newest row is not of the same changes
+            continue
+        lost[table.name] = {
+            key
+            for (key,) in ask(
+                connection,
+                f"delete from raw.{table.name} where updated_at between "
+                "(select max(updated_at) from raw.users) - make_interval(mins => %s) and "
+                "(select max(updated_at) from raw.users) - make_interval(mins => %s) returning id",
+                minutes[1],
+                minutes[0],
+            )
+        }
+    lost = {name: keys for name, keys in lost.items() if keys}
+    assert {"users", "cursus_users"} <= lost.keys()
+    return lost
+
+
+def still_lost(connection: Connection, lost: dict[str, set[int]]) -> dict[str, set[int]]:
+    there = {
+        name: {key for (key,) in ask(connection, f"select id from raw.{name}")} for name in lost
+    }
+    return {name: keys - there[name] for name, keys in lost.items() if keys - there[name]}
+
+
+def test_a_live_pass_reads_the_ten_minutes_before_the_last_one_again(
+    world: str, connection: Connection
+) -> None:
+    assert run("run").exit_code == 0
+    assert run("run", "--mode", "backfill").exit_code == 0
+    control(world, "advance", {**EDITS, "seed": 1})
+    control(world, "clock", {"advance_seconds": 420})
+    control(world, "advance", {**EDITS, "seed": 2})
+    assert run("run", "--mode", "live").exit_code == 0
+    # as if these had been committed after the pass, with the times that they have
+    lost = lose_rows(connection, (5, 9))
+
+    assert run("run", "--mode", "live").exit_code == 0
+
+    assert still_lost(connection, lost) == {}
+
+
+def test_the_first_live_pass_begins_before_the_oldest_page_of_the_full_one(
+    two_edits: str, connection: Connection
+) -> None:
+    assert run("run").exit_code == 0
+    # the pass over the users took three hours
+    ask(
+        connection,
+        "update ops.listings set finished_at = finished_at - interval '3 hours' where ctid = "
+        "(select min(ctid) from ops.listings where resource = 'users')",
+    )
+    lost = lose_rows(connection, (100, 140))
+
+    assert run("run", "--mode", "live").exit_code == 0
+
+    assert still_lost(connection, lost) == {}
+
+
+def test_the_first_live_pass_begins_before_the_backfill_read_the_first_students(
+    two_edits: str, connection: Connection
+) -> None:
+    assert run("run").exit_code == 0
+    assert run("run", "--mode", "backfill").exit_code == 0
+    ask(
+        connection,
+        "update ops.relation_reads set read_at = (select max(updated_at) from raw.users) "
+        "- interval '3 hours'",
+    )
+    lost = {
+        name: keys
+        for name, keys in lose_rows(connection, (100, 140)).items()
+        if TABLES[name].backfill
+    }
+    assert lost
+
+    assert run("run", "--mode", "live").exit_code == 0
+
+    assert still_lost(connection, lost) == {}
+
+
+def test_a_load_that_fails_leaves_every_cursor_where_it_was(
+    world: str, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORTYTWO_LOCAL", str(tmp_path))
+    assert run("run").exit_code == 0
+    assert run("run", "--mode", "backfill").exit_code == 0
+    assert run("run", "--mode", "live").exit_code == 0
+    for seed in (1, 2):  # the later changes would move a cursor beyond the overlap
+        control(world, "advance", {"edit_with_updated_at": 40, "seed": seed})
+        control(world, "clock", {"advance_seconds": 7200})
+    ask(
+        connection,
+        "create function refuse() returns trigger language plpgsql as "
+        "$$ begin raise exception 'no'; end $$;"
+        "create trigger refuse before update on raw.users execute function refuse()",
+    )
+    before = ask(connection, "select count(*), max(updated_at) from raw.users")
+    assert run("run", "--mode", "live").exit_code == 1
+    assert ask(connection, "select count(*), max(updated_at) from raw.users") == before
+    ask(connection, "drop trigger refuse on raw.users")
+    shutil.rmtree(tmp_path / "listings")  # what was read does not help
+
+    assert run("run", "--mode", "live").exit_code == 0
+
+    published = [table.name for table in LIVE if table.mirror]
+    assert differences(connection, Truth(world, "sandbox"), published) == []
