@@ -18,7 +18,8 @@ fail() {
 }
 
 sound() {
-    [ -e .venv/.installed ] && grep -qF "$here/.venv/bin/python" .venv/bin/pip 2>/dev/null &&
+    [ -e .venv/.installed ] &&
+        { grep -sqxF "# $here/.venv" .venv/bin/activate || grep -sqF "#!$here/.venv/" .venv/bin/pip; } &&
         .venv/bin/python -Ic "import pip; $FITS" 2>/dev/null &&
         # an earlier version installed itself, by its path: the first upgrade renews that
         { [ -L .venv/bin/psql ] || [ .venv/.installed -nt requirements.lock ]; }
@@ -65,7 +66,7 @@ its name, which no crontab can hold. Rename it." ;; esac
     rm -rf .venv
     "$python" -m venv .venv || fail 1 "Python's venv failed: its own words are above."
     rm -f .venv/bin/activate.* .venv/bin/Activate.ps1
-    cp ops/activate.sh .venv/bin/activate
+    { cat ops/activate.sh && echo "# $here/.venv"; } >.venv/bin/activate
     ln -s ../../bin/psql .venv/bin/psql
 fi
 if ! [ .venv/.installed -nt requirements.lock ]; then
