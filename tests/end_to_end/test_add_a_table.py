@@ -1,0 +1,102 @@
+"""docs/add-a-table.md, done on a copy of the project: a table that nothing else needs to know."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from psycopg2.extensions import connection as Connection
+
+ROOT = Path(__file__).resolve().parents[2]
+STEP = re.compile(
+    r"^(?:In|New) `(?P<path>[^`]+)`(?P<place>, at the end|, (?:before|after) `(?P<text>[^`]+)`)?:"
+    r"\n\n```\w+\n(?P<block>.*?)```",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+def do_what_it_says(project: Path) -> list[str]:
+    """The files that the tutorial has changed or made."""
+    page = (ROOT / "docs" / "add-a-table.md").read_text(encoding="utf-8")
+    touched = []
+    for step in STEP.finditer(page):
+        file, block, place = project / step["path"], step["block"], step["place"] or ""
+        touched.append(step["path"])
+        if not place:
+            assert not file.exists(), f"{file} is no new file"
+            file.write_text(block, encoding="utf-8")
+            continue
+        before = file.read_text(encoding="utf-8")
+        if "at the end" in place:
+            after = before + block
+        else:
+            text = step["text"].replace("\\n", "\n")
+            assert before.count(text) == 1, f"{text!r} in {file}"
+            added = block + text if ", before" in place else f"{text}\n{block.rstrip()}"
+            after = before.replace(text, added)
+        file.write_text(after, encoding="utf-8")
+    return touched
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    project = tmp_path / "project"
+    skipped = shutil.ignore_patterns(".git", ".venv", ".local", "__pycache__", "site", "target")
+    shutil.copytree(ROOT, project, ignore=skipped)
+    (project / ".venv").symlink_to(ROOT / ".venv")
+    return project
+
+
+def run(project: Path, *arguments: str, **variables: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", *arguments],
+        cwd=project,
+        env={**os.environ, "NO_COLOR": "1", **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_table_of_the_tutorial_is_published_checked_documented_and_erasable(
+    world: str, connection: Connection, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DBT_EXCLUDE_RESOURCE_TYPES", raising=False)
+    touched = do_what_it_says(project)
+    assert len(set(touched)) <= 9, sorted(set(touched))
+
+    run(project, "ops", "sync")
+
+    def rows(query: str) -> list[tuple[object, ...]]:
+        with connection.cursor() as cursor:
+            cursor.execute(query)
+            return cursor.fetchall()
+
+    [(listed,)] = rows("select count(*) from raw.groups_users")
+    [(published,)] = rows("select count(*) from mirror.groups_users")
+    [(left_out,)] = rows(
+        "select count(*) from ops.rejected_rows where rule = 'groups_user_user_not_kept'"
+    )
+    assert published and left_out and listed == published + left_out
+    assert rows(
+        "select 1 from pg_constraint where contype = 'f' "
+        "and conrelid = 'mirror.groups_users'::regclass"
+    )
+    assert "reconciles.groups_users" in run(project, "ops", "check", "--json")
+    assert "groups_users" in run(project, "ops", "status")
+    [(person,)] = rows("select min(user_id) from mirror.groups_users")
+    run(project, "ops", "erase", "--id", str(person), "--confirm")
+    for schema in ("raw", "marts", "mirror"):
+        assert rows(f"select 1 from {schema}.groups_users where user_id = {person}") == []
+    run(project, "ops", "check")
+    run(project, "ops", "sync")
+    assert rows(f"select 1 from raw.groups_users where user_id = {person}") == []

@@ -1,0 +1,121 @@
+"""Rooms and references: a stranger finds a thing where its name says, and what is cited exists."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections import Counter
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("extract", "ops", "sandbox")
+MOST_FILES = 12
+# a room imports from those that stand after it, never from those before (docs/how-it-works.md)
+ORDER = ("passes", "load", "people", "listing", "api", "tables", "embedded", "base")
+PLACE = re.compile(
+    r"(?<![\w/.{<-])((?:docs|extract|ops|sandbox|tests|benchmarks|dbt_project|macros|models)"
+    r"/[\w./-]*\w\.(?:py|sql|yml|md|sh|conf|toml))"
+)
+SECTION = re.compile(r"42-api\.md,? sections? (\d+(?:\.\d+)?)")
+
+
+def tracked() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            found[".".join(part for part in parts if part != "__init__")] = path
+    return found
+
+
+def imports_of(path: Path, known: set[str]) -> set[str]:
+    """The modules of this project that a module imports, anywhere in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                names.add(inner if inner in known else node.module)
+    return names & known
+
+
+def graph() -> dict[str, set[str]]:
+    found = modules()
+    return {name: imports_of(path, set(found)) - {name} for name, path in found.items()}
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    try:
+        TopologicalSorter(graph()).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
+
+
+def test_rooms_of_extract_import_one_way() -> None:
+    def room(module: str) -> int:
+        parts = module.split(".")
+        found = parts[1] if parts[0] == "extract" and len(parts) > 1 else ""
+        return ORDER.index(found) if found in ORDER else -1
+
+    wrong = [
+        f"{name} imports {other}"
+        for name, others in graph().items()
+        for other in others
+        if name.startswith("extract.") and room(other) < room(name)
+    ]
+    assert wrong == []
+
+
+def test_no_folder_has_more_files_than_a_reader_can_hold() -> None:
+    counts = Counter(path.parent.relative_to(ROOT).as_posix() for path in modules().values())
+
+    assert {folder: count for folder, count in counts.items() if count > MOST_FILES} == {}
+
+
+def test_every_file_that_is_named_exists() -> None:
+    there = {path.relative_to(ROOT).as_posix() for path in tracked()}
+    missing = []
+    for path in tracked():
+        if path.suffix not in (".py", ".md", ".sql", ".yml", ".toml", ".sh", ".conf", "") or (
+            path.name == "CHANGELOG.md"
+        ):
+            continue
+        for place in PLACE.findall(path.read_text(encoding="utf-8")):
+            relative = [place, f"dbt_project/{place}"]
+            if not any(name in there for name in relative):
+                missing.append(f"{path.relative_to(ROOT)}: {place}")
+    assert missing == []
+
+
+def test_every_section_of_the_api_that_is_cited_exists() -> None:
+    headings = re.findall(
+        r"^#+ (\d+(?:\.\d+)?)\.? ",
+        (ROOT / "docs" / "42-api.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    cited = {
+        (path.relative_to(ROOT).as_posix(), section)
+        for path in tracked()
+        if path.suffix in (".py", ".md", ".sql", ".yml")
+        for section in SECTION.findall(path.read_text(encoding="utf-8"))
+    }
+
+    assert cited
+    assert {(path, section) for path, section in cited if section not in headings} == set()
