@@ -19,8 +19,9 @@ from extract import embedded
 from extract.base import database
 from extract.base.errors import MirrorError
 from extract.base.settings import ROOT, local_directory
+from extract.load import ownership
 from extract.run import new_run_id, run_lock
-from ops.backup import archive
+from ops.backup import archive, databases
 from ops.schedule import crontab, units
 from ops.site.pages import site_directory
 
@@ -109,7 +110,7 @@ def _database() -> list[Part]:
         )
         schemas = [name for (name,) in cursor.fetchall()]
         cursor.execute(READERS, {"schemas": schemas})
-        foreign = sorted(name for (name,) in cursor.fetchall())
+        foreign = sorted({name for (name,) in cursor.fetchall()} | set(_unmarked(schemas)))
         if foreign:
             raise MirrorError(
                 f"{', '.join(foreign)}: not made by the mirror, and stands in or on what is to "
@@ -124,6 +125,24 @@ def _database() -> list[Part]:
     if role:
         found.append(Part(f"the role {ROLE}, if no other database needs it", _drop_role))
     return found
+
+
+def _unmarked(schemas: list[str]) -> list[str]:
+    """What is in these schemas without our mark: to drop a schema would take it along."""
+    ours = set(ownership.names())
+    connection = database.connect("fortytwo-mirror uninstall", autocommit=True)
+    try:
+        return [
+            name
+            for name, kind, is_marked in databases.objects(connection)
+            if name.partition(".")[0] in schemas
+            and kind != "schema"
+            and not is_marked
+            # functions have no mark: ours are those that a build makes in `ops`
+            and not (kind == "function" and name.partition("(")[0] in ours)
+        ]
+    finally:
+        connection.close()
 
 
 def _drop(schemas: list[str]) -> None:

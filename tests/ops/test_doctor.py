@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from psycopg2.extensions import connection as Connection
 from typer.testing import CliRunner
 
 from extract.base import database
+from extract.base.settings import local_directory
 from ops import doctor
 from ops.cli import app
 
@@ -82,7 +82,7 @@ def test_a_package_that_is_not_the_locks_is_a_failure(
 def test_uninstall_lists_first_and_removes_what_the_mirror_made_when_it_is_confirmed(
     ops: Connection, tmp_path: Path
 ) -> None:
-    local = Path(os.environ["FORTYTWO_LOCAL"])
+    local = local_directory()
     for path in (local / "logs", local / "backups", local / "mine"):
         path.mkdir(parents=True, exist_ok=True)
     schemas = "select nspname from pg_namespace where nspname in ('ops', 'public')"
@@ -109,4 +109,29 @@ def test_uninstall_removes_nothing_that_somebody_has_built_upon(ops: Connection)
     assert result.exit_code == 1
     assert "readers: not made by the mirror" in result.output
     assert names(other, "select viewname from pg_views where viewname = 'readers'")
+    other.close()
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "create table marts.orders (id int)",
+        "create table ops.theirs (id int)",
+        "create function ops.theirs() returns int language sql as 'select 1'",
+        "create type marts.colour as enum ('red')",
+    ],
+)
+def test_uninstall_drops_no_schema_with_something_of_others_in_it(
+    ops: Connection, made: str
+) -> None:
+    other = database.connect("test", autocommit=True)
+    with other.cursor() as cursor:
+        cursor.execute(f"create schema marts; {made}")
+
+    result = CliRunner().invoke(app, ["uninstall", "--confirm"])
+
+    name = made.split()[2].removesuffix("()")
+    assert result.exit_code == 1
+    assert f"{name}" in result.output and "Nothing was removed" in result.output
+    assert names(other, "select nspname from pg_namespace where nspname in ('marts', 'ops')")
     other.close()
