@@ -10,8 +10,8 @@ from benchmarks.extraction import EXTRACT
 from benchmarks.measure import PYTHON, Cost, run
 from benchmarks.place import Place, control
 from benchmarks.table import Line
-from extract.base.programs import DBT
 from extract.embedded import binary
+from extract.programs import DBT
 
 BUILD = [*DBT, "--quiet", "build"]
 LIVE = [PYTHON, "-m", "ops", "sync", "--mode", "live"]

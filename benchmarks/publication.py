@@ -23,7 +23,7 @@ from psycopg2.extensions import connection as Connection
 from benchmarks.measure import Cost
 from benchmarks.table import Line, render
 from extract import embedded
-from extract.base.programs import DBT
+from extract.programs import DBT
 from tests.publication import world
 
 ROOT = Path(__file__).resolve().parent.parent

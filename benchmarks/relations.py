@@ -80,11 +80,11 @@ def ours(path: Path) -> None:
     from extract.base import database
     from extract.base.settings import Settings, local_directory
     from extract.listing.columns import to_arrow
+    from extract.load.context import Pass
     from extract.load.pipeline import Loader
     from extract.load.raw import Raw
     from extract.load.record import Record, create_schema
     from extract.load.resources import resource
-    from extract.passes.context import Pass
     from extract.tables import TABLES
 
     connection = database.connect("benchmark", autocommit=True)

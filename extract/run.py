@@ -26,11 +26,11 @@ from extract.base.lock import LOCK, new_run_id, run_lock
 from extract.base.settings import Settings, local_directory, make_private
 from extract.listing.cache import ListingCache
 from extract.listing.reader import ListingReader
+from extract.load.context import Pass
 from extract.load.pipeline import Loader, named, working_directory
 from extract.load.raw import Raw
 from extract.load.record import Phases, Record, create_schema
 from extract.passes.backfill import Backfill, nightly_share, was_started
-from extract.passes.context import Pass
 from extract.passes.full import full
 from extract.passes.live import live
 from extract.people import kept_out

@@ -1,6 +1,6 @@
 -- The `ops` schema: the record of what the mirror did, and when.
 --
--- Idempotent; `make extract` and `make sync` apply it at their start, and extract/record.sql for
+-- Idempotent; `make extract` and `make sync` apply it at their start, and extract/load/record.sql for
 -- their own tables. dbt's hooks only read and write what is here, and stop with a clear message
 -- when it is missing. People appear here by their number in the API, never by name or content.
 -- Views are created when missing and never replaced: that would wait for everybody who reads one.

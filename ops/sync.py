@@ -19,10 +19,10 @@ from rich.console import Console
 from extract import run as runs
 from extract.base import database, logs
 from extract.base.errors import MirrorError
-from extract.base.programs import DBT
 from extract.base.settings import ROOT, local_directory
 from extract.load.raw import Raw
 from extract.load.record import Record
+from extract.programs import DBT
 from extract.progress import ExtractionProgress
 from ops.status.summary import print_summary
 from ops.upkeep import housekeeping

@@ -19,8 +19,8 @@ from extract import embedded
 from extract.base import database
 from extract.base.errors import MirrorError
 from extract.base.settings import ROOT, local_directory
-from extract.load import ownership
 from extract.run import new_run_id, run_lock
+from extract.tables import ownership
 from ops.backup import archive, databases
 from ops.schedule import crontab, units
 from ops.site.pages import site_directory

@@ -24,7 +24,7 @@ import requests
 from coverage import Coverage
 
 from extract import embedded
-from extract.base.programs import DBT
+from extract.programs import DBT
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = re.compile(

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from extract import embedded
-from extract.base import database, libpq, programs
+from extract import embedded, programs
+from extract.base import database, libpq
 from extract.base.errors import MirrorError, UsageError
 from extract.load.pipeline import Loader
 from tests.conftest import ROOT

@@ -16,7 +16,7 @@ def run(program: str, *arguments: str, **variables: str) -> subprocess.Completed
         [
             sys.executable,
             "-c",
-            f"from extract.base.programs import {program}; {program}()",
+            f"from extract.programs import {program}; {program}()",
             *arguments,
         ],
         cwd=ROOT,

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("extract", "ops", "sandbox")
 MOST_FILES = 12
 # a room imports from those that stand after it, never from those before (docs/how-it-works.md)
-ORDER = ("passes", "load", "people", "listing", "api", "tables", "embedded", "base")
+ORDER = ("passes", "load", "listing", "api", "people", "tables")
 PLACE = re.compile(
     r"(?<![\w/.{<-])((?:docs|extract|ops|sandbox|tests|benchmarks|dbt_project|macros|models)"
     r"/[\w./-]*\w\.(?:py|sql|yml|md|sh|conf|toml))"
@@ -72,6 +72,8 @@ def test_rooms_of_extract_import_one_way() -> None:
     def room(module: str) -> int:
         parts = module.split(".")
         found = parts[1] if parts[0] == "extract" and len(parts) > 1 else ""
+        if found in ("base", "embedded"):  # what everything stands on, the server included
+            return len(ORDER)
         return ORDER.index(found) if found in ORDER else -1
 
     wrong = [
@@ -97,8 +99,9 @@ def test_every_file_that_is_named_exists() -> None:
             path.name == "CHANGELOG.md"
         ):
             continue
-        for place in PLACE.findall(path.read_text(encoding="utf-8")):
-            relative = [place, f"dbt_project/{place}"]
+        text = re.sub(r"^New `.*", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        for place in PLACE.findall(text):
+            relative = [place, f"dbt_project/{place}", f"tests/{place}"]
             if not any(name in there for name in relative):
                 missing.append(f"{path.relative_to(ROOT)}: {place}")
     assert missing == []

@@ -3,7 +3,7 @@
     nothing, and a comment outlives backups, restores and renamings. Whatever else has a name that the
     mirror would create, alter or drop stands in its way and is never touched (docs/decisions.md).
 
-    The first four macros are plain Jinja: extract/load/ownership.py renders them too.
+    The first four macros are plain Jinja: extract/tables/ownership.py renders them too.
 -#}
 {% macro mark() -%}
     [fortytwo-mirror]

@@ -23,11 +23,11 @@ from psycopg2.extensions import connection as Connection
 from extract.base import database
 from extract.base.errors import UsageError
 from extract.base.settings import local_directory, make_private, path_of
-from extract.load.ownership import names, refuse_foreign_objects
 from extract.load.pipeline import DATASET, named, working_directory
 from extract.load.raw import Raw
 from extract.load.resources import hints
 from extract.tables import TABLES, UNKNOWN_FIELDS, Table
+from extract.tables.ownership import names, refuse_foreign_objects
 
 ROWS_A_PIECE = 50_000
 

@@ -25,7 +25,7 @@ from dlt.destinations import postgres
 from dlt.destinations.impl.postgres.postgres import PostgresClient, PostgresCsvCopyJob
 from psycopg2 import sql
 
-from extract.load.ownership import mark, refuse_foreign_objects
+from extract.tables.ownership import mark, refuse_foreign_objects
 
 
 class ExactCsvCopyJob(PostgresCsvCopyJob):

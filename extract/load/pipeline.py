@@ -30,8 +30,8 @@ from extract.base.database import parameters
 from extract.base.errors import MirrorError
 from extract.base.settings import local_directory
 from extract.base.sqlstate import disk_full, explained
+from extract.load.context import Pass
 from extract.load.destination import exact_postgres
-from extract.passes.context import Pass
 
 PIPELINE = "fortytwo"
 DATASET = "raw"

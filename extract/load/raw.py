@@ -8,17 +8,7 @@ from datetime import datetime, timedelta
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from extract.tables import TABLES
-
-INDEXED = {
-    # a key of one column has its index from dlt's `unique`
-    name: declared.primary_key if len(declared.primary_key) > 1 else (declared.person,)
-    for name, declared in TABLES.items()
-    if len(declared.primary_key) > 1 or declared.person not in ("", "id")
-}
-INDEXES = {
-    f"{table}_{'_'.join(columns)}_idx": (table, columns) for table, columns in INDEXED.items()
-}
+from extract.tables import INDEXES, TABLES
 
 
 class Raw:

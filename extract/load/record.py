@@ -19,7 +19,7 @@ from psycopg2.extras import execute_values
 from extract.api.client import Call
 from extract.base import logs
 from extract.listing.listing import Finished
-from extract.load.ownership import OPS_FILES, mark, refuse_foreign_objects
+from extract.tables.ownership import OPS_FILES, mark, refuse_foreign_objects
 
 RETENTION_DAYS = 30
 LONGEST_QUERY = 120

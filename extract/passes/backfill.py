@@ -25,9 +25,9 @@ from psycopg2.extras import execute_values
 from extract.api.client import FortyTwoClient
 from extract.base.errors import ApiError, BudgetSpent
 from extract.listing.listing import IDS_A_CALL, batches, of_students
+from extract.load.context import Pass
 from extract.load.pipeline import Loader
 from extract.load.raw import Raw
-from extract.passes.context import Pass
 from extract.tables import TABLES
 
 BACKFILLED = tuple(name for name, declared in TABLES.items() if declared.backfill)

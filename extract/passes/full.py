@@ -11,7 +11,7 @@ import pyarrow as pa
 from dlt.extract import DltResource
 
 from extract.listing.listing import batches, of_campus, of_students, whole
-from extract.passes.context import Pass
+from extract.load.context import Pass
 from extract.passes.students import students, unseen
 from extract.people.erase import ANONYMISED_LOGIN
 from extract.tables import TABLES, Table

@@ -15,7 +15,7 @@ from dlt.extract import DltResource
 
 from extract.base.errors import ApiError
 from extract.listing.listing import batches, by_id, changed, of_students
-from extract.passes.context import Pass
+from extract.load.context import Pass
 from extract.passes.students import with_campus
 from extract.tables import TABLES, Table
 

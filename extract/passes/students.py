@@ -19,7 +19,7 @@ from extract.listing.listing import (
     whole,
 )
 from extract.listing.reader import READINGS
-from extract.passes.context import Pass
+from extract.load.context import Pass
 from extract.tables import TABLES, Row, Table
 
 

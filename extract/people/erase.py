@@ -18,10 +18,10 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from extract.base.settings import local_directory
-from extract.load.ownership import names
 from extract.people import kept_out, log_files
 from extract.people.copies import PATH, without_people
 from extract.tables import TABLES
+from extract.tables.ownership import names
 
 ANONYMISED_LOGIN = "3b3"
 DECLARED = {**{table.mirror: table for table in TABLES.values()}, **TABLES}

@@ -291,3 +291,13 @@ DECLARED = (
     ),
 )
 TABLES = {table.name: table for table in DECLARED}
+_INDEXED = {
+    # a key of one column has its index from dlt's `unique`
+    name: declared.primary_key if len(declared.primary_key) > 1 else (declared.person,)
+    for name, declared in TABLES.items()
+    if len(declared.primary_key) > 1 or declared.person not in ("", "id")
+}
+# indexes of raw, for merges, deletes and questions by person: name -> table, columns
+INDEXES = {
+    f"{table}_{'_'.join(columns)}_idx": (table, columns) for table, columns in _INDEXED.items()
+}

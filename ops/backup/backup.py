@@ -23,7 +23,8 @@ from pathlib import Path
 
 from psycopg2.extensions import connection as Connection
 
-from extract.base import database, logs, programs
+from extract import programs
+from extract.base import database, logs
 from extract.base.errors import BusyError, MirrorError, UsageError
 from extract.base.settings import local_directory
 from extract.people import kept_out

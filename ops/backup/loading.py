@@ -10,8 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from extract import embedded
-from extract.base import programs
+from extract import embedded, programs
 from extract.base.errors import MirrorError, UsageError
 from ops.backup import age, archive, postgres
 

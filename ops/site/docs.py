@@ -10,8 +10,8 @@ from pathlib import Path
 
 from extract.base import database
 from extract.base.errors import MirrorError, UsageError
-from extract.base.programs import DBT
 from extract.base.settings import ROOT, local_directory
+from extract.programs import DBT
 from ops.site import status_page
 from ops.site.catalog.contracts import Contracts, read_contracts
 from ops.site.catalog.dictionary import data_dictionary

@@ -10,8 +10,8 @@ from typing import Any
 import psycopg2
 from psycopg2 import sql
 
-from extract.load.ownership import mark
 from extract.tables import TABLES, UNKNOWN_FIELDS
+from extract.tables.ownership import mark
 from tests.publication.lab import Lab, Outcome
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -18,8 +18,8 @@ from extract import embedded
 from extract.base import database as databases
 from extract.base.errors import UsageError
 from extract.base.settings import local_directory
-from extract.load.ownership import refuse_foreign_objects
 from extract.load.record import create_schema
+from extract.tables.ownership import refuse_foreign_objects
 from ops.backup import postgres
 from ops.backup.backup import backup
 from ops.backup.restore import restore

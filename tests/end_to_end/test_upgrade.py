@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from extract.base.programs import program
+from extract.programs import program
 from tests.conftest import ROOT
 
 # pg_dump of a mirror of the small sandbox, as of commit 1a75c3f; all people in it are invented

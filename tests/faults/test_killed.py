@@ -14,8 +14,8 @@ import pytest
 
 from extract.api.auth import ClientCredentials
 from extract.api.quota_file import machine_clock
-from extract.base.programs import DBT
 from extract.listing.listing import Listing
+from extract.programs import DBT
 from tests.end_to_end import oracle
 from tests.faults import children
 from tests.faults.lab import Case, run_here, stale

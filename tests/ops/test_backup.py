@@ -17,13 +17,13 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from extract import programs
 from extract import run as runs
 from extract.base import database as databases_of_the_mirror
-from extract.base import programs
 from extract.base.errors import BusyError, MirrorError, UsageError
-from extract.load.ownership import mark
 from extract.people import kept_out
 from extract.progress import ExtractionProgress
+from extract.tables.ownership import mark
 from ops.backup import age, archive, databases, postgres
 from ops.backup.backup import backup
 from ops.backup.restore import drill, drill_obstacle, restore

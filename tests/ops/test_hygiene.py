@@ -16,12 +16,12 @@ from psycopg2.extensions import connection as Connection
 
 from extract.base import logs
 from extract.base.database import connect
-from extract.base.programs import DBT
 from extract.base.settings import ROOT, local_directory
 from extract.listing.cache import ListingCache
 from extract.listing.columns import to_arrow
 from extract.listing.listing import Finished
 from extract.load.record import Record
+from extract.programs import DBT
 from extract.tables import TABLES
 from ops.backup import archive
 from ops.upkeep import housekeeping, hygiene, retention

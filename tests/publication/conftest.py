@@ -12,7 +12,7 @@ from uuid import uuid4
 import psycopg2
 import pytest
 
-from extract.load.ownership import mark
+from extract.tables.ownership import mark
 from tests.conftest import DATABASE as NAME  # of every database, while dbt works in it
 from tests.conftest import Parsed
 from tests.publication import world

@@ -15,7 +15,7 @@ from contextlib import suppress
 import psycopg2
 import pytest
 
-from extract.base.programs import DBT
+from extract.programs import DBT
 from tests.publication.lab import ROOT, Lab
 
 CLIENT = """

@@ -23,8 +23,8 @@ import pytest
 from rich.console import Console
 
 from extract import run as runs
-from extract.base.programs import DBT
 from extract.load.copy import copy, duckdb_file
+from extract.programs import DBT
 from extract.progress import ExtractionProgress
 from extract.tables import TABLES as DECLARED
 from extract.tables import UNKNOWN_FIELDS

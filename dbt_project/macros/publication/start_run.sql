@@ -57,7 +57,7 @@ commit;
 {#-
     The run lock, `pg_advisory_lock(42, 21)`, is held by `make sync` and `make extract` for their whole
     run, under an application_name that ends with the run's id, and by the virtual environment's `dbt`
-    (extract/base/programs.py). Another dbt opens a connection a node and cannot hold it; two of those
+    (extract/programs.py). Another dbt opens a connection a node and cannot hold it; two of those
     are told apart in ops.publish.
 -#}
 {% macro refuse_when_locked_sql() -%}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment
@@ -15,11 +14,10 @@ from psycopg2.extensions import connection as Connection
 
 from extract.base.errors import UsageError
 from extract.base.settings import ROOT
-from extract.load.raw import INDEXES
-from extract.tables import TABLES
+from extract.tables import INDEXES, TABLES
 
 DBT = ROOT / "dbt_project"
-OPS_FILES = (ROOT / "ops" / "schema.sql", Path(__file__).with_name("record.sql"))
+OPS_FILES = (ROOT / "ops" / "schema.sql", ROOT / "extract" / "load" / "record.sql")
 DLT_TABLES = ("_dlt_loads", "_dlt_version", "_dlt_pipeline_state")
 
 

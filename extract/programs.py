@@ -25,7 +25,7 @@ from extract.base.settings import ROOT, environment, path_of
 from extract.base.usable import require_usable
 
 DEBIAN = Path("/usr/lib/postgresql")
-DBT = (sys.executable, "-m", "extract.base.programs", "dbt")  # as a child process, in ROOT
+DBT = (sys.executable, "-m", "extract.programs", "dbt")  # as a child process, in ROOT
 DBT_WITHOUT_DATABASE = {
     *("clean", "deps", "init", "list", "ls", "parse"),
     *("--help", "-h", "--version", "-v", "-V"),
@@ -146,7 +146,7 @@ def _prepare_database() -> None:
         finally:
             connection.close()
         return
-    from extract.load.ownership import refuse_foreign_objects
+    from extract.tables.ownership import refuse_foreign_objects
 
     if os.environ.get("FORTYTWO_RUN_ID"):
         connection = database.connect("dbt", autocommit=True)
