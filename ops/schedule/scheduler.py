@@ -89,7 +89,8 @@ def healthy() -> None:
         )
     verdict = judge(read_status())
     if verdict.level == "failing":
-        raise MirrorError(" ".join(reason.sentence for reason in verdict.reasons))
+        reasons = " ".join(reason.sentence for reason in verdict.reasons)
+        raise MirrorError(f"The mirror is failing: {reasons}")
 
 
 def _job(name: str) -> None:

@@ -32,7 +32,7 @@ def status(
         elif not now.unreachable:
             print_status(now, verdict, Console(highlight=False))
         if now.unreachable:
-            raise MirrorError(now.unreachable)
+            raise MirrorError(f"The status cannot be read: {now.unreachable}")
 
 
 def _plain(value: Any) -> str:
