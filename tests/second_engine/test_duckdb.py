@@ -108,7 +108,8 @@ def test_every_table_and_report_is_the_same_on_both_engines(
             empty.append(table)
 
     assert differing == {}
-    assert empty == []
+    # whose blackhole is near depends on the day: in a small world it may be nobody's
+    assert set(empty) <= {"reports.blackhole_outlook"}
 
 
 def on_postgres(connection: Any, query: str) -> Rows:
