@@ -265,17 +265,21 @@ def _delete(cursor: Any, table: _Table, ids: list[int]) -> int:
 
 def _forget_keys(cursor: Any, table: str, keys: list[str]) -> None:
     """Take the keys of rows that went out of the record of changes and rejections."""
-    of_them = "key in (select unnest(%(keys)s::jsonb[]))"
     values = {"table": table, "keys": keys}
-    cursor.execute(f"delete from ops.rejections where table_name = %(table)s and {of_them}", values)
     cursor.execute(
-        f"""
+        "delete from ops.rejections "
+        "where table_name = %(table)s and key in (select unnest(%(keys)s::jsonb[]))",
+        values,
+    )
+    cursor.execute(
+        """
         update ops.change_sets set keys = coalesce((
             select jsonb_agg(key) from jsonb_array_elements(keys) as changed (key)
-            where not {of_them}
+            where not key in (select unnest(%(keys)s::jsonb[]))
         ), '[]')
         where table_name = %(table)s and exists (
-            select from jsonb_array_elements(keys) as changed (key) where {of_them}
+            select from jsonb_array_elements(keys) as changed (key)
+            where key in (select unnest(%(keys)s::jsonb[]))
         )
         """,
         values,

@@ -163,8 +163,9 @@ def _one_moment(connection: Connection) -> Iterator[None]:
     try:
         with connection.cursor() as cursor:
             cursor.execute("begin isolation level repeatable read read only")
-            cursor.execute(f"set local statement_timeout = '{LONGEST_STATEMENT}'")
-            cursor.execute(f"set local lock_timeout = '{LONGEST_WAIT}'")
+            limits = (("statement_timeout", LONGEST_STATEMENT), ("lock_timeout", LONGEST_WAIT))
+            for limit in limits:
+                cursor.execute("select set_config(%s, %s, true)", limit)
         try:
             yield
         finally:

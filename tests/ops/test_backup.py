@@ -215,7 +215,7 @@ def test_force_replaces_it_and_whoever_was_erased_since_stays_erased(mirrored: s
 
     assert done.database == mirrored
     assert "1 people who had been erased were erased again." in done.notes
-    assert sql("select count(*) from raw.users") == [(305,)]
+    assert sql("select count(*) from raw.users") == [(311,)]
     assert sql(f"select count(*) from mirror.users where id = {user}") == [(0,)]
     assert sql("select count(*) from ops.kept_out") == [(1,)]
     assert sql("select count(*) > 0 from analyst.mine") == [(True,)]
