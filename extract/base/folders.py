@@ -42,6 +42,7 @@ def own_folder(setting: str, path: Path, mode: int, earlier: tuple[tuple[str, st
                 f"{setting} is {path}, where files are that this mirror did not make. It would "
                 "write over them and remove what is old: name an empty folder, or a new one."
             )
+        mark.touch(mode=0o600)
         mark.write_text(TEXT, encoding="utf-8")
     except OSError:  # whoever needs the folder says what is wrong with it
         pass

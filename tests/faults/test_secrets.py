@@ -18,6 +18,7 @@ from dlt.common.runtime import anon_tracker
 import extract.base.settings
 from extract.api.client import HEADERS, FortyTwoClient
 from extract.api.quota import Quota
+from extract.base.folders import MARK
 from extract.base.settings import Settings
 from tests.faults import lab
 from tests.faults.lab import Case, Postgres, Sandbox, run_here
@@ -49,6 +50,7 @@ def empty(
         local = tmp_path / "local"
         target = local / "dbt" / "target"
         target.mkdir(parents=True)
+        (local / MARK).touch(mode=0o600)
         if (known := parsed / "partial_parse.msgpack").exists():
             shutil.copy(known, target)
             (target / known.name).chmod(0o600)
@@ -172,15 +174,15 @@ def test_what_an_interrupted_run_keeps_is_private(empty: Case) -> None:
 def test_the_settings_and_the_local_folder_are_closed_to_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(extract.settings, "ROOT", tmp_path)
+    monkeypatch.setattr(extract.base.settings, "ROOT", tmp_path)
     monkeypatch.delenv("FORTYTWO_LOCAL")
     (tmp_path / ".local").mkdir(mode=0o755)
     (tmp_path / ".env").touch(mode=0o644)
-    extract.settings.make_private()
+    extract.base.settings.make_private()
     assert (tmp_path / ".local").stat().st_mode & 0o777 == 0o700
     assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
     (tmp_path / ".env").unlink()
-    extract.settings.make_private()
+    extract.base.settings.make_private()
 
 
 @pytest.mark.parametrize(("days", "warned"), [("6.9", True), ("7.1", False)])
