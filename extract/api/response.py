@@ -77,7 +77,8 @@ def classify(response: requests.Response) -> None:
     if status != 200:
         raise Refused(response)
     if not response.content.lstrip().startswith(b"["):
-        raise Trouble("the answer is no list of objects")
+        kind = "list of objects" if is_json(response) else "whole JSON document"
+        raise Trouble(f"the answer is no {kind}")
 
 
 def storable(rows: list[Any], body: bytes) -> tuple[list[dict[str, Any]], int]:
