@@ -64,7 +64,8 @@ def pytest_collection_finish() -> None:
 # these two start is a part of it that runs in processes of its own only.
 TRACED = (
     *("extract/", "faults/", "ops/test_logs.py"),
-    *("test_database.py", "test_embedded.py", "test_programs.py"),
+    *("test_database.py", "test_embedded.py", "test_programs.py", "test_settings.py"),
+    "test_foreign_files.py",
 )
 TRACED_CHILDREN = ("test_embedded.py", "test_programs.py")
 
