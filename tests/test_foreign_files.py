@@ -122,15 +122,18 @@ def test_an_extraction_leaves_nothing_elsewhere(
         "FORTYTWO_CLIENT_SECRET": "sandbox",
         "HOME": str(places["home"]),
         "TMPDIR": str(places["temporary"]),
+        "PYTHONPATH": str(ROOT),  # the project is not installed: it runs from its folder
     }
-    for command in (("run",), ("copy",)):
-        subprocess.run(
-            [sys.executable, "-m", "extract", *command],
+    for command in ("run", "copy"):
+        done = subprocess.run(
+            [sys.executable, "-m", "extract", command],
             cwd=places["here"],
             env=environment,
-            check=True,
             capture_output=True,
+            text=True,
+            check=False,
         )
+        assert done.returncode == 0, done.stdout + done.stderr
 
     state = places["home"] / ".local" / "state" / "fortytwo-mirror"
     left = [path for path in places["home"].rglob("*") if path.is_file()]
