@@ -87,9 +87,9 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def dbt(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """The dbt of the virtual environment, as a person types it."""
+    """The dbt of the activated environment, as a person types it."""
     return subprocess.run(
-        [Path(sys.executable).with_name("dbt"), *arguments],
+        [ROOT / "bin" / "dbt", *arguments],
         cwd=ROOT,
         env={**os.environ},
         capture_output=True,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -68,7 +67,7 @@ def test_two_publications_at_once_do_their_work_one_after_the_other(lab: Lab) ->
 def building(database: dict[str, str]) -> Iterator[None]:
     """A bare `dbt build` at work, as a person starts it."""
     process = subprocess.Popen(
-        [Path(sys.executable).with_name("dbt"), "build"],
+        [ROOT / "bin" / "dbt", "build"],
         cwd=ROOT,
         env={**os.environ, **database},
         stdout=subprocess.DEVNULL,
@@ -98,7 +97,7 @@ def building(database: dict[str, str]) -> Iterator[None]:
 
 def build() -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [Path(sys.executable).with_name("dbt"), "build"],
+        [ROOT / "bin" / "dbt", "build"],
         cwd=ROOT,
         capture_output=True,
         text=True,
