@@ -72,6 +72,11 @@ class Extracted:
         return [*degraded, self.stopped] if self.stopped else degraded
 
 
+def recorded_mode(mode: str, campus_ids: Collection[int] | None) -> str:
+    """What ops.runs calls a pass: a full one of some campuses is no full pass of the mirror."""
+    return "campuses" if mode == "full" and campus_ids is not None else mode
+
+
 def extract(
     mode: str,
     *,
@@ -103,8 +108,9 @@ def extract(
     phases = Phases()
     quota = new_quota(settings, mode, max_calls, progress)
     try:
-        record.start(mode, allow_deletes=settings.allow_deletes)
-        progress.follow(quota, record.calls_before(mode), record.progress)
+        recorded = recorded_mode(mode, campus_ids)
+        record.start(recorded, allow_deletes=settings.allow_deletes)
+        progress.follow(quota, record.calls_before(recorded), record.progress)
         _pass(settings, done, campus_ids, progress, connection, record, quota, phases)
         record.update(status="stopped" if done.stopped else "loaded", message=done.stopped or None)
     except BudgetSpent as error:

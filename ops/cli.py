@@ -13,7 +13,7 @@ from extract.base.errors import UsageError
 from extract.base.settings import credentials_configured
 from extract.cli import CampusIds, MaxCalls, Mode, exit_status, parse_campus_ids
 from extract.passes.plan import make_plan, print_plan
-from extract.run import MODES
+from extract.run import MODES, recorded_mode
 from ops import doctor as doctors
 from ops import uninstall
 from ops.backup.commands import app as backups
@@ -73,7 +73,7 @@ def sync(
             raise UsageError(f"MODE is {mode!r}; it must be one of {', '.join(MODES)}.")
         console = Console(highlight=False)
         address = stack.enter_context(_api(sandbox_scale, console))
-        with reported(f"sync {mode}"):
+        with reported(f"sync {recorded_mode(mode, chosen)}"):
             status = run_sync(mode, max_calls=max_calls, campus_ids=chosen, console=console)
         console.print(f"Next: {NEXT_INVENTED if address else NEXT}")
     raise typer.Exit(status)

@@ -62,7 +62,7 @@ create index if not exists runs_published_at_idx on ops.runs (published_at)
 where published_at is not null;
 
 comment on table ops.runs is 'One row per run: a sync, an extraction, or a bare dbt build.';
-comment on column ops.runs.mode is 'full, live, backfill, build (a bare dbt build)';
+comment on column ops.runs.mode is 'full, campuses (a full pass of some campuses only), live, backfill, build (a bare dbt build)';
 comment on column ops.runs.status is
 'running, loaded (raw is there, nothing published yet), published, unchanged (raw did not change, '
 'no build was needed), failed, stopped (budget spent or interrupted)';

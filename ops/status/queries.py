@@ -39,13 +39,12 @@ where
     ))
 group by mode
 """
-# Tables that a run left as they were, since the last good full pass, until a later run reads them.
+# Tables that a run left as they were, until a later run reads them.
 # A database from before an upgrade lacks the column until the first run.
 DEGRADED = """
 with ended as (
     select
         run_id,
-        mode,
         coalesce(finished_at, started_at) as at,
         coalesce(nullif(to_jsonb(runs) -> 'degraded', 'null'), '{}') as degraded
     from ops.runs
@@ -56,8 +55,7 @@ with ended as (
 select distinct on (mention.key) mention.key as table_name, mention.value as reason, ended.at
 from ended cross join lateral jsonb_each_text(ended.degraded) as mention
 where
-    ended.at >= coalesce((select max(at) from ended where mode = 'full'), ended.at)
-    and not exists (
+    not exists (
         select from ops.listings inner join ended as later using (run_id)
         where
             listings.resource = mention.key and listings.finished_at > ended.at

@@ -23,6 +23,7 @@ from extract.base.errors import MirrorError
 from extract.base.settings import Settings, environment, local_directory
 from extract.progress import seconds_left
 from extract.run import LOCK
+from extract.tables import TABLES
 from ops.backup import archive
 from ops.schedule import crontab, heartbeat, units
 from ops.schedule.schedule import Schedule
@@ -114,7 +115,9 @@ def _read_database(connection: Connection, status: Status) -> None:
     status.last_good = queries.last_good(connection)
     found = rows("ops.runs ops.listings", queries.DEGRADED)
     status.degraded = {
-        row["table_name"]: {"at": row["at"], "reason": row["reason"]} for row in found
+        row["table_name"]: {"at": row["at"], "reason": row["reason"]}
+        for row in found
+        if row["table_name"] in TABLES
     }
     published = rows("ops.runs", queries.PUBLISHED)
     if published:

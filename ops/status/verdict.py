@@ -27,12 +27,14 @@ LEAST_FREE = 0.05
 # What a failure is mended by: a later good run of one of these modes. And how to try again.
 MENDED_BY = {
     "full": ("full",),
+    "campuses": ("campuses", "full"),
     "live": ("live", "full"),
     "backfill": ("backfill",),
     "build": ("build", "live", "full"),
 }
 AGAIN = {
     "full": "make sync",
+    "campuses": "make sync",
     "live": "make sync MODE=live",
     "backfill": "make sync MODE=backfill",
     "build": "dbt build",
@@ -41,7 +43,7 @@ AGAIN = {
     "check": "make check",
 }
 # Failures that leave what readers see as it should be.
-HARMLESS = ("live", "backfill", "backup", "restore-drill")
+HARMLESS = ("campuses", "live", "backfill", "backup", "restore-drill")
 
 
 @dataclass(frozen=True)
@@ -119,9 +121,14 @@ def judge(status: Status, *, without: str = "") -> Verdict:
     return Verdict(found[0].level, tuple(found), late, overdue)
 
 
+def _last_full(status: Status) -> datetime | None:
+    """The last good full pass; who only ever mirrors some campuses has another measure."""
+    return status.last_good.get("full") or status.last_good.get("campuses")
+
+
 def _deadlines(status: Status) -> tuple[datetime | None, datetime | None]:
     """Until when the last good passes are fresh, and until when they are good enough."""
-    full = status.last_good.get("full") or status.published_at
+    full = _last_full(status)
     if full is None:
         return None, None
     late, overdue = full + FULL_LATE, full + FULL_OVERDUE
@@ -132,14 +139,15 @@ def _deadlines(status: Status) -> tuple[datetime | None, datetime | None]:
 
 
 def _freshness(status: Status, late: datetime | None, overdue: datetime | None) -> Finding:
-    full = status.last_good.get("full") or status.published_at
+    full = _last_full(status)
     under_way = " One is under way." if status.running else ""
     if full is None or late is None or overdue is None:
         level: Level = "degraded" if under_way else "failing"
         return Finding("freshness", level, f"Nothing is published yet: `make sync`.{under_way}")
     newest = max(full, status.last_good.get("live", full))
     lately = "" if newest == full else f", the last live pass {_hours(status.at - newest)} ago"
-    text = f"The last good full pass ended {_hours(status.at - full)} ago{lately}"
+    kind = "full pass" if "full" in status.last_good else "pass of some campuses"
+    text = f"The last good {kind} ended {_hours(status.at - full)} ago{lately}"
     if status.at <= late:
         return Finding("freshness", "well", text)
     hint = "`make sync`" if status.scheduled_by else "`make sync`, and `make cron-install` for good"

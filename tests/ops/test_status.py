@@ -232,7 +232,12 @@ def test_a_run_at_work_says_its_phase_its_calls_and_its_end(
 
 @pytest.mark.parametrize(
     ("mode", "mended_by", "level"),
-    [("full", "full", "failing"), ("live", "full", "degraded"), ("build", "live", "failing")],
+    [
+        ("full", "full", "failing"),
+        ("campuses", "full", "degraded"),
+        ("live", "full", "degraded"),
+        ("build", "live", "failing"),
+    ],
 )
 def test_a_failure_counts_until_a_later_run_has_mended_it(
     mode: str, mended_by: str, level: str, ops: Connection
@@ -279,6 +284,20 @@ def test_time_alone_makes_a_mirror_late_and_then_overdue(ops: Connection) -> Non
     assert now < verdict.degraded_at < verdict.failing_at
 
 
+def test_a_pass_of_some_campuses_is_no_full_pass(ops: Connection) -> None:
+    ran(ops, "full", "failed", 30)
+    ran(ops, "campuses", "published", 28)
+    alone = sentences(judge(read_status(ops)))
+    ran(ops, "full", "published", 27)
+    ran(ops, "campuses", "published", 1)
+    verdict = judge(read_status(ops))
+
+    assert "The last good pass of some campuses ended 28 hours ago" in alone["freshness"]
+    assert "sync full" in alone
+    assert verdict.level == "degraded"
+    assert "The last good full pass ended 27 hours ago" in sentences(verdict)["freshness"]
+
+
 def test_where_live_passes_are_scheduled_their_absence_is_noticed_in_hours(
     ops: Connection,
 ) -> None:
@@ -292,12 +311,14 @@ def test_where_live_passes_are_scheduled_their_absence_is_noticed_in_hours(
     assert "freshness" not in sentences(judge(read_status(ops)))
 
 
-def test_a_table_that_a_pass_left_out_is_degraded_until_a_full_pass_has_read_it(
+def test_a_table_that_a_pass_left_out_is_degraded_until_a_pass_has_read_it(
     ops: Connection,
 ) -> None:
     ran(ops, "full", "published", 2, '{"achievements_users": "It answered 500."}')
+    ran(ops, "full", "unchanged", 1)  # without the backfill: it did not read the table
     before = read_status(ops)
-    ran(ops, "full", "unchanged", 1)
+    ran(ops, "full", "unchanged", 0)
+    listed(ops, "full-0-unchanged", "achievements_users")
     after = read_status(ops)
 
     reason = sentences(judge(before))["table achievements_users"]
@@ -310,12 +331,7 @@ def test_a_table_that_a_live_pass_has_read_since_is_well_again(ops: Connection) 
     ran(ops, "full", "published", 2, '{"campus_users": "It answered 500."}')
     ran(ops, "live", "unchanged", 1)
     not_read = read_status(ops).degraded
-    with ops.cursor() as cursor:
-        cursor.execute(
-            "insert into ops.listings (finished_at, run_id, resource, listing, rows, calls, "
-            "readings) select now(), run_id, 'campus_users', 'changed', 1, 1, 1 from ops.runs "
-            "where mode = 'live'"
-        )
+    listed(ops, "live-1-unchanged", "campus_users")
 
     assert not_read.keys() == {"campus_users"}
     assert read_status(ops).degraded == {}
@@ -361,6 +377,15 @@ def test_everybody_says_the_same(
         assert "All is well" not in plain
     assert "<p><!-- verdict --><div" in pages[1] and "old" not in pages[1]
     assert 'level{level="failing"} 1' in (tmp_path / "mirror.prom").read_text()
+
+
+def listed(connection: Connection, run_id: str, table: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into ops.listings (finished_at, run_id, resource, listing, rows, calls, "
+            "readings) values (now(), %s, %s, 'all', 1, 1, 1)",
+            (run_id, table),
+        )
 
 
 def ran(
