@@ -66,7 +66,8 @@ def copy(destination: str) -> dict[str, int]:
                     connection, TABLES[table]
                 )
                 for table in tables
-            ],
+            ]
+            + [dlt.resource(_relation_reads, name="relation_reads")(connection)],
             write_disposition="replace",
             loader_file_format="parquet",
         )
@@ -157,3 +158,12 @@ def _rows(connection: Connection, declared: Table) -> Iterator[pa.Table]:
             yield pa.table(values, schema=schema)
             if len(rows) < ROWS_A_PIECE:
                 return
+
+
+def _relation_reads(connection: Connection) -> Iterator[pa.Table]:
+    """Which students' relations were read, which the reports divide by: ops.relation_reads."""
+    columns = {"resource": pa.string(), "user_id": pa.int64(), "read_at": pa.timestamp("us", "UTC")}
+    with connection.cursor() as cursor:
+        cursor.execute(f"select {', '.join(columns)} from ops.relation_reads")
+        values: list[Any] = list(zip(*cursor.fetchall(), strict=True)) or [()] * len(columns)
+        yield pa.table(values, schema=pa.schema(list(columns.items())))

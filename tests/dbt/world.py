@@ -64,6 +64,7 @@ NETWORK: dict[str, list[dict[str, Any]]] = {
 def create_raw() -> None:
     """Create `raw` as the extraction would, with the network above, and `ops`."""
     execute((ROOT / "ops" / "schema.sql").read_text())
+    execute((ROOT / "extract" / "load" / "record.sql").read_text())
     execute("create schema raw")
     execute("create table raw._dlt_loads (load_id text, status bigint, inserted_at timestamptz)")
     for contract in TABLES.values():

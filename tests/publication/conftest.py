@@ -72,7 +72,8 @@ def published(
     shutil.copy(parsed_project.memory, lab.target)
     connection = lab.connect()
     world.create_raw(connection)
-    connection.cursor().execute((ROOT / "ops" / "schema.sql").read_text())
+    for record in ("ops/schema.sql", "extract/load/record.sql"):
+        connection.cursor().execute((ROOT / record).read_text())
     mark(connection, "raw", "ops")
     connection.close()
     first = lab.dbt("build", "--exclude-resource-type", "unit_test")

@@ -41,8 +41,10 @@ REPORTS = (
     "activity_by_hour",
     "blackhole_outlook",
     "coalition_standings",
+    "coverage",
     "project_outcomes",
     "students_by_level",
+    "students_by_status",
 )
 Rows = Counter[tuple[str, ...]]
 

@@ -14,55 +14,54 @@ users as (
     select * from {{ published('users') }}
 ),
 
-students_by_campus as (
-    select
-        campus_id,
-        count(*) as students
-    from users
-    group by campus_id
+campuses as (
+    select * from {{ published('campuses') }}
 ),
 
--- An achievement is only rare among those who can earn it: the students of the campuses with it.
-offers as (
-    select
-        campus_achievements.achievement_id,
-        count(*) as campuses,
-        sum(coalesce(students_by_campus.students, 0))::bigint as students
-    from campus_achievements
-    left join students_by_campus on campus_achievements.campus_id = students_by_campus.campus_id
-    group by campus_achievements.achievement_id
+relation_reads as (
+    select * from {{ ref('stg_ops__relation_reads') }}
+    where table_name = 'achievements_users'
+),
+
+coverage as (
+    select * from {{ ref('int_relations__coverage') }}
+    where table_name = 'achievements_users'
 ),
 
 holders as (
     select
+        users.campus_id,
         achievements_users.achievement_id,
-        count(distinct users.id) as holders,
-        count(distinct users.id)
-        filter (where campus_achievements.campus_id is not null) as holders_where_offered
+        count(distinct users.id) as holders
     from achievements_users
     inner join users on achievements_users.user_id = users.id
-    left join campus_achievements
-        on
-            achievements_users.achievement_id = campus_achievements.achievement_id
-            and users.campus_id = campus_achievements.campus_id
-    group by achievements_users.achievement_id
+    inner join relation_reads on users.id = relation_reads.user_id
+    group by users.campus_id, achievements_users.achievement_id
 ),
 
+-- An achievement is only rare among those who can earn it: at the campuses that offer it.
 rarity as (
     select
         achievements.id as achievement_id,
         achievements.name as achievement_name,
         achievements.kind,
         achievements.tier,
-        offers.campuses,
-        offers.students,
-        coalesce(holders.holders, 0) as holders,
-        round(
-            coalesce(holders.holders_where_offered, 0)::numeric / nullif(offers.students, 0), 5
-        ) as share_of_students
-    from achievements
-    inner join offers on achievements.id = offers.achievement_id
-    left join holders on achievements.id = holders.achievement_id
+        count(*) over (partition by achievements.id) as campuses,
+        coverage.students,
+        {{ where_read('coalesce(holders.holders, 0)') }} as holders,
+        {{ where_read(share('coalesce(holders.holders, 0)', 'coverage.students_read')) }}
+            as share_of_students,
+        campuses.id as campus_id,
+        campuses.name as campus_name,
+        coverage.students_read
+    from campus_achievements
+    inner join achievements on campus_achievements.achievement_id = achievements.id
+    inner join campuses on campus_achievements.campus_id = campuses.id
+    inner join coverage on campuses.id = coverage.campus_id
+    left join holders
+        on
+            campus_achievements.campus_id = holders.campus_id
+            and campus_achievements.achievement_id = holders.achievement_id
 )
 
 select * from rarity

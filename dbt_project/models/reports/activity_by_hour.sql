@@ -14,6 +14,14 @@ campuses as (
     select * from {{ published('campuses') }}
 ),
 
+relation_reads as (
+    select * from {{ ref('stg_ops__relation_reads') }}
+),
+
+coverage as (
+    select * from {{ ref('int_relations__coverage') }}
+),
+
 local_campuses as (
     select
         campuses.id,
@@ -23,31 +31,20 @@ local_campuses as (
     left join pg_timezone_names() as known_zones on campuses.time_zone = known_zones.name
 ),
 
-project_events as (
-    select
-        projects_users.user_id,
-        event.name as event,
-        event.happened_at
-    from projects_users
-    cross join lateral (
-        values
-        ('project started', projects_users.created_at),
-        ('project marked', projects_users.marked_at)
-    ) as event (name, happened_at)
-),
-
-achievement_events as (
-    select
-        user_id,
-        'achievement earned' as event,
-        created_at as happened_at
-    from achievements_users
-),
-
 events as (
-    select * from project_events
-    union all
-    select * from achievement_events
+    {% for table_name, event, moment in [
+        ('projects_users', 'project started', 'created_at'),
+        ('projects_users', 'project marked', 'marked_at'),
+        ('achievements_users', 'achievement earned', 'created_at'),
+    ] %}
+        select
+            user_id,
+            '{{ table_name }}' as table_name,
+            '{{ event }}' as event,
+            {{ moment }} as happened_at
+        from {{ table_name }}
+        {% if not loop.last %}union all{% endif %}
+    {% endfor %}
 ),
 
 -- Twelve whole weeks, so that no weekday counts more often than another.
@@ -59,6 +56,8 @@ local_events as (
         events.happened_at at time zone local_campuses.time_zone as local_time
     from events
     inner join users on events.user_id = users.id
+    inner join relation_reads
+        on events.user_id = relation_reads.user_id and events.table_name = relation_reads.table_name
     inner join local_campuses on users.campus_id = local_campuses.id
     where events.happened_at > now() - interval '84 days' and events.happened_at <= now()
 ),
@@ -75,6 +74,27 @@ activity as (
     from local_events
     group by
         campus_id, campus_name, extract(isodow from local_time), extract(hour from local_time)
+),
+
+activity_of_read as (
+    select
+        activity.campus_id,
+        activity.campus_name,
+        activity.weekday,
+        activity.hour,
+        {{ where_read('activity.projects_started', 'projects') }} as projects_started,
+        {{ where_read('activity.projects_marked', 'projects') }} as projects_marked,
+        {{ where_read('activity.achievements_earned', 'achievements') }} as achievements_earned,
+        projects.students,
+        projects.students_read as projects_students_read,
+        achievements.students_read as achievements_students_read
+    from activity
+    inner join coverage as projects
+        on activity.campus_id = projects.campus_id and projects.table_name = 'projects_users'
+    inner join coverage as achievements
+        on
+            activity.campus_id = achievements.campus_id
+            and achievements.table_name = 'achievements_users'
 )
 
-select * from activity
+select * from activity_of_read

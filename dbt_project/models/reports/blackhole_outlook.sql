@@ -18,7 +18,7 @@ due_soon as (
         blackholed_at > now()
         and blackholed_at <= now() + interval '14 days'
         -- Who has left the cursus has nothing to fear any more.
-        and (end_at is null or end_at > now())
+        and enrolled
 )
 
 select * from due_soon

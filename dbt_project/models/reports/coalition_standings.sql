@@ -10,13 +10,24 @@ campuses as (
     select * from {{ published('campuses') }}
 ),
 
+relation_reads as (
+    select * from {{ ref('stg_ops__relation_reads') }}
+    where table_name = 'coalitions_users'
+),
+
+coverage as (
+    select * from {{ ref('int_relations__coverage') }}
+    where table_name = 'coalitions_users'
+),
+
 members as (
     select
-        coalition_id,
-        count(distinct user_id) as members,
-        sum(score)::bigint as members_score
+        coalitions_users.coalition_id,
+        count(distinct coalitions_users.user_id) as members,
+        sum(coalitions_users.score)::bigint as members_score
     from coalitions_users
-    group by coalition_id
+    inner join relation_reads on coalitions_users.user_id = relation_reads.user_id
+    group by coalitions_users.coalition_id
 ),
 
 standings as (
@@ -35,11 +46,18 @@ standings as (
         coalitions.id as coalition_id,
         coalitions.name as coalition_name,
         coalitions.score,
-        coalesce(members.members, 0) as members,
-        coalesce(members.members_score, 0) as members_score
+        {{ where_read('coalesce(members.members, 0)') }} as members,
+        {{ where_read('coalesce(members.members_score, 0)') }} as members_score,
+        coverage.students,
+        coverage.students_read,
+        {{ where_read('round(members.members_score::numeric / members.members, 1)') }}
+            as average_score
     from coalitions
     left join members on coalitions.id = members.coalition_id
     left join campuses on coalitions.campus_id = campuses.id
+    left join coverage on campuses.id = coverage.campus_id
+    -- Coalitions of another cursus compete for something else; a bloc says which cursus it is.
+    where coalitions.cursus_id = {{ anchor_cursus_id() }} or coalitions.cursus_id is null
 )
 
 select * from standings

@@ -33,7 +33,14 @@ enrolled as (
         enrolments.level,
         enrolments.grade,
         enrolments.end_at,
-        enrolments.blackholed_at
+        enrolments.blackholed_at,
+        coalesce(enrolments.end_at > now(), true) as enrolled,
+        coalesce(
+            enrolments.end_at <= now() and enrolments.blackholed_at <= enrolments.end_at, false
+        ) as blackholed,
+        coalesce(
+            coalesce(enrolments.end_at > now(), true) and enrolments.blackholed_at <= now(), false
+        ) as past_due
     from users
     inner join campuses on users.campus_id = campuses.id
     inner join enrolments on users.id = enrolments.user_id

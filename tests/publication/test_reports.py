@@ -1,0 +1,229 @@
+"""Reports count those who were read and nobody else, at each stage of the first fill."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import yaml
+
+from extract.tables import TABLES
+from tests.publication.conftest import NAME, Published, copy_database, drop_database
+from tests.publication.lab import ROOT, Lab
+
+# Marks, scores and times that differ, written to mirror by hand.
+VARIED = """
+update mirror.projects_users set
+    occurrence = id % 3, final_mark = id % 126, validated = id % 126 >= 60, marked = id % 7 <> 0,
+    created_at = date_trunc('hour', now()) - interval '40 days',
+    marked_at = date_trunc('hour', now()) - make_interval(hours => (id % 900)::int);
+update mirror.achievements_users set
+    created_at = date_trunc('hour', now()) - make_interval(hours => (id % 2100)::int);
+update mirror.coalitions_users set score = id % 31 - 4;
+update mirror.coalitions set score = id * 10, cursus_id = case when id = 3 then 9 else 21 end;
+update mirror.cursus_users set
+    blackholed_at = now() + make_interval(days => (id % 60 - 30)::int),
+    end_at = case when id % 4 = 0 then now() + make_interval(days => (id % 80 - 40)::int) end;
+update mirror.users set active = case id % 3 when 0 then true when 1 then false end;
+create schema hand;
+create view hand.student as select id, campus_id, id % 100 < 0 as is_read from mirror.users;
+create view hand.campus as
+select
+    campus_id, count(*) as students, count(*) filter (where is_read) as students_read,
+    count(*) filter (where is_read) * 2 >= count(*) as enough
+from hand.student group by campus_id;
+"""
+# A part of the students is read and published; the others' rows are there too, as live passes leave
+# them, or were read by a run that has not published.
+READ = """
+create or replace view hand.student as
+select id, campus_id, id % 100 < {percent} as is_read from mirror.users;
+truncate ops.relation_reads;
+insert into ops.relation_reads (resource, user_id, read_at, checked_at)
+select
+    resource, id,
+    published_at + case when is_read then interval '-1 hour' else interval '1 hour' end, now()
+from hand.student
+cross join unnest(array['projects_users', 'achievements_users', 'coalitions_users']) as resource
+cross join (select max(published_at) as published_at from ops.runs) as runs
+where is_read or id % 3 = 0
+"""
+BY_HAND = {
+    "coverage (campus_id, table_name, students, students_read, share_read, is_read)": """
+        select
+            campus_id, resource, students, students_read,
+            round(students_read::numeric / students, 3), enough
+        from hand.campus
+        cross join unnest(array['projects_users', 'achievements_users', 'coalitions_users'])
+            as resource
+    """,
+    "achievement_rarity (achievement_id, campus_id, students, students_read, holders, "
+    "share_of_students)": """
+        select
+            achievement_id, campus_id, students, students_read,
+            case when enough then holders end,
+            case when enough then round(holders::numeric / students_read, 3) end
+        from mirror.campus_achievements as offered
+        inner join hand.campus using (campus_id)
+        cross join lateral (
+            select count(distinct student.id) as holders
+            from mirror.achievements_users as earned
+            inner join hand.student on student.id = earned.user_id
+            where is_read and student.campus_id = offered.campus_id
+                and earned.achievement_id = offered.achievement_id
+        ) as counted
+    """,
+    "coalition_standings (coalition_id, students, students_read, members, members_score, "
+    "average_score)": """
+        select
+            coalitions.id, students, students_read,
+            case when enough then members end, case when enough then points end,
+            case when enough then round(points / nullif(members, 0)::numeric, 1) end
+        from mirror.coalitions
+        inner join hand.campus using (campus_id)
+        cross join lateral (
+            select count(distinct user_id) as members, coalesce(sum(score), 0)::bigint as points
+            from mirror.coalitions_users
+            inner join hand.student on student.id = user_id
+            where is_read and coalition_id = coalitions.id
+        ) as counted
+        where coalitions.cursus_id = 21
+    """,
+    "project_outcomes (project_id, campus_id, students_at_campus, students_read, students, "
+    "marked, validated_first_try, success_rate, first_try_rate, average_mark, "
+    "average_mark_validated, average_mark_first_try, median_days_validated)": """
+        select
+            project_id, campus_id, students, students_read,
+            case when enough then count(distinct user_id) end,
+            case when enough then sum(marked::int) end,
+            case when enough then sum((marked and validated and occurrence = 0)::int) end,
+            case when enough then round(
+                sum((marked and validated)::int)::numeric / nullif(sum(marked::int), 0), 3) end,
+            case when enough then round(
+                sum((marked and validated and occurrence = 0)::int)::numeric
+                / nullif(sum(marked::int), 0), 3) end,
+            case when enough then round(avg(case when marked then final_mark end), 1) end,
+            case when enough then
+                round(avg(case when marked and validated then final_mark end), 1) end,
+            case when enough then
+                round(avg(case when marked and occurrence = 0 then final_mark end), 1) end,
+            case when enough then round((percentile_cont(0.5) within group (order by
+                case when marked and validated
+                    then extract(epoch from marked_at - created_at) / 86400 end))::numeric, 1) end
+        from mirror.projects_users
+        inner join hand.student on student.id = user_id
+        inner join hand.campus using (campus_id)
+        where is_read
+        group by project_id, campus_id, students, students_read, enough
+    """,
+    "activity_by_hour (campus_id, weekday, hour, students, projects_students_read, "
+    "achievements_students_read, projects_started, projects_marked, achievements_earned)": """
+        select
+            campus_id, extract(isodow from local), extract(hour from local), students,
+            students_read, students_read,
+            case when enough then sum((kind = 'started')::int) end,
+            case when enough then sum((kind = 'marked')::int) end,
+            case when enough then sum((kind = 'earned')::int) end
+        from (
+            select user_id, 'started' as kind, created_at as moment from mirror.projects_users
+            union all select user_id, 'marked', marked_at from mirror.projects_users
+            union all select user_id, 'earned', created_at from mirror.achievements_users
+        ) as event
+        inner join hand.student on student.id = user_id
+        inner join hand.campus using (campus_id)
+        cross join lateral (select moment at time zone 'Europe/Paris' as local) as clock
+        where is_read and moment > now() - interval '84 days' and moment <= now()
+        group by campus_id, 2, 3, students, students_read, enough
+    """,
+    "students_by_status (campus_id, students, enrolled, active, past_due, past_due_active, "
+    "blackholed)": """
+        select
+            campus_id, count(*), sum((end_at is null or end_at > now())::int),
+            sum(coalesce(active, false)::int),
+            sum(((end_at is null or end_at > now()) and blackholed_at <= now())::int),
+            sum((
+                (end_at is null or end_at > now()) and blackholed_at <= now()
+                and coalesce(active, false)
+            )::int),
+            sum(coalesce(end_at <= now() and blackholed_at <= end_at, false)::int)
+        from mirror.users inner join mirror.cursus_users on cursus_users.user_id = users.id
+        group by campus_id
+    """,
+    "students_by_level (campus_id, level, students, active_students)": """
+        select campus_id, floor(level), count(*), sum(coalesce(active, false)::int)
+        from mirror.users inner join mirror.cursus_users on cursus_users.user_id = users.id
+        group by campus_id, floor(level)
+    """,
+    "blackhole_outlook (user_id, days_left)": """
+        select user_id, ceil(extract(epoch from blackholed_at - now()) / 86400)
+        from mirror.cursus_users
+        where blackholed_at > now() and blackholed_at <= now() + interval '14 days'
+            and (end_at is null or end_at > now())
+    """,
+}
+
+
+@pytest.fixture(scope="module")
+def varied(published: Published, server: dict[str, str]) -> Iterator[Lab]:
+    """A copy of the published world whose rows differ more; its tests only change who was read."""
+    copy_database(server, published.lab.variables["PGDATABASE"])
+    lab = replace(published.lab, variables={**server, "PGDATABASE": NAME})
+    lab.run(VARIED)
+    yield lab
+    drop_database(server)
+
+
+def rows(lab: Lab, query: str) -> list[Any]:
+    return sorted(lab.rows(query), key=repr)
+
+
+@pytest.mark.parametrize("percent", [0, 1, 50, 100])
+def test_each_report_is_right_whatever_part_of_its_relation_is_read(
+    varied: Lab, percent: int
+) -> None:
+    varied.run(READ.format(percent=percent))
+
+    for report, by_hand in BY_HAND.items():
+        name, _, columns = report.rstrip(")").partition(" (")
+        shown = f"select {columns} from reports.{name}"
+        only = varied.rows(
+            f"({shown} except all {by_hand}) union all ({by_hand} except all {shown})"
+        )
+        assert only == [], name
+        assert percent < 50 or varied.value(f"select count(*) from reports.{name}") > 3, name
+
+
+def test_below_half_there_are_no_figures_and_from_half_on_there_are(varied: Lab) -> None:
+    for percent, shown in ((1, 0), (45, 0), (50, 40), (100, 40)):
+        varied.run(READ.format(percent=percent))
+        found = varied.value(
+            "select count(distinct achievement_id) from reports.achievement_rarity "
+            "where share_of_students is not null"
+        )
+        assert found == shown, percent
+
+
+def test_what_was_read_and_is_not_published_yet_does_not_count(varied: Lab) -> None:
+    varied.run(READ.format(percent=100))
+    before = rows(varied, "select * from reports.coverage")
+    varied.run("update ops.relation_reads set read_at = now() + interval '1 hour'")
+
+    assert rows(varied, "select distinct students_read, is_read from reports.coverage") == [
+        (0, False)
+    ]
+    varied.run(
+        "insert into ops.runs (run_id, mode, status, finished_at) "
+        "values ('later', 'backfill', 'unchanged', now() + interval '2 hours')"
+    )
+    after = rows(varied, "select * from reports.coverage")
+    assert [row[:8] for row in after] == [row[:8] for row in before]
+
+
+def test_the_relations_read_by_student_are_those_that_the_extraction_reads_so() -> None:
+    named = yaml.safe_load((ROOT / "dbt_project.yml").read_text())["vars"]["relations_by_student"]
+
+    assert named == sorted(
+        table.mirror for table in TABLES.values() if table.backfill and table.mirror
+    )
