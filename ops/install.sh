@@ -68,6 +68,7 @@ its name, which no crontab can hold. Rename it." ;; esac
     rm -f .venv/bin/activate.* .venv/bin/Activate.ps1
     { cat ops/activate.sh && echo "# $here/.venv"; } >.venv/bin/activate
     ln -s ../../bin/psql .venv/bin/psql
+    cp ops/dbt.pth .venv/lib/python3*/site-packages/
 fi
 if ! [ .venv/.installed -nt requirements.lock ]; then
     echo "  2/3 dlt, dbt, PostgreSQL and what they need"

@@ -115,7 +115,7 @@ def test_a_copied_and_a_renamed_checkout_run_their_own_code_on_their_own_databas
     ignored = shutil.ignore_patterns(".local")
     shutil.copytree(installed, copy, symlinks=True, ignore=ignored)
     mark = "import os; os.environ.setdefault('PGAPPNAME', 'the copy'); "
-    programs = copy / "extract" / "base" / "programs.py"
+    programs = copy / "extract" / "programs.py"
     programs.write_text(programs.read_text().replace("\nimport gc", f"\n{mark}import gc", 1))
     who = "select current_setting('application_name'), current_setting('data_directory')"
 
@@ -127,6 +127,10 @@ def test_a_copied_and_a_renamed_checkout_run_their_own_code_on_their_own_databas
 
     try:
         assert asks(copy) == ["the", "copy", str(copy / ".local" / "postgres")]
+        (copy / ".env").write_text("PGPORT=five\n")
+        told = run(copy, ".venv/bin/dbt", "build")
+        assert (told.returncode, told.stderr[:22]) == (2, "dbt: PGPORT is 'five';")
+        (copy / ".env").unlink()
         run(copy, "make", "database-stop")
         copy.rename(renamed)
         assert asks(renamed) == ["the", "copy", str(renamed / ".local" / "postgres")]
