@@ -18,10 +18,20 @@ from rich.console import Console
 from extract.api.auth import ClientCredentials
 from extract.base import database
 from extract.base.errors import MirrorError
-from extract.base.settings import ROOT, Settings, credentials_configured, local_directory
+from extract.base.settings import (
+    ROOT,
+    Settings,
+    credentials_configured,
+    environment,
+    local_directory,
+    number,
+)
 from extract.base.usable import require_usable
 from extract.run import WARN_SECRET_DAYS
-from ops.backup import archive
+from extract.tables.ownership import refuse_foreign_objects
+from ops.backup import age, archive
+from ops.schedule.schedule import Schedule
+from ops.schedule.scheduled import DRILL_DAYS
 from ops.site.pages import site_directory
 from ops.status.status import read_status
 from ops.status.verdict import Finding, Level, judge
@@ -43,6 +53,7 @@ def examine() -> list[Finding]:
     checks: dict[str, Callable[[], Found]] = {
         "Python": _python,
         "text": _text,
+        "settings": _settings,
         "folders": _folders,
         "database": _database,
         "API": _api,
@@ -88,6 +99,19 @@ def _text() -> Found:
     return "well", f"names of files are {encoding}, the screen is {sys.stdout.encoding}"
 
 
+def _settings() -> Found:
+    env = environment()
+    Settings.load({"FORTYTWO_CLIENT_ID": "-", "FORTYTWO_CLIENT_SECRET": "-", **env})
+    try:
+        Schedule.load(env)
+        archive.kept_backups()
+        age.recipients()
+        number(env, "BACKUP_DRILL_DAYS", DRILL_DAYS)
+    except MirrorError as error:  # a sync does without these
+        return "degraded", str(error)
+    return "well", "each number and time is one"
+
+
 def _folders() -> Found:
     for path in (local_directory(), site_directory(), archive.folder()):
         there = next(place for place in (path, *path.parents) if place.exists())
@@ -103,6 +127,7 @@ def _database() -> Found:
     connection = database.connect("fortytwo-mirror doctor", autocommit=True)
     try:
         require_usable(connection)
+        refuse_foreign_objects(connection, take_over=False)
         with connection.cursor() as cursor:
             cursor.execute(
                 "select current_database(), current_user, current_setting('server_version'), "

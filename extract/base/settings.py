@@ -162,13 +162,18 @@ class Settings:
     request_timeout: float = 60.0
 
     @classmethod
-    def load(cls) -> Settings:
+    def load(cls, env: Mapping[str, str] | None = None) -> Settings:
         """Read the settings.
+
+        Args:
+            env: Where from, if not from the environment and `.env`.
 
         Raises:
             UsageError: Credentials are missing or a number is not a number.
         """
-        env = environment()
+        env = environment() if env is None else env
+        if env.get("CHANGES_RETENTION_DAYS"):  # the publication's: refused before any call is made
+            number(env, "CHANGES_RETENTION_DAYS", 90)
         missing = [
             name for name in ("FORTYTWO_CLIENT_ID", "FORTYTWO_CLIENT_SECRET") if not env.get(name)
         ]
@@ -227,7 +232,7 @@ def number(env: Mapping[str, str], name: str, default: int) -> int:
     return int(text)
 
 
-def _fraction(env: dict[str, str], name: str, default: float) -> float:
+def _fraction(env: Mapping[str, str], name: str, default: float) -> float:
     text = env.get(name, str(default))
     try:
         value = float(text)

@@ -21,10 +21,11 @@ OPS_FILES = (ROOT / "ops" / "schema.sql", ROOT / "extract" / "load" / "record.sq
 DLT_TABLES = ("_dlt_loads", "_dlt_version", "_dlt_pipeline_state")
 
 
-def refuse_foreign_objects(connection: Connection) -> None:
+def refuse_foreign_objects(connection: Connection, take_over: bool = True) -> None:
     """Stop at objects that the mirror did not make and would have to touch.
 
-    Those of its own versions from before there was a mark get it.
+    Args:
+        take_over: Mark those that the mirror's own versions from before there was a mark have made.
 
     Raises:
         UsageError: There are such objects; nothing was changed.
@@ -39,7 +40,7 @@ def refuse_foreign_objects(connection: Connection) -> None:
                 "created, altered or dropped. Give the mirror a database of its own "
                 "(PGDATABASE=another_name), or let the owner rename them."
             )
-        if found:
+        if found and take_over:
             cursor.execute(_macros().mark_objects_sql([name for name, _, _ in found]))
 
 

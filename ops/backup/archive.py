@@ -126,11 +126,22 @@ def superfluous(found: list[Backup], daily: int, weekly: int) -> list[Backup]:
     return [backup for backup in found if backup.path not in kept]
 
 
+def kept_backups() -> tuple[int, int]:
+    """How many daily and weekly backups stay.
+
+    Raises:
+        UsageError: A setting is no number.
+    """
+    env = environment()
+    return (
+        number(env, "BACKUP_KEEP_DAILY", KEEP_DAILY),
+        number(env, "BACKUP_KEEP_WEEKLY", KEEP_WEEKLY),
+    )
+
+
 def rotate(directory: Path, database: str) -> list[Path]:
     """Remove what no rule keeps of one database's backups; returns what went."""
-    env = environment()
-    daily = number(env, "BACKUP_KEEP_DAILY", KEEP_DAILY)
-    weekly = number(env, "BACKUP_KEEP_WEEKLY", KEEP_WEEKLY)
+    daily, weekly = kept_backups()
     own = [  # the note beside it says that we made it; a name proves nothing
         backup
         for backup in backups(directory)

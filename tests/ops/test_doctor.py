@@ -9,7 +9,7 @@ import pytest
 from psycopg2.extensions import connection as Connection
 from typer.testing import CliRunner
 
-from extract.base import database
+from extract.base import database as databases
 from extract.base.settings import local_directory
 from ops import doctor
 from ops.cli import app
@@ -43,6 +43,40 @@ def test_a_database_that_is_not_there_is_a_failure(
 
     assert result.exit_code == 1
     assert "FAIL database" in result.output and "A sync would fail." in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "level"),
+    [
+        ("FORTYTWO_CURSUS_ID", "many", "failing"),
+        ("MAX_DELETE_FRACTION", "7", "failing"),
+        ("CHANGES_RETENTION_DAYS", "a week", "failing"),
+        ("SCHEDULE_LIVE", "often", "degraded"),
+        ("BACKUP_KEEP_DAILY", "all", "degraded"),
+        ("BACKUP_AGE_RECIPIENT", "nobody", "degraded"),
+    ],
+)
+def test_a_setting_that_cannot_be_meant_is_named(
+    ops: Connection, monkeypatch: pytest.MonkeyPatch, name: str, value: str, level: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    found, sentence = said("settings")
+
+    assert (found, name in sentence) == (level, True)
+
+
+def test_an_object_of_somebody_elses_with_a_name_of_ours_is_a_failure(
+    database: dict[str, str],
+) -> None:
+    connection = databases.connect("fortytwo-mirror test", autocommit=True)
+    with connection.cursor() as cursor:
+        cursor.execute("create schema raw; create table raw.users (id int)")
+    connection.close()
+
+    level, sentence = said("database")
+
+    assert (level, "in its way: raw.users (table)" in sentence) == ("failing", True)
 
 
 def test_credentials_that_are_refused_are_a_failure_and_good_ones_are_not(
@@ -100,7 +134,7 @@ def test_uninstall_lists_first_and_removes_what_the_mirror_made_when_it_is_confi
 
 
 def test_uninstall_removes_nothing_that_somebody_has_built_upon(ops: Connection) -> None:
-    other = database.connect("test", autocommit=True)
+    other = databases.connect("test", autocommit=True)
     with other.cursor() as cursor:
         cursor.execute("create view public.readers as select * from ops.runs")
 
@@ -124,7 +158,7 @@ def test_uninstall_removes_nothing_that_somebody_has_built_upon(ops: Connection)
 def test_uninstall_drops_no_schema_with_something_of_others_in_it(
     ops: Connection, made: str
 ) -> None:
-    other = database.connect("test", autocommit=True)
+    other = databases.connect("test", autocommit=True)
     with other.cursor() as cursor:
         cursor.execute(f"create schema marts; {made}")
 
