@@ -14,10 +14,11 @@ here (git status): commit them or put them aside (git stash), then run the comma
     .venv/bin/python -m ops backup
     trap 'rm -f .paused; echo "The upgrade stopped. Back: git checkout $before && make sync; \
 docs/upgrade.md says how the backup is brought back." >&2' ERR
-    if [ -n "${VERSION:-}" ]; then
-        git fetch --quiet --tags && git checkout --quiet "$VERSION"
-    else
+    git fetch --quiet --tags
+    if [ -z "${VERSION:-}" ] && git symbolic-ref --quiet HEAD >/dev/null; then
         git pull --quiet --ff-only
+    else # from one tag to another
+        git checkout --quiet "${VERSION:-$(git tag --sort=-version:refname | head -n 1)}"
     fi
     ops/install.sh
     .venv/bin/python -m ops sync

@@ -76,6 +76,51 @@ def test_a_folder_in_which_no_environment_can_be_made_is_refused(tmp_path: Path)
     assert told.returncode == 2 and "has a colon" in told.stderr
 
 
+@pytest.fixture
+def old_version(tmp_path: Path) -> Path:
+    """A clone at v0.2.0 of something with three versions, with a Python that only speaks."""
+    origin = tmp_path / "origin"
+    (origin / ".venv" / "bin").mkdir(parents=True)
+    (origin / "ops").mkdir()
+    shutil.copy(ROOT / "ops" / "upgrade.sh", origin / "ops")
+    for program in (".venv/bin/python", "ops/install.sh"):
+        (origin / program).write_text('#!/bin/sh\necho "$@" "$(ls .paused)"\n')
+        (origin / program).chmod(0o755)
+    commit = "git -c user.name=nobody -c user.email=nobody@example.org commit -qm 1 --allow-empty"
+    script = f"git init -q && git add -Af && {commit} && git tag v0.1.0 && git tag v0.2.0"
+    script += f" && {commit} && git tag v0.10.0 && git clone -q . ../mirror"
+    assert run(origin, "sh", "-c", script).returncode == 0
+    assert run(tmp_path / "mirror", "git", "checkout", "-q", "v0.2.0").returncode == 0
+    return tmp_path / "mirror"
+
+
+def test_an_upgrade_goes_from_one_tag_to_the_newest_while_the_schedule_waits(
+    old_version: Path,
+) -> None:
+    told = run(old_version, "ops/upgrade.sh")
+
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.splitlines()[:3] == [
+        "-m ops backup .paused",
+        ".paused",
+        "-m ops sync .paused",
+    ]
+    assert told.stdout.endswith("to v0.10.0. CHANGELOG.md says what changed.\n")
+    assert not (old_version / ".paused").exists()
+
+
+def test_an_upgrade_that_cannot_reach_the_new_version_stops_and_says_the_way_back(
+    old_version: Path,
+) -> None:
+    shutil.rmtree(old_version.with_name("origin"))
+
+    told = run(old_version, "ops/upgrade.sh", VERSION="v0.1.0")
+
+    assert told.returncode != 0 and "ops sync" not in told.stdout
+    assert "The upgrade stopped. Back: git checkout" in told.stderr
+    assert not (old_version / ".paused").exists()
+
+
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A checkout in a folder of a strange name, installed with a mask that hides it from others."""
