@@ -97,7 +97,7 @@ def test_a_path_may_begin_at_the_home_folder_or_at_this_one(
         assert site_directory() == meant
 
 
-@pytest.mark.parametrize("text", ["two\nlines", "~nobody-of-this-name/a"])
+@pytest.mark.parametrize("text", ["two\nlines", "~nobody-of-this-name/a", "long" * 100])
 def test_a_path_that_cannot_be_meant_is_refused_by_name(
     monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:

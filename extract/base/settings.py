@@ -7,6 +7,7 @@ dotenv, and nowhere is a variable put in for its name.
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import re
@@ -100,11 +101,19 @@ def path_of(name: str, default: Path) -> Path:
     if not text.isprintable():
         raise UsageError(f"{name} has a line break or another control character in it: rename it.")
     try:
-        return ROOT / Path(text).expanduser()
+        path = ROOT / Path(text).expanduser()
     except RuntimeError:
         raise UsageError(
             f"{name} is {text!r}, and nobody knows that home folder. Give the whole path."
         ) from None
+    try:
+        path.lstat()
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            raise UsageError(
+                f"{name} cannot be used: {error.strerror}. Name another path."
+            ) from None
+    return path
 
 
 def local_directory() -> Path:

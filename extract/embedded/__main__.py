@@ -7,11 +7,16 @@ import sys
 from extract import embedded
 from extract.base.errors import MirrorError
 
+USAGE = "usage: python -m extract.embedded start|stop|status"
+
 
 def main() -> int:
     """Do what the one argument says and tell where the server is."""
+    if {"-h", "--help"}.intersection(sys.argv):
+        print(USAGE)
+        return 0
     if len(sys.argv) != 2 or sys.argv[1] not in ("start", "stop", "status"):
-        print("usage: python -m extract.embedded start|stop|status", file=sys.stderr)
+        print(USAGE, file=sys.stderr)
         return 2
     try:
         if sys.argv[1] == "start":
