@@ -20,7 +20,7 @@ given = $(if $(findstring command line,$(origin $(2))),--$(1) $(call quoted,$(2)
 passes = $(call option,mode,MODE) $(call option,max-calls,MAX_CALLS) $(call option,campus-ids,CAMPUS_IDS)
 
 ##@ Every day
-.PHONY: help setup sync extract plan build status check psql
+.PHONY: help setup sync extract plan build status streams check psql
 
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -45,6 +45,9 @@ build: setup ## dbt build: raw to marts, tests, publication to mirror
 
 status: setup ## Last runs, ages, row counts, quota, what needs attention
 	@$(RUN) ops status
+
+streams: setup ## Show what is read, what it costs and holds; DROP=name CONFIRM=1 forgets one that is off
+	@$(RUN) ops streams $(call given,drop,DROP) $(if $(call given,,CONFIRM),--confirm)
 
 check: setup ## Is the mirror whole and fresh? Exit status for monitoring
 	@$(RUN) ops check

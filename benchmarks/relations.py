@@ -84,8 +84,7 @@ def ours(path: Path) -> None:
     from extract.load.pipeline import Loader
     from extract.load.raw import Raw
     from extract.load.record import Record, create_schema
-    from extract.load.resources import resource
-    from extract.tables import TABLES
+    from extract.tables import TABLES, streams_on
 
     connection = database.connect("benchmark", autocommit=True)
     create_schema(connection)
@@ -100,6 +99,7 @@ def ours(path: Path) -> None:
                 None,  # type: ignore[arg-type]  # nothing is read from an API here
                 Raw(connection),
                 Record(connection, "benchmark"),
+                streams_on(),
             )
 
             def rows(context: Pass, pages: Iterator[list[bytes]]) -> Iterator[Any]:
@@ -115,13 +115,13 @@ def ours(path: Path) -> None:
                         scope.extend(users)
                     yield done
 
-            made = resource(TABLE, partial(rows, context, pages))
-            loader.load(context, partial(_only, made))
+            made = context.resource(TABLE, partial(rows, context, pages))
+            loader.load(context, partial(_with_what_comes, made))
     connection.close()
 
 
-def _only(made: Any, context: Any) -> list[Any]:
-    return [made]
+def _with_what_comes(made: Any, context: Any) -> list[Any]:
+    return [made, *context.came_with(TABLE)]
 
 
 def _walks(file: io.BufferedReader) -> Iterator[list[bytes]]:

@@ -36,6 +36,7 @@ from extract.passes.live import live
 from extract.people import kept_out
 from extract.people.erase import anonymised_users, erase
 from extract.progress import ExtractionProgress
+from extract.tables import streams_on
 
 __all__ = ["LOCK", "MODES", "Extracted", "extract", "new_quota", "new_run_id", "run_lock"]
 MODES = ("full", "live", "backfill")
@@ -96,7 +97,7 @@ def extract(
     """
     if mode not in MODES:
         raise UsageError(f"MODE is {mode!r}; it must be one of {', '.join(MODES)}.")
-    settings = Settings.load()
+    settings, on = Settings.load(), streams_on()
     make_private()
     create_schema(connection)
     record = Record(connection, run_id)
@@ -111,7 +112,7 @@ def extract(
         recorded = recorded_mode(mode, campus_ids)
         record.start(recorded, allow_deletes=settings.allow_deletes)
         progress.follow(quota, record.calls_before(recorded), record.progress)
-        _pass(settings, done, campus_ids, progress, connection, record, quota, phases)
+        _pass(settings, done, campus_ids, progress, connection, record, quota, phases, on)
         record.update(status="stopped" if done.stopped else "loaded", message=done.stopped or None)
     except BudgetSpent as error:
         record.update(status="stopped", message=str(error))
@@ -175,6 +176,7 @@ def _pass(
     record: Record,
     quota: Quota,
     phases: Phases,
+    streams: frozenset[str],
 ) -> None:
     kept_out.give_keys(connection)
     people_kept_out = kept_out.load(connection)
@@ -201,7 +203,7 @@ def _pass(
         kept_out=people_kept_out,
     )
     raw = Raw(connection)
-    context = Pass(settings, reader, raw, record, campus_ids, progress.say)
+    context = Pass(settings, reader, raw, record, streams, campus_ids, progress.say)
     context.plan = progress.plan
     done.degraded = context.degraded
     context.know_refusals()
@@ -238,7 +240,7 @@ def _backfill(backfill: Backfill, mode: str, context: Pass, connection: Connecti
     elif calls is not None:
         backfill.run(calls, refresh=mode == "full")
     elif mode == "full" and context.campus_ids is None and was_started(connection):
-        backfill.run(nightly_share(context.raw, context.settings.reconcile_days), refresh=True)
+        backfill.run(nightly_share(context), refresh=True)
 
 
 def _refuse_another_world(settings: Settings, record: Record) -> None:

@@ -25,6 +25,7 @@ from ops.schedule.scheduler import app as scheduler
 from ops.site.commands import app as pages
 from ops.status.commands import app as statuses
 from ops.status.reporting import reported
+from ops.status.streams import app as streams
 from ops.sync import sync as run_sync
 
 app = typer.Typer(
@@ -40,6 +41,7 @@ app.add_typer(schedules)
 app.add_typer(pages)
 app.add_typer(scheduler)
 app.add_typer(people)
+app.add_typer(streams)
 NEXT = "`make psql` looks at it, `make check` proves it, `make cron-install` keeps it up."
 NEXT_INVENTED = (
     "`make psql` looks at the invented people; your own credentials bring the real ones: "

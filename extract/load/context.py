@@ -19,7 +19,7 @@ from extract.listing.reader import ListingReader
 from extract.load.raw import Raw
 from extract.load.record import Record
 from extract.load.resources import resource
-from extract.tables import TABLES, UNKNOWN_FIELDS
+from extract.tables import TABLES, UNKNOWN_FIELDS, Table, coming_with
 
 # forbidden, or a route that is hidden from the application (42-api.md section 1.2)
 REFUSALS = (403, 404)
@@ -30,6 +30,7 @@ class Pass:
     """What the resources of one pass share.
 
     Attributes:
+        streams: The streams that are on.
         campus_ids: Only these campuses; None for all.
         scope: Per table, scope values that were read completely and may have lost a row: where the
             load may delete.
@@ -37,6 +38,7 @@ class Pass:
         finished: Listings whose rows are in the load, to be dropped from the store after it.
         report: Told a sentence that a person should read.
         plan: Told the calls that tables will need, as soon as that is known.
+        apart: Per table that comes with another one, what was read of it.
         gone: Users of raw whom the API no longer lists; `anonymised` of them are to be erased.
         degraded: Optional tables that this run leaves as they were, and why.
         deletions: Rows that this run takes out, by table; `sizes`: what the tables had before.
@@ -47,6 +49,7 @@ class Pass:
     reader: ListingReader
     raw: Raw
     record: Record
+    streams: frozenset[str]
     campus_ids: Collection[int] | None = None
     report: Callable[[str], None] = lambda sentence: None
     plan: Callable[[Mapping[str, int]], None] = lambda calls: None
@@ -57,6 +60,7 @@ class Pass:
     degraded: dict[str, str] = field(default_factory=dict)
     deletions: Counter[str] = field(default_factory=Counter)
     sizes: dict[str, int] = field(default_factory=dict)
+    apart: dict[str, list[pa.Table]] = field(default_factory=dict)
     stopped: str = ""
     campuses: pa.Table | None = None
     students: list[int] = field(default_factory=list)
@@ -74,9 +78,42 @@ class Pass:
 
         def unless_degraded(*cursor: Any) -> Iterator[pa.Table]:
             if table not in self.degraded:
-                yield from rows(*cursor)
+                yield from (self._set_apart(table, part) for part in rows(*cursor))
 
         return resource(table, unless_degraded, cursor, name, self.failed)
+
+    def empty(self, table: Table) -> DltResource:
+        """A resource that makes the table and brings no row."""
+        return self.resource(table.name, lambda: iter([table.schema().empty_table()]))
+
+    def is_on(self, table: Table) -> bool:
+        """Whether the table's stream is read."""
+        return table.stream in self.streams
+
+    def _set_apart(self, table: str, rows: pa.Table) -> pa.Table:
+        """Take out of the rows what belongs to the tables that come with them."""
+        for other in coming_with(table, self.streams):
+            part = rows.select([column.name for column in other.columns])
+            nothing = pa.nulls(len(rows), pa.string())
+            part = part.append_column(UNKNOWN_FIELDS, nothing).cast(other.schema())
+            self.apart.setdefault(other.name, []).append(part)
+        return rows.drop_columns(sorted(TABLES[table].set_apart))
+
+    def came_with(self, table: str) -> list[DltResource]:
+        """Resources of the rows that came with those of a table, to stand right behind its own."""
+
+        def rows(other: Table) -> Iterator[pa.Table]:
+            if table in self.scope:
+                self.scope[other.name] = self.scope[table]
+            if table in self.read:
+                self.read[other.name] = self.read[table]
+            yield other.schema().empty_table()
+            yield from self.apart.pop(other.name, ())
+
+        return [
+            self.resource(other.name, lambda other=other: rows(other))
+            for other in coming_with(table, self.streams)
+        ]
 
     def failed(self, table: str, error: MirrorError) -> None:
         """Leave an optional table as it was: of it nothing is loaded or deleted in this run."""
@@ -84,6 +121,8 @@ class Pass:
         self.degraded[table] = str(error)
         self.scope.pop(table, None)
         self.read.pop(table, None)
+        for other in coming_with(table, self.streams):
+            self.apart.pop(other.name, None)
         self.finished = [listing for listing in self.finished if listing.table != table]
         if getattr(error, "status", None) in REFUSALS:
             self._probe(table)
@@ -91,6 +130,8 @@ class Pass:
     def know_refusals(self) -> None:
         """Leave out what the API refuses; once a day ask for one row of it."""
         for table, (status, since, due) in self.record.refusals().items():
+            if table not in TABLES or not self.is_on(TABLES[table]):
+                continue
             if not due or self._probe(table):
                 self.degraded[table] = (
                     f"The API answers {status} since {since:%Y-%m-%d %H:%M} UTC: the application "

@@ -143,8 +143,8 @@ def _refuse_foreign_tables(pipeline: dlt.Pipeline) -> None:
 
 def _rows(connection: Connection, declared: Table) -> Iterator[pa.Table]:
     """A table in pieces, JSON as text; an empty one is an empty piece, so that it is made."""
-    schema = declared.schema()
-    json = {UNKNOWN_FIELDS, *(c.name for c in declared.columns if c.data_type == "json")}
+    schema = declared.loaded_schema()
+    json = {UNKNOWN_FIELDS, *(c.name for c in declared.loaded if c.data_type == "json")}
     columns = sql.SQL(", ").join(
         sql.SQL("{}::text" if name in json else "{}").format(sql.Identifier(name))
         for name in schema.names

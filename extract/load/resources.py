@@ -78,7 +78,7 @@ def _as_file(declared: Table, tables: Iterator[pa.Table]) -> Iterator[Any]:
         return
     load_id = pa.scalar(dlt.current.load_package_state()["load_id"])
     path = Path(dlt.current.pipeline().working_dir) / f"{declared.name}.csv"
-    schema = _without_zones(declared.schema()).append(pa.field(LOAD_ID, pa.string()))
+    schema = _without_zones(declared.loaded_schema()).append(pa.field(LOAD_ID, pa.string()))
     count = 0
     try:
         # other users may not read people's rows, wherever the working folder is
@@ -122,7 +122,7 @@ def hints(declared: Table) -> dict[str, Any]:
     """The columns as dlt is told of them."""
     hints: dict[str, Any] = {
         column.name: {"data_type": column.data_type, "nullable": not column.not_null}
-        for column in declared.columns
+        for column in declared.loaded
     }
     hints[UNKNOWN_FIELDS] = {"data_type": "json"}
     if len(declared.primary_key) == 1:

@@ -28,9 +28,8 @@ from extract.listing.listing import IDS_A_CALL, batches, of_students
 from extract.load.context import Pass
 from extract.load.pipeline import Loader
 from extract.load.raw import Raw
-from extract.tables import TABLES
+from extract.tables import TABLES, coming_with
 
-BACKFILLED = tuple(name for name, declared in TABLES.items() if declared.backfill)
 # a load costs about half a second: few batches a load when they are slow, more when fast
 SECONDS_A_LOAD = 30.0
 MOST_BATCHES_A_LOAD = 100
@@ -40,21 +39,27 @@ LEAST_SHARE = 200
 
 
 def to_read(
-    connection: Connection, raw: Raw, table: str, campus_ids: Collection[int] | None
+    connection: Connection,
+    raw: Raw,
+    table: str,
+    streams: Collection[str],
+    campus_ids: Collection[int] | None,
 ) -> list[int]:
-    """Students whose rows in a relation table are still to be read, in the order of reading."""
+    """Students whose rows in a relation table are still to be read, in the order of reading.
+
+    Whose rows were read while the stream of what comes with them was off are read again.
+    """
     students = raw.students(campus_ids)
+    resources = [table, *(other.name for other in coming_with(table, streams))]
     with connection.cursor() as cursor:
         cursor.execute(
-            "select user_id from ops.relation_reads where resource = %s and not stale", (table,)
+            "select user_id, bool_or(stale) or count(*) < %s from ops.relation_reads "
+            "where resource = any(%s) group by user_id having bool_or(resource = %s)",
+            (len(resources), resources, table),
         )
-        fresh = {user for (user,) in cursor.fetchall()}
-        cursor.execute(
-            "select user_id from ops.relation_reads where resource = %s and stale", (table,)
-        )
-        stale = {user for (user,) in cursor.fetchall()}
-    unread = [user for user in students if user not in fresh and user not in stale]
-    return unread + [user for user in students if user in stale]
+        stale = dict(cursor.fetchall())
+    unread = [user for user in students if user not in stale]
+    return unread + [user for user in students if stale.get(user)]
 
 
 def read_before(connection: Connection, raw: Raw, table: str, moment: datetime) -> list[int]:
@@ -87,10 +92,16 @@ def was_started(connection: Connection) -> bool:
         return bool(started)
 
 
-def nightly_share(raw: Raw, reconcile_days: int) -> int:
+def backfilled(streams: Collection[str]) -> list[str]:
+    """The tables that are read a hundred students at a time."""
+    return [table.name for table in TABLES.values() if table.backfill and table.stream in streams]
+
+
+def nightly_share(context: Pass) -> int:
     """Calls after a full pass that read every relation row once in `reconcile_days`."""
-    rows = sum(len_of for len_of in map(raw.row_count, BACKFILLED))
-    return max(LEAST_SHARE, math.ceil(rows / IDS_A_CALL / max(1, reconcile_days)))
+    rows = sum(map(context.raw.row_count, backfilled(context.streams)))
+    days = max(1, context.settings.reconcile_days)
+    return max(LEAST_SHARE, math.ceil(rows / IDS_A_CALL / days))
 
 
 class Backfill:
@@ -105,6 +116,7 @@ class Backfill:
     ) -> None:
         self._context, self._loader, self._client = context, loader, client
         self._connection = connection
+        self._tables = backfilled(context.streams)
         self.batches_read = 0
         self.stopped = ""
 
@@ -125,7 +137,7 @@ class Backfill:
         try:
             self._read(self._to_read)
             checks = None if budget is None else budget // 2
-            for table in BACKFILLED:
+            for table in self._tables:
                 try:
                     self._check_counts(table, checks)
                 except ApiError as error:
@@ -143,7 +155,8 @@ class Backfill:
         return read_before(self._connection, self._context.raw, table, moment)
 
     def _to_read(self, table: str) -> list[int]:
-        return to_read(self._connection, self._context.raw, table, self._context.campus_ids)
+        context = self._context
+        return to_read(self._connection, context.raw, table, context.streams, context.campus_ids)
 
     def _may_go_on(self) -> bool:
         if not self.stopped and self._someone_waits():
@@ -153,7 +166,7 @@ class Backfill:
         return not self.stopped
 
     def _read(self, users: Callable[[str], list[int]]) -> None:
-        queues = {table: list(batches(users(table))) for table in BACKFILLED}
+        queues = {table: list(batches(users(table))) for table in self._tables}
         at_once = 1
         while any(queues.values()) and self._may_go_on():
             started = time.monotonic()
@@ -167,11 +180,16 @@ class Backfill:
 
     def _load(self, groups: dict[str, list[list[int]]]) -> None:
         """Read some groups of students for each table, and load them at once."""
-        context = replace(self._context, scope={}, read={}, finished=[], stopped="")
+        context = replace(self._context, scope={}, read={}, finished=[], apart={}, stopped="")
         self._loader.load(
-            context, lambda context: [relations(context, *group) for group in groups.items()]
+            context,
+            lambda context: [
+                resource
+                for table, group in groups.items()
+                for resource in (relations(context, table, group), *context.came_with(table))
+            ],
         )
-        read = [(table, user) for table in groups for user in context.read.get(table, ())]
+        read = [(table, user) for table, users in context.read.items() for user in users]
         with self._connection.cursor() as cursor:
             execute_values(
                 cursor,
@@ -195,7 +213,7 @@ class Backfill:
                 (table, CHECK_EVERY_HOURS),
             )
             users = [user for (user,) in cursor.fetchall()]
-        most = None if most_calls is None else most_calls // len(BACKFILLED)
+        most = None if most_calls is None else most_calls // len(self._tables)
         for ids in islice(batches(users), most):
             if table in self._context.degraded or not self._may_go_on():
                 return

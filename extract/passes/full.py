@@ -30,16 +30,14 @@ def full(context: Pass) -> list[DltResource]:
     for table in TABLES.values():
         # of some campuses only the people are read, once the rest is there
         wanted = context.campus_ids is None or table.person or table.name == "campus"
-        read = readings[table.full] if table.full else _empty
-        if (wanted and table.full) or table.name not in there:
+        if wanted and table.full and context.is_on(table):
+            read = readings[table.full]
             resources.append(
                 context.resource(table.name, lambda read=read, table=table: read(context, table))
             )
+        elif table.name not in there:
+            resources.append(context.empty(table))
     return resources
-
-
-def _empty(context: Pass, table: Table) -> Iterator[pa.Table]:
-    yield table.schema().empty_table()
 
 
 def _whole(context: Pass, table: Table) -> Iterator[pa.Table]:

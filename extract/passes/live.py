@@ -31,9 +31,12 @@ def live(context: Pass) -> list[DltResource]:
     initial = newest - context.raw.length_of_users_pass() - OVERLAP
     changes = LiveUsers(context)
     read = {"campus_users": changes.moved, "users": changes.users}
-    resources = []
+    there = context.raw.tables
+    resources = [context.empty(t) for t in TABLES.values() if t.name not in there]
     # where users belong comes before the users
     for table in sorted(TABLES.values(), key=lambda table: table.name != "campus_users"):
+        if not context.is_on(table):
+            continue
         first_read = context.raw.first_relation_read(table.name) if table.backfill else None
         start = min(initial, first_read - OVERLAP) if first_read else initial
         for field in table.ranges:
@@ -42,6 +45,7 @@ def live(context: Pass) -> list[DltResource]:
             )
             rows = read.get(table.name, partial(_changed, context, table, field))
             resources.append(context.resource(table.name, rows, cursor))
+        resources += context.came_with(table.name)
     return [
         *resources,
         context.resource("users", changes.moved_users, name="moved_users"),

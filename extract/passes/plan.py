@@ -17,8 +17,8 @@ from extract.base import database
 from extract.base.settings import Settings
 from extract.listing.listing import IDS_A_CALL, Listing, batches, join, of_students, whole
 from extract.load.raw import Raw
-from extract.passes.backfill import BACKFILLED, to_read
-from extract.tables import TABLES, Row, Table
+from extract.passes.backfill import backfilled, to_read
+from extract.tables import TABLES, Row, Table, streams_on
 
 # most calls of a plan; what they leave unknown is estimated
 MOST_PROBES = 12
@@ -156,6 +156,7 @@ class _Planner:
         self._client, self._cursus_id = client, cursus_id
         self._campus_ids, self._report = campus_ids, report
         self._campuses: list[Row] = []
+        self._streams = streams_on()
 
     def full(self, known: Mapping[str, tuple[int, int]]) -> Iterator[PlannedResource]:
         """The full pass: as the last one was, with the students counted anew.
@@ -165,7 +166,8 @@ class _Planner:
         """
         students = 0
         for table in TABLES.values():
-            if not table.full or not (self._campus_ids is None or table.person):
+            wanted = table.stream in self._streams and (self._campus_ids is None or table.person)
+            if not table.full or not wanted:
                 continue
             rows, calls = known.get(table.name, (0, 0))
             estimated = False
@@ -185,9 +187,11 @@ class _Planner:
 
     def backfill(self, raw: Raw, connection: Connection) -> Iterator[PlannedResource]:
         """The relations that are still to be read, from a sample of the students."""
-        most = max(1, (MOST_PROBES - self._client.quota.calls) // len(BACKFILLED))
-        for name in BACKFILLED if raw.students() else ():
-            groups = list(batches(to_read(connection, raw, name, self._campus_ids)))
+        names = backfilled(self._streams) if raw.students() else []
+        most = max(1, (MOST_PROBES - self._client.quota.calls) // max(1, len(names)))
+        for name in names:
+            students = to_read(connection, raw, name, self._streams, self._campus_ids)
+            groups = list(batches(students))
             # evenly spread and centred: old students have many rows, new ones few
             step = max(1, len(groups) / most)
             sample = [groups[int((n + 0.5) * step)] for n in range(min(most, len(groups)))]

@@ -8,6 +8,7 @@ column `user_id`, whatever refers to mirror.users, and what the table's declarat
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections import defaultdict
 from collections.abc import Collection, Iterable
@@ -25,7 +26,8 @@ from extract.tables.ownership import names
 
 ANONYMISED_LOGIN = "3b3"
 DECLARED = {**{table.mirror: table for table in TABLES.values()}, **TABLES}
-SCHEMAS = ["raw", "raw_staging", "marts", "mirror", "snapshots", "ops"]
+OF_A_TABLE = re.compile(r"(?:int_)?(\w+?)(?:_history|__\w+)")
+SCHEMAS = ["raw", "raw_staging", "intermediate", "marts", "mirror", "snapshots", "ops"]
 COLUMNS = """
 select
     space.nspname,
@@ -65,8 +67,9 @@ class _Table:
 
     def __init__(self, schema: str, name: str, columns: dict[str, tuple[bool, bool]]) -> None:
         self.schema, self.name = schema, name
-        # a snapshot's rows are those of its table
-        declared = self.declared = DECLARED.get(name.removesuffix("_history"))
+        # the rows of a snapshot, and of the rules, are those of their table
+        plain = OF_A_TABLE.sub(r"\1", name)
+        declared = self.declared = DECLARED.get(plain)
         person = {declared.person} if declared else set()
         mentions = set(declared.mentions) if declared else set()
         found = {name for name, (_, refers) in columns.items() if refers}

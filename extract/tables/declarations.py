@@ -11,6 +11,8 @@ rules hold for columns:
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from extract.tables.table import Row, Table, columns
 
 
@@ -45,13 +47,27 @@ def _cursus_user(row: Row) -> None:
 def _projects_user(row: Row) -> None:
     _nested_id(row, "user", "user_id")
     _nested_id(row, "project", "project_id")
-    teams = row.pop("teams", None)
+    teams = row.get("teams")
+    if not isinstance(teams, list):
+        return
+    found = [team for team in teams if isinstance(team, dict)]
     current = row.get("current_team_id")
-    row["current_team"] = None
-    if current is not None and isinstance(teams, list):
-        row["current_team"] = next(
-            (t for t in teams if isinstance(t, dict) and t.get("id") == current), None
-        )
+    row["current_team"] = next(
+        (t for t in found if current is not None and t.get("id") == current), None
+    )
+    row["teams"] = [_team(team) for team in found]
+
+
+def _team(team: Row) -> Row:
+    """A team without its repository's addresses, and without its name, which holds a login."""
+    kept = {name: team.get(name) for name in TEAM}
+    users = team.get("users")
+    kept["users"] = [
+        {"user_id": user.get("id"), **{name: user.get(name) for name in TEAM_USER}}
+        for user in (users if isinstance(users, list) else ())
+        if isinstance(user, dict)
+    ]
+    return kept
 
 
 def _bloc(row: Row) -> None:
@@ -60,6 +76,12 @@ def _bloc(row: Row) -> None:
     if isinstance(coalitions, list):
         row["coalitions"] = [{"id": c.get("id")} for c in coalitions if isinstance(c, dict)]
 
+
+TEAM = (
+    *("id", "project_id", "project_session_id", "status", "final_mark", "validated?", "locked?"),
+    *("closed?", "locked_at", "closed_at", "terminating_at", "created_at", "updated_at"),
+)
+TEAM_USER = ("projects_user_id", "leader", "validated", "occurrence")
 
 DECLARED = (
     Table(
@@ -253,7 +275,7 @@ DECLARED = (
             text: status!
             bool: validated?
             bigint: current_team_id
-            json: current_team cursus_ids
+            json: current_team cursus_ids teams
             timestamp: marked_at
             bool: marked
             timestamp: retriable_at created_at updated_at!"""
@@ -270,6 +292,20 @@ DECLARED = (
         rows_a_student=38,
         prepare=_projects_user,
         derived=frozenset({"current_team"}),
+        set_apart=frozenset({"teams"}),
+    ),
+    Table(
+        "projects_users_teams",
+        columns(
+            """bigint: id!! user_id!
+            json: teams"""
+        ),
+        "/projects_users",
+        stream="attempts",
+        comes_with="projects_users",
+        full=None,
+        scope="user_id",
+        person="user_id",
     ),
     Table(
         "achievements_users",
@@ -291,6 +327,13 @@ DECLARED = (
     ),
 )
 TABLES = {table.name: table for table in DECLARED}
+
+
+def coming_with(table: str, streams: Collection[str]) -> list[Table]:
+    """The tables of these streams whose rows come with those of another one."""
+    return [t for t in TABLES.values() if t.comes_with == table and t.stream in streams]
+
+
 _INDEXED = {
     # a key of one column has its index from dlt's `unique`
     name: declared.primary_key if len(declared.primary_key) > 1 else (declared.person,)

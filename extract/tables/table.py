@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import pyarrow as pa
 
+from extract.tables.streams import ESSENTIAL
+
 Row = dict[str, Any]
 DataType = Literal["bigint", "text", "bool", "double", "timestamp", "json"]
-Stream = Literal["essential", "relations"]
 Reading = Literal["whole", "by campus", "students", "by students"]
 
 ARROW_TYPES: dict[DataType, pa.DataType] = {
@@ -50,7 +51,9 @@ class Table:
         mirror: The table in `mirror`; empty when none is published.
         columns: See `columns`.
         path: Endpoint below `/v2`; `{cursus}` is the anchor cursus, `{campus}` each campus.
-        stream: What is essential makes or breaks a pass; anything else may be late.
+        stream: See streams.py. What is essential makes or breaks a pass; anything else may be late.
+        comes_with: The table in whose answers its rows are: one for each of its rows, by the same
+            key, of the columns that `set_apart` takes out of them. No call is made for it.
         full: How a full pass reads it. None: a full pass does not.
         campuses: Of a reading by campus: every campus, or those whose name another one shares.
         backfill: Read by 100 students at a time with what quota is left.
@@ -70,13 +73,15 @@ class Table:
         prepare: Reduces nested copies to ids, in place.
         left_out: Fields that are known and deliberately not kept.
         derived: Optional columns that `prepare` makes; the payload has no such field.
+        set_apart: Columns that are loaded into the table that comes with this one, not into it.
     """
 
     name: str
     columns: tuple[Column, ...]
     path: str
     mirror: str = ""
-    stream: Stream = "essential"
+    stream: str = ESSENTIAL
+    comes_with: str = ""
     full: Reading | None = "whole"
     campuses: Literal["every", "of shared name"] = "every"
     backfill: bool = False
@@ -97,20 +102,34 @@ class Table:
     prepare: Callable[[Row], None] | None = None
     left_out: frozenset[str] = frozenset()
     derived: frozenset[str] = frozenset()
+    set_apart: frozenset[str] = frozenset()
 
     @property
     def essential(self) -> bool:
         """Whether it makes or breaks a pass."""
-        return self.stream == "essential"
+        return self.stream == ESSENTIAL
 
     @property
     def relation(self) -> bool:
         """Whether its rows are read for the students and go with them."""
-        return self.full == "by students" or self.backfill
+        return self.full == "by students" or self.backfill or bool(self.comes_with)
+
+    @property
+    def loaded(self) -> tuple[Column, ...]:
+        """The columns of the table in `raw`."""
+        return tuple(column for column in self.columns if column.name not in self.set_apart)
 
     def schema(self) -> pa.Schema:
-        """The fixed Arrow schema of the table, `unknown_fields` last."""
-        fields = [pa.field(c.name, ARROW_TYPES[c.data_type]) for c in self.columns]
+        """The fixed Arrow schema of what is read, `unknown_fields` last."""
+        return self._schema(self.columns)
+
+    def loaded_schema(self) -> pa.Schema:
+        """The same of what is loaded."""
+        return self._schema(self.loaded)
+
+    @staticmethod
+    def _schema(columns: Sequence[Column]) -> pa.Schema:
+        fields = [pa.field(c.name, ARROW_TYPES[c.data_type]) for c in columns]
         return pa.schema([*fields, pa.field(UNKNOWN_FIELDS, pa.string())])
 
     def known_fields(self) -> frozenset[str]:

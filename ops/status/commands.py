@@ -11,6 +11,7 @@ from rich.console import Console
 
 from extract.base.errors import MirrorError
 from extract.cli import exit_status
+from extract.tables import streams_on
 from ops.status.status import read_status
 from ops.status.verdict import judge
 from ops.status.view import print_status
@@ -24,6 +25,7 @@ def status(
 ) -> None:
     """Say how the mirror is, and show runs, ages, row counts, quota, backfill and backups."""
     with exit_status():
+        streams_on()  # a typing error in it is said as what it is
         now = read_status()
         verdict = judge(now)
         if json:

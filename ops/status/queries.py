@@ -96,7 +96,14 @@ readers as (
     from pg_class inner join reads on pg_class.oid = reads.reader
     where relnamespace = to_regnamespace('intermediate')
 ),
-listed as (select resource, max(finished_at) as read_at from ops.listings group by resource)
+finished as (select resource, max(finished_at) as read_at from ops.listings group by resource),
+listed as (
+    select resource, read_at from finished
+    union all
+    select coming.key, finished.read_at
+    from jsonb_each_text(%(comes_with)s) as coming
+    inner join finished on coming.value = finished.resource
+)
 select readers.table_name, min(listed.read_at) as read_at
 from readers
 inner join reads on readers.staging = reads.reader
@@ -125,9 +132,7 @@ BACKFILL = """
 with students as (
     select id from raw.users where kind = 'student' and alumni is not true
 ),
-resources (resource) as (
-    values ('projects_users'), ('achievements_users'), ('coalitions_users')
-),
+resources (resource) as (select unnest(%(backfilled)s::text[])),
 counted as (
     select
         resources.resource,

@@ -15,15 +15,16 @@ from typing import Any
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
-from psycopg2.extras import RealDictCursor
+from psycopg2.extras import Json, RealDictCursor
 
 from extract.api.quota import Quota
 from extract.base import database, logs
 from extract.base.errors import MirrorError
 from extract.base.settings import Settings, environment, local_directory
+from extract.passes.backfill import backfilled
 from extract.progress import seconds_left
 from extract.run import LOCK
-from extract.tables import TABLES
+from extract.tables import TABLES, streams_on
 from ops.backup import archive
 from ops.schedule import crontab, heartbeat, units
 from ops.schedule.schedule import Schedule
@@ -31,6 +32,7 @@ from ops.status import queries
 from ops.status.outcomes import Outcome, last_outcomes
 
 Row = dict[str, Any]
+READ_WITH = {"comes_with": Json({t.name: t.comes_with for t in TABLES.values() if t.comes_with})}
 SYSTEMD = Path("/run/systemd/system")  # there while it runs: sd_booted(3)
 
 
@@ -45,6 +47,7 @@ class Status:
         at_work: Phase, calls, planned calls and expected end of the run that holds it.
         degraded: Optional tables that the last pass left as they were: reason and time of each.
         tables: Rows, last publication's changes and times of each mirror table.
+        streams: Those that are on.
         backfill: Students read and left of each big relation, and hours left at today's pace.
         schedule: When each job runs next; `scheduled_by`: cron, systemd, scheduler or nothing.
         schedule_stopped: Why what is scheduled does not run, and what to do; empty when it runs.
@@ -63,6 +66,7 @@ class Status:
     tables: list[Row] = field(default_factory=list)
     rejected: dict[str, int] = field(default_factory=dict)
     calls: Row = field(default_factory=dict)
+    streams: list[str] = field(default_factory=list)
     backfill: list[Row] = field(default_factory=list)
     application: Row | None = None
     backup: Row | None = None
@@ -124,7 +128,10 @@ def _read_database(connection: Connection, status: Status) -> None:
         status.published_at = published[0]["published_at"]
         status.rejected = published[0]["rejected"] or {}
         counts, changes = published[0]["rows"] or {}, published[0]["changes"] or {}
-        read = {row["table_name"]: row["read_at"] for row in rows("ops.listings", queries.READ)}
+        read = {
+            row["table_name"]: row["read_at"]
+            for row in rows("ops.listings", queries.READ, READ_WITH)
+        }
         changed = rows("ops.change_sets", queries.CHANGED)
         changed_at = {row["table_name"]: row["changed_at"] for row in changed}
         status.tables = [
@@ -139,7 +146,9 @@ def _read_database(connection: Connection, status: Status) -> None:
         ]
     calls = rows("ops.api_calls", queries.CALLS)
     status.calls = {**(calls[0] if calls else {}), **_quota()}
-    status.backfill = rows("ops.relation_reads raw.users", queries.BACKFILL)
+    status.streams = sorted(streams_on())
+    values = {"backfilled": backfilled(status.streams)}
+    status.backfill = rows("ops.relation_reads raw.users", queries.BACKFILL, values)
     application = rows("ops.application", queries.APPLICATION)
     status.application = application[0] if application else None
     run_id = (status.running or "").rpartition(" ")[2]

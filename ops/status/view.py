@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from extract.tables.streams import STREAMS
 from ops.status.status import Status, age
 from ops.status.verdict import Level, Verdict
 
@@ -49,7 +50,7 @@ def print_status(status: Status, verdict: Verdict, console: Console) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
-    for name, text in facts(status, lambda moment: _ago(moment, status.at)):
+    for name, text in facts(status, lambda moment: ago(moment, status.at)):
         table.add_row(name, escape(text))
     console.print(table)
 
@@ -80,26 +81,26 @@ def _at_work(status: Status) -> str:
 def _runs(status: Status) -> Table:
     table = _table("last run", "status", "ended", "took", "calls", "last good")
     for run in status.runs:
-        ended = "running" if run["status"] == "running" else _ago(run["finished_at"], status.at)
+        ended = "running" if run["status"] == "running" else ago(run["finished_at"], status.at)
         table.add_row(
             run["mode"],
             _styled(run["status"]),
             ended,
             _duration(run["seconds"]),
             _count(run["calls"]),
-            _ago(status.last_good.get(run["mode"]), status.at),
+            ago(status.last_good.get(run["mode"]), status.at),
         )
     for job, last in sorted(status.jobs.items()):
         if not job.startswith("sync "):
             seconds = _between(last.started_at, last.finished_at)
-            good = _ago(last.finished_at, status.at) if last.status == "ok" else "-"
-            ended = _ago(last.finished_at, status.at)
+            good = ago(last.finished_at, status.at) if last.status == "ok" else "-"
+            ended = ago(last.finished_at, status.at)
             table.add_row(job, _styled(last.status), ended, _duration(seconds), "", good)
     return table
 
 
 def _tables(status: Status) -> Table:
-    published = _ago(status.published_at, status.at)
+    published = ago(status.published_at, status.at)
     table = _table("mirror table", "rows", "new", "changed", "gone", "last change", "read from API")
     table.caption = f"as published {published}; new, changed and gone in that publication"
     table.caption_justify = "left"
@@ -108,8 +109,8 @@ def _tables(status: Status) -> Table:
             row["table"],
             f"{row['rows']:,}",
             *(_count(row[kind] or None) for kind in ("inserted", "updated", "deleted")),
-            _ago(row["changed_at"], status.at),
-            _ago(row["read_at"], status.at),
+            ago(row["changed_at"], status.at),
+            ago(row["read_at"], status.at),
         )
     return table
 
@@ -122,6 +123,9 @@ def facts(status: Status, when: Callable[[datetime], str]) -> list[tuple[str, st
         when: How a moment is shown.
     """
     found = [("left out", _rejected(status)), ("API calls", _calls(status))]
+    off = [name for name in STREAMS if name not in status.streams]
+    on = [name for name in STREAMS if name in status.streams]
+    found.append(("streams", f"{', '.join(on)}; off: {', '.join(off) or 'none'}"))
     found += [("backfill", f"{row['resource']}: {_backfill(row)}") for row in status.backfill]
     found.append(("credentials", _application(status, when)))
     found.append(("backup", _backup(status, when)))
@@ -216,7 +220,8 @@ def _styled(status: str) -> str:
     return f"[{style}]{status}[/{style}]" if style else status
 
 
-def _ago(moment: datetime | str | None, now: datetime) -> str:
+def ago(moment: datetime | str | None, now: datetime) -> str:
+    """How long ago that was."""
     passed = age(moment, now)
     return "-" if passed is None else f"{_duration(max(0.0, passed.total_seconds()))} ago"
 

@@ -21,6 +21,7 @@ Tables = dict[str, dict[Any, Row]]
 LINKS = {
     "campus_projects": ("campus_id", "project_id"),
     "campus_achievements": ("campus_id", "achievement_id"),
+    "teams_users": ("team_id", "user_id"),
 }
 
 
@@ -43,7 +44,7 @@ def flat(row: Row) -> Row:
 
 
 def expected(address: str, cursus_id: int = 21, *, relations: bool = True) -> Tables:
-    """The 13 tables by their keys; without the big relations, which fill up later, 10 of them."""
+    """The published tables by their keys; without those that fill up later if so asked."""
     campuses = {
         row["id"]: row
         for row in rows(address, "campus")
@@ -102,6 +103,17 @@ def expected(address: str, cursus_id: int = 21, *, relations: bool = True) -> Ta
         r["id"]: r
         for r in rows(address, "coalitions_users")
         if r["user_id"] in users and r["coalition_id"] in coalitions
+    }
+    teams = {
+        r["id"]: r
+        for r in rows(address, "teams")
+        if r["project_id"] in projects and any(member["id"] in users for member in r["users"])
+    }
+    tables["teams"] = teams
+    tables["teams_users"] = {
+        (r["team_id"], r["user_id"]): r
+        for r in rows(address, "teams_users")
+        if r["team_id"] in teams and r["user_id"] in users
     }
     return tables
 

@@ -23,7 +23,7 @@ def everything(connection: Connection) -> str:
     with connection.cursor() as cursor:
         cursor.execute(
             "select schemaname, tablename from pg_tables where schemaname in "
-            "('raw', 'raw_staging', 'marts', 'mirror', 'snapshots', 'ops')"
+            "('raw', 'raw_staging', 'intermediate', 'marts', 'mirror', 'snapshots', 'ops')"
         )
         texts = []
         for schema, table in cursor.fetchall():

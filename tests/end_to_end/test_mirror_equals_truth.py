@@ -16,6 +16,10 @@ from tests.end_to_end.oracle import differences, expected
 
 CHANGES = {
     "edit_with_updated_at": 6,
+    "form_teams": 2,
+    "leave_teams": 1,
+    "retry_teams": 2,
+    "give_up_teams": 1,
     "edit_silently": 4,
     "delete_relations": 3,
     "recreate_relations": 3,

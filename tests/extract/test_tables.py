@@ -7,6 +7,7 @@ import pytest
 
 from extract.listing.columns import to_arrow
 from extract.tables import TABLES, Table
+from extract.tables.streams import STREAMS
 from tests.conftest import Parsed
 
 ALL = pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
@@ -37,7 +38,8 @@ def test_a_declaration_with_people_says_whose_rows_they_are(table: Table) -> Non
 
 @ALL
 def test_every_table_is_read_by_some_pass(table: Table) -> None:
-    assert table.full or table.backfill or table.ranges
+    assert table.full or table.backfill or table.ranges or table.comes_with in TABLES
+    assert table.stream in STREAMS
     assert table.person or not table.relation
 
 

@@ -1,0 +1,62 @@
+"""The streams that the tables belong to, and which of them `STREAMS` has switched on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from extract.base.errors import UsageError
+from extract.base.settings import environment
+
+ESSENTIAL = "essential"
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A part of the mirror that is read, or not, as a whole.
+
+    Attributes:
+        holds: What its tables tell, in a few words.
+        default: Read when `STREAMS` says nothing.
+        needs: The stream whose answers its rows come with.
+    """
+
+    name: str
+    holds: str
+    default: bool = True
+    needs: str = ""
+
+
+STREAMS = {
+    stream.name: stream
+    for stream in (
+        Stream(ESSENTIAL, "reference tables, students and their cursus; always on"),
+        Stream("relations", "marks, achievements, coalition scores"),
+        Stream("attempts", "teams and their members, out of the marks", needs="relations"),
+    )
+}
+
+
+def streams_on() -> frozenset[str]:
+    """The streams that are read: the essential one, and those of `STREAMS` or the default ones.
+
+    Raises:
+        UsageError: `STREAMS` names a stream that there is not, or one without what it needs.
+    """
+    text = environment().get("STREAMS", "")
+    if not text.strip():
+        return frozenset(stream.name for stream in STREAMS.values() if stream.default)
+    chosen = {name.strip() for name in text.split(",") if name.strip()} | {ESSENTIAL}
+    unknown = sorted(chosen - STREAMS.keys())
+    if unknown:
+        raise UsageError(
+            f"STREAMS names {', '.join(unknown)}; the streams are {', '.join(STREAMS)}. Give those "
+            "to be read, with commas between them; essential is always read."
+        )
+    for name in sorted(chosen):
+        needed = STREAMS[name].needs
+        if needed and needed not in chosen:
+            raise UsageError(
+                f"STREAMS names {name}, whose rows come with those of {needed}: name {needed} too, "
+                f"or leave {name} out."
+            )
+    return frozenset(chosen)

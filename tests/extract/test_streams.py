@@ -1,0 +1,83 @@
+"""Streams: what is off costs no call and leaves its tables as they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import requests
+from psycopg2.extensions import connection as Connection
+from typer.testing import CliRunner
+
+from extract.tables import TABLES
+from extract.tables.streams import STREAMS
+from ops.cli import app
+from tests.extract.commands import count, run
+
+OPTIONAL = [table for table in TABLES.values() if not table.essential]
+
+
+def calls(world: str) -> set[str]:
+    """The addresses that were asked since the world began."""
+    answer: dict[str, Any] = requests.get(f"{world}/_sandbox/calls", timeout=10).json()
+    return set(answer["paths"])
+
+
+def test_of_the_essential_stream_alone_every_table_is_there_and_nothing_else_is_asked(
+    world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMS", "essential")
+    for mode in ("full", "backfill", "live"):
+        assert run("run", "--mode", mode).exit_code == 0
+    # where new students belong is asked for with the students
+    asked = {f"/v2{table.path}" for table in OPTIONAL if table.name != "campus_users"}
+    assert not asked & calls(world)
+    assert {table.name: count(connection, table.name) for table in OPTIONAL} == {
+        table.name: 0 for table in OPTIONAL
+    }
+
+
+def test_a_stream_that_is_switched_on_later_is_filled_and_off_again_it_stays(
+    world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMS", "relations")
+    assert run("run").exit_code == 0
+    assert run("run", "--mode", "backfill").exit_code == 0
+    registrations = count(connection, "projects_users")
+    assert registrations and not count(connection, "projects_users_teams")
+
+    monkeypatch.setenv("STREAMS", "relations,attempts")
+    assert run("run", "--mode", "backfill").exit_code == 0
+    assert count(connection, "projects_users_teams") == registrations
+    again = run("run", "--mode", "backfill")
+    assert "raw is loaded: 0 rows" in again.output
+
+    monkeypatch.setenv("STREAMS", "relations")
+    with connection.cursor() as cursor:
+        cursor.execute("update ops.relation_reads set stale = true")
+    assert run("run", "--mode", "backfill").exit_code == 0
+    assert count(connection, "projects_users_teams") == registrations
+
+    refused = CliRunner().invoke(app, ["streams", "--drop", "relations", "--confirm"])
+    assert count(connection, "projects_users") == registrations, refused.output
+    asked = CliRunner().invoke(app, ["streams", "--drop", "attempts"])
+    assert f"projects_users_teams {registrations:,}" in asked.output
+    assert count(connection, "projects_users_teams") == registrations
+    dropped = CliRunner().invoke(app, ["streams", "--drop", "attempts", "--confirm"])
+    assert "ALLOW_DELETES=1 make build" in dropped.output
+    assert count(connection, "projects_users_teams") == 0
+    shown = CliRunner().invoke(app, ["streams"], terminal_width=200)
+    assert all(name in shown.output for name in STREAMS), shown.output
+
+
+@pytest.mark.parametrize(
+    ("streams", "said"),
+    [("relations,seat", "STREAMS names seat; the streams are"), ("attempts", "name relations too")],
+)
+def test_a_stream_that_cannot_be_is_wrong_configuration(
+    streams: str, said: str, world: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMS", streams)
+    result = run("run")
+    assert (result.exit_code, said in result.output) == (2, True), result.output
+    assert not calls(world)
