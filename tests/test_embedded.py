@@ -355,6 +355,13 @@ def test_it_runs_in_a_directory_of_any_name(local: Path, cluster: Path, name: st
         shutil.rmtree(embedded.socket_directory(odd))
 
 
+@pytest.mark.parametrize("name", [b"n\xc3\xa9", b"n\xe9"])
+def test_the_socket_is_where_a_process_of_any_locale_finds_it(name: bytes) -> None:
+    place = Path(os.fsdecode(b"/srv/" + name))
+
+    assert str(embedded.socket_directory(place)).isascii()
+
+
 def test_programs_below_a_directory_of_any_name_make_a_server(
     local: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

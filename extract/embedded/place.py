@@ -41,13 +41,15 @@ class Place:
     def socket(self) -> Path:
         """The only way in: below `local`, or in /tmp where that path is not fit for a socket.
 
-        The operating system allows so many bytes, and to libpq a comma separates hosts.
+        The operating system allows so many bytes, to libpq a comma separates hosts, and what is
+        not ASCII are other bytes to the server than to Python, in a locale that is not UTF-8.
         """
         path = self.local / "socket" / f".s.PGSQL.{PORT}"
-        if len(os.fsencode(path)) <= SOCKET_PATH_BYTES and "," not in str(path):
+        name = os.fsencode(path)
+        if len(name) <= SOCKET_PATH_BYTES and b"," not in name and name.isascii():
             return path
-        name = hashlib.sha256(os.fsencode(self.local)).hexdigest()[:16]
-        return Path("/tmp", f"fortytwo-mirror-{name}", path.name)
+        digest = hashlib.sha256(os.fsencode(self.local)).hexdigest()[:16]
+        return Path("/tmp", f"fortytwo-mirror-{digest}", path.name)
 
     @property
     def log(self) -> Path:
