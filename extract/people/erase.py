@@ -78,6 +78,8 @@ class _Table:
         self.is_of_people = "id" in self.people
         self.has_logins = {"id", "login"} <= columns.keys()
         self.nested = [name for name, (is_json, _) in columns.items() if is_json]
+        self.has_keys = "key" in self.nested
+        self.names_its_table = "table_name" in columns
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -214,10 +216,10 @@ def _logins(cursor: Any, tables: Iterable[_Table], ids: list[int]) -> set[str]:
     return logins
 
 
-def _erase_rows(cursor: Any, tables: Iterable[_Table], ids: list[int]) -> dict[str, int]:
+def _erase_rows(cursor: Any, tables: list[_Table], ids: list[int]) -> dict[str, int]:
     gone: dict[str, int] = {}
     for table in tables:
-        rows, copies = _delete(cursor, table, ids), 0
+        rows, copies = _delete(cursor, tables, table, ids), 0
         for column in table.mentions:
             cursor.execute(
                 sql.SQL("update {0} set {1} = null where {1} = any(%s)").format(
@@ -234,7 +236,7 @@ def _erase_rows(cursor: Any, tables: Iterable[_Table], ids: list[int]) -> dict[s
     return gone
 
 
-def _delete(cursor: Any, table: _Table, ids: list[int]) -> int:
+def _delete(cursor: Any, tables: list[_Table], table: _Table, ids: list[int]) -> int:
     """Delete the rows of these people, and their keys from the record; returns how many rows."""
     if not table.people:
         return 0
@@ -262,18 +264,28 @@ def _delete(cursor: Any, table: _Table, ids: list[int]) -> int:
     rows = len(keys)
     if table.is_of_people:  # on record too when the API listed them no longer
         keys += [json.dumps({"id": user_id}) for user_id in ids]
-    _forget_keys(cursor, table.declared.mirror, keys)
+    _forget_keys(cursor, tables, table.declared.mirror, keys)
     return rows
 
 
-def _forget_keys(cursor: Any, table: str, keys: list[str]) -> None:
-    """Take the keys of rows that went out of the record of changes and rejections."""
-    values = {"table": table, "keys": keys}
-    cursor.execute(
-        "delete from ops.rejections "
-        "where table_name = %(table)s and key in (select unnest(%(keys)s::jsonb[]))",
-        values,
-    )
+def _forget_keys(cursor: Any, tables: list[_Table], mirror: str, keys: list[str]) -> None:
+    """Take the keys of rows that went out of the record of changes and of classified rows."""
+    values = {"table": mirror, "keys": keys}
+    for table in tables:
+        if not table.has_keys:
+            continue
+        if table.names_its_table:
+            theirs = sql.SQL("table_name = %(table)s")
+        elif table.declared and table.declared.mirror == mirror:
+            theirs = sql.SQL("true")
+        else:
+            continue
+        cursor.execute(
+            sql.SQL("delete from {} where {} and key in (select unnest(%(keys)s::jsonb[]))").format(
+                table.identifier, theirs
+            ),
+            values,
+        )
     cursor.execute(
         """
         update ops.change_sets set keys = coalesce((
