@@ -170,6 +170,7 @@ def _names_a_server(argument: str) -> bool:
 
 def _leave(program: str, error: MirrorError) -> NoReturn:
     print(f"{program}: {error}", file=sys.stderr)
+    HELD.close()  # while Python still can
     raise SystemExit(error.exit_status)
 
 

@@ -52,7 +52,10 @@ def value(connection: Connection, query: str | sql.Composable, values: tuple[Any
 
 def exists(connection: Connection, relation: str) -> bool:
     """Whether there is a table or view of that name, e.g. `raw.users`."""
-    return bool(value(connection, "select to_regclass(%s) is not null", (relation,)))
+    schema, _, name = relation.partition(".")  # PostgreSQL 15's to_regclass fails without a name
+    return bool(
+        name and value(connection, "select to_regclass(%s) is not null", (f"{schema}.{name}",))
+    )
 
 
 def published_tables(connection: Connection) -> list[str]:
