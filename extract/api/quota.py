@@ -23,6 +23,8 @@ from extract.base.errors import ApiError, BudgetSpent
 UNDER_WAY = 10
 # calls of each hour that background work (the backfill) leaves to live passes
 RESERVED_FOR_LIVE = 100
+# seconds that no process can sleep exactly
+LEAST_SLEEP = 0.001
 
 
 @dataclass(frozen=True)
@@ -96,13 +98,18 @@ class Quota:
         if not self._told.is_set() and not self._first.acquire(blocking=False):
             self._told.wait(timeout=60.0)
         moment, refusals = self._slot(background)
-        while (delay := moment - self._clock()) > 0:
-            self._sleep(delay)
+        while True:
+            if (delay := moment - self._clock()) > 0:
+                self._sleep(delay)
             with self._file.locked() as state:
-                if state.refusals == refusals:
+                now = self._clock()
+                if state.refusals != refusals:
+                    # the pace was widened meanwhile: what was handed out before counts no more
+                    moment, refusals = state.take_slot(now), state.refusals
+                elif (moment := state.left_at + state.gap) <= now + LEAST_SLEEP:
+                    state.left_at = now
                     return
-                # the pace was widened meanwhile: what was handed out before counts no more
-                moment, refusals = state.take_slot(self._clock()), state.refusals
+                # else the call before left late, of a busy machine: this one keeps its distance
 
     def _slot(self, background: bool) -> tuple[float, int]:
         """The moment of the next call, and how often the pace had been widened until now."""

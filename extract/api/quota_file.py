@@ -53,7 +53,7 @@ class State:
     """What the file holds.
 
     Attributes:
-        next_at: The next free moment, by `machine_clock`.
+        next_at: The next free moment, by `machine_clock`; `left_at`: when the last call left.
         buckets: Calls by minute (clock // 60).
         remaining: Calls left in the API's hour by its last answer, `sent` calls ago.
         pace: Seconds between two calls, times the limit of a second.
@@ -63,6 +63,7 @@ class State:
     secondly_limit: int = 2
     hourly_limit: int = 1200
     next_at: float = 0.0
+    left_at: float = 0.0
     buckets: dict[str, int] = field(default_factory=dict)
     remaining: int | None = None
     remaining_hour: float = 0.0
@@ -143,6 +144,6 @@ def _parsed(data: bytes, now: float) -> State:
         values: dict[str, Any] = orjson.loads(data) if data else {}
         state = State(**values)
         stale = any(float(minute) * BUCKET > now + BUCKET for minute in state.buckets)
-        return State() if stale or state.next_at > now + 120 else state
+        return State() if stale or max(state.next_at, state.left_at) > now + 120 else state
     except (ValueError, TypeError):
         return State()

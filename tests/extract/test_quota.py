@@ -249,6 +249,28 @@ def test_the_pace_is_wider_after_a_429_for_every_process_and_comes_back_slowly(
     assert quick < one.seconds_between_calls() < wide
 
 
+def test_a_call_that_leaves_late_does_not_leave_beside_the_next(tmp_path: Path) -> None:
+    clock = Clock()
+    late, other = quota(tmp_path, clock), quota(tmp_path, clock)
+    other.acquire()
+
+    def overslept(seconds: float) -> None:
+        """Meanwhile somebody else takes the slot after this one, and the machine is busy."""
+        nonlocal others
+        others, _ = other._slot(False)
+        clock.now += seconds + 0.8
+
+    others = 0.0
+    late._sleep = overslept
+    late.acquire()
+    left = clock.now
+    other._slot = lambda background: (others, 0)  # type: ignore[method-assign]
+    other.acquire()
+
+    assert others < left + 0.1, "its slot has come when the late call leaves"
+    assert clock.now >= left + other.seconds_between_calls() - 0.001
+
+
 def test_a_slot_from_before_a_429_counts_no_more(tmp_path: Path) -> None:
     clock = Clock()
     waiting, other = quota(tmp_path, clock), quota(tmp_path, clock)
