@@ -104,13 +104,17 @@ database-stop: setup ## Stop the embedded PostgreSQL
 LOCK := pip compile --quiet $(if $(UPGRADE),--upgrade) --python-version 3.11 --universal \
 	--only-binary :all: --generate-hashes --no-strip-extras --no-header --no-emit-index-url \
 	--no-emit-find-links
-.PHONY: develop test test-slow test-faults lint lint-python lint-types lint-sql lint-dbt format docs docs-serve sandbox bench clean lock
+.PHONY: develop test coverage test-slow test-faults lint lint-python lint-types lint-sql lint-dbt format docs docs-serve sandbox bench clean lock
 
 develop: ## Install what tests and development need too; the targets below do it by themselves
 	@PYTHON3=$(call quoted,PYTHON3) ops/install.sh dev
 
-test: develop ## Tests with coverage, some minutes (TESTS='tests/test_embedded.py -k killed')
-	@$(RUN) pytest $(if $(TESTS),$(TESTS),-n 3 --dist loadgroup -m 'not slow and not faults' --cov --cov-report=term)
+test: develop ## Tests, some minutes (TESTS='tests/test_embedded.py -k killed')
+	@$(RUN) pytest $(if $(TESTS),$(TESTS),-n 3 --dist loadgroup -m 'not slow and not faults')
+
+coverage: develop ## How much of extract/ its own tests reach; fails below 90 %
+	@$(RUN) pytest -n 3 -m 'not slow and not faults' --cov --cov-report=term \
+		tests/extract tests/ops/test_logs.py tests/test_*.py
 
 test-slow: develop ## Those that take long: whole days of passes, several builds each
 	@$(RUN) pytest -n 2 --dist loadgroup -m slow

@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,6 @@ import psutil
 import psycopg2
 import pytest
 import requests
-from coverage import Coverage
 
 from extract import embedded
 from extract.base.folders import MARK
@@ -60,14 +59,8 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(50_000)
 
 
-# Coverage is of extract/. Tracing doubles what a test takes, so only its own tests are traced; what
-# these two start is a part of it that runs in processes of its own only.
-TRACED = (
-    *("extract/", "faults/", "ops/test_logs.py"),
-    *("test_database.py", "test_embedded.py", "test_programs.py", "test_settings.py"),
-    "test_foreign_files.py",
-)
-TRACED_CHILDREN = ("test_embedded.py", "test_programs.py")
+# Where coverage looks (make coverage) it looks into processes of these tests too.
+TRACED_CHILDREN = ("test_embedded.py", "test_programs.py", "test_foreign_files.py")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -79,26 +72,6 @@ def tracing() -> str:
 def _place(of: pytest.FixtureRequest | pytest.Item) -> str:
     """The test's file, below tests/."""
     return of.path.relative_to(ROOT / "tests").as_posix()
-
-
-@contextmanager
-def untraced() -> Iterator[None]:
-    """Without coverage."""
-    coverage = Coverage.current()
-    if coverage:
-        coverage.stop()
-    try:
-        yield
-    finally:
-        if coverage:
-            coverage.start()
-
-
-@pytest.fixture(autouse=True)
-def traced(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Coverage, where it has something to tell."""
-    with nullcontext() if _place(request).startswith(TRACED) else untraced():
-        yield
 
 
 @pytest.fixture(autouse=True)
@@ -177,8 +150,8 @@ def postgres_server() -> Iterator[dict[str, str]]:
             "PGDATABASE": "postgres",
         }
         for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # nothing is kept
-            _administer(server, f"alter system set {setting} to off")
-        _administer(server, "select pg_reload_conf()")
+            administer(server, f"alter system set {setting} to off")
+        administer(server, "select pg_reload_conf()")
         yield server
 
 
@@ -188,15 +161,15 @@ def database(
 ) -> Iterator[dict[str, str]]:
     """An empty database of this test's own: its libpq variables, set in the environment too."""
     name = DATABASE
-    _administer(postgres_server, f"drop database if exists {name} with (force)")
-    _administer(postgres_server, f"create database {name} template template0")
+    administer(postgres_server, f"drop database if exists {name} with (force)")
+    administer(postgres_server, f"create database {name} template template0")
     variables = {**postgres_server, "PGDATABASE": name}
     for variable, value in variables.items():
         monkeypatch.setenv(variable, value)
     try:
         yield variables
     finally:
-        _administer(postgres_server, f"drop database {name} with (force)")
+        administer(postgres_server, f"drop database {name} with (force)")
 
 
 @dataclass(frozen=True)
@@ -251,7 +224,7 @@ def dbt_target(
     return target
 
 
-def _administer(server: dict[str, str], statement: str) -> None:
+def administer(server: dict[str, str], statement: str) -> None:
     connection = psycopg2.connect(
         host=server["PGHOST"], port=server["PGPORT"], user=server["PGUSER"], dbname="postgres"
     )

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -31,6 +32,7 @@ UNREACHABLE = {  # whoever asks the API before looking at the database fails oth
     "FORTYTWO_CLIENT_ID": "sandbox",
     "FORTYTWO_CLIENT_SECRET": "sandbox",
 }
+slow = partial(pytest.param, marks=pytest.mark.slow)
 TYPE = "create type {name} as enum ('a')"
 VIEW = "create view {name} as select 1 as id"
 TABLE = "create table {name} as select 1 as id, 'theirs' as login"
@@ -127,9 +129,9 @@ def test_whatever_has_a_name_of_ours_is_named_and_nothing_is_written(
     "arguments",
     [
         ("ops", "sync"),
-        ("ops", "erase", "--id", "1"),
+        slow(("ops", "erase", "--id", "1")),
         ("extract", "run", "--mode", "live"),
-        ("extract", "copy"),
+        slow(("extract", "copy")),
     ],
     ids=" ".join,
 )
@@ -146,7 +148,9 @@ def test_each_command_that_writes_is_stopped(
     assert everything() == before
 
 
-@pytest.mark.parametrize("verb", ["build", "run", "snapshot", "run-operation"])
+@pytest.mark.parametrize(
+    "verb", ["build", *(slow(verb) for verb in ("run", "snapshot", "run-operation"))]
+)
 def test_each_verb_of_dbt_that_writes_is_stopped(database: dict[str, str], verb: str) -> None:
     execute("create schema marts; create table marts.users as select 1 as id")
     before = everything()
@@ -159,6 +163,7 @@ def test_each_verb_of_dbt_that_writes_is_stopped(database: dict[str, str], verb:
     assert everything() == before
 
 
+@pytest.mark.slow
 def test_a_dbt_that_is_not_ours_is_stopped_too_before_it_makes_a_schema(
     database: dict[str, str], dbt_target: Path
 ) -> None:

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 
 import pytest
+import requests
 from psycopg2.extensions import connection as Connection
 
 from extract import cli
 from extract.base import database as databases
+from tests.conftest import DATABASE, administer
+from tests.extract.commands import run
+
+
+def api(address: str) -> dict[str, str]:
+    return {
+        "FORTYTWO_API_URL": address,
+        "FORTYTWO_CLIENT_ID": "sandbox",
+        "FORTYTWO_CLIENT_SECRET": "sandbox",
+    }
 
 
 @pytest.fixture
 def world(fresh_sandbox: str, database: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("FORTYTWO_API_URL", fresh_sandbox)
-    monkeypatch.setenv("FORTYTWO_CLIENT_ID", "sandbox")
-    monkeypatch.setenv("FORTYTWO_CLIENT_SECRET", "sandbox")
+    for variable, value in api(fresh_sandbox).items():
+        monkeypatch.setenv(variable, value)
 
     def fail(message: str, status: int) -> None:
         print(message)
@@ -31,3 +42,53 @@ def connection(world: str) -> Iterator[Connection]:
     made = databases.connect("test", autocommit=True)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def passed(
+    postgres_server: dict[str, str], own_sandbox: str, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., None]:
+    """Make the test's database one that these passes over a fresh world have filled."""
+    made: set[str] = set()
+
+    def fill(name: str, modes: tuple[str, ...]) -> None:
+        requests.post(f"{own_sandbox}/_sandbox/reset", timeout=30).raise_for_status()
+        administer(postgres_server, f"create database {name} template template0")
+        local = tmp_path_factory.mktemp(name)
+        with pytest.MonkeyPatch.context() as patch:
+            for variable, value in {
+                **postgres_server,
+                **api(own_sandbox),
+                "PGDATABASE": name,
+                "FORTYTWO_ENV_FILE": os.devnull,
+                "FORTYTWO_LOCAL": str(local),
+                "XDG_STATE_HOME": str(local),
+            }.items():
+                patch.setenv(variable, value)
+            for mode in modes:
+                assert run("run", "--mode", mode).exit_code == 0
+
+    def copy(*modes: str) -> None:
+        name = "_".join(("after", *modes))
+        if name not in made:
+            fill(name, modes)
+            requests.post(f"{own_sandbox}/_sandbox/reset", timeout=30).raise_for_status()
+            made.add(name)
+        administer(postgres_server, f"drop database if exists {DATABASE} with (force)")
+        administer(postgres_server, f"create database {DATABASE} template {name}")
+
+    return copy
+
+
+@pytest.fixture
+def read_world(world: str, passed: Callable[..., None]) -> str:
+    """A fresh world that a full pass has read."""
+    passed("full")
+    return world
+
+
+@pytest.fixture
+def filled_world(world: str, passed: Callable[..., None]) -> str:
+    """A fresh world that a full pass and a backfill have read."""
+    passed("full", "backfill")
+    return world

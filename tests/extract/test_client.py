@@ -112,6 +112,7 @@ def test_a_lasting_gateway_error_says_that_the_page_is_too_heavy(tmp_path: Path)
         get(listing, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_429_without_end_fails(tmp_path: Path) -> None:
     answer = (429, {**HTML, "Retry-After": "0"}, b"429")
     listing = ServedList(list(ROWS), answers=dict.fromkeys(range(1, 50), answer))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ OPTIONAL = [name for name, table in TABLES.items() if not (table.essential or ta
 ALWAYS_READ = [
     name for name, table in TABLES.items() if table.essential and table.campuses == "every"
 ]
+# one case of each kind is enough for `make test`
+slow = partial(pytest.param, marks=pytest.mark.slow)
 CHANGES = {
     "edit_with_updated_at": 20,
     "edit_silently": 10,
@@ -67,22 +70,20 @@ def degraded(connection: Connection) -> dict[str, str]:
 
 
 @pytest.fixture
-def filled(world: str, connection: Connection) -> str:
+def filled(filled_world: str, connection: Connection) -> str:
     """Everything was read, then the network lived on and every relation is to be read again."""
-    assert run("run").exit_code == 0
-    assert run("run", "--mode", "backfill").exit_code == 0
-    control(world, "advance", CHANGES)
+    control(filled_world, "advance", CHANGES)
     ask(connection, "update ops.relation_reads set stale = true")
-    return world
+    return filled_world
 
 
 @pytest.mark.parametrize(
     ("kind", "fault", "said"),
     [
         ("500", {}, "status 500"),
-        ("denied_403", {}, "was answered 403"),
-        ("string_for_number", {"field": "id"}, "Contract test raw.achievements_users.id failed"),
-        ("wrong_total", {"delta": 5}, "never added up"),
+        slow("denied_403", {}, "was answered 403"),
+        slow("string_for_number", {"field": "id"}, "raw.achievements_users.id failed"),
+        slow("wrong_total", {"delta": 5}, "never added up"),
     ],
 )
 def test_an_optional_table_that_fails_stays_as_it_was_and_the_rest_is_loaded(
@@ -114,19 +115,18 @@ def test_an_optional_table_that_fails_stays_as_it_was_and_the_rest_is_loaded(
     assert not ask(connection, "select 1 from ops.refusals")
 
 
-@pytest.mark.parametrize("table", ALWAYS_READ)
+@pytest.mark.parametrize("table", [ALWAYS_READ[0], *map(slow, ALWAYS_READ[1:])])
 def test_an_essential_table_that_fails_stops_a_full_pass(
-    table: str, world: str, connection: Connection
+    table: str, read_world: str, connection: Connection
 ) -> None:
-    assert run("run").exit_code == 0
     before = contents(connection, "raw")
-    control(world, "advance", CHANGES)
-    break_(world, table, "denied_403")
+    control(read_world, "advance", CHANGES)
+    break_(read_world, table, "denied_403")
     assert run("run").exit_code == 1
     assert contents(connection, "raw") == before
 
 
-@pytest.mark.parametrize("table", OPTIONAL)
+@pytest.mark.parametrize("table", [OPTIONAL[0], *map(slow, OPTIONAL[1:])])
 def test_a_live_pass_does_without_an_optional_table_and_catches_up(
     table: str, filled: str, connection: Connection
 ) -> None:
@@ -148,8 +148,11 @@ def test_a_live_pass_does_without_an_optional_table_and_catches_up(
     assert contents(connection, "raw")[table] != before[table]
 
 
-def test_a_refusal_for_good_is_asked_again_once_a_day(world: str, connection: Connection) -> None:
-    assert run("run").exit_code == 0
+@pytest.mark.slow
+def test_a_refusal_for_good_is_asked_again_once_a_day(
+    read_world: str, connection: Connection
+) -> None:
+    world = read_world
     break_(world, "coalitions_users", "denied_403")
     assert "may not read it" not in run("run", "--mode", "backfill").output
     forget_calls(world)
@@ -172,10 +175,9 @@ def test_a_refusal_for_good_is_asked_again_once_a_day(world: str, connection: Co
 
 
 def test_one_page_that_is_refused_is_no_refusal_of_the_table(
-    world: str, connection: Connection
+    read_world: str, connection: Connection
 ) -> None:
-    assert run("run").exit_code == 0
-    break_(world, "coalitions_users", "denied_403", call=1)
+    break_(read_world, "coalitions_users", "denied_403", call=1)
     assert "degraded: coalitions_users" in run("run", "--mode", "backfill").output
     assert not ask(connection, "select 1 from ops.refusals")
     assert "degraded" not in run("run", "--mode", "backfill").output
@@ -217,10 +219,8 @@ def students(connection: Connection) -> list[list[int]]:
 
 
 def test_rows_that_go_from_one_batch_are_held_against_the_whole_table(
-    world: str, connection: Connection
+    filled_world: str, connection: Connection
 ) -> None:
-    run("run")
-    run("run", "--mode", "backfill")
     rows, groups = count(connection, "coalitions_users"), students(connection)
     # more than a tenth of the batch's rows, less than a tenth of the table's
     stray_rows(connection, groups[:1], rows // 12)
@@ -229,11 +229,9 @@ def test_rows_that_go_from_one_batch_are_held_against_the_whole_table(
 
 
 def test_rows_that_go_from_many_batches_count_together(
-    world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+    filled_world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("extract.passes.backfill.MOST_BATCHES_A_LOAD", 1)
-    run("run")
-    run("run", "--mode", "backfill")
     rows, groups = count(connection, "coalitions_users"), students(connection)
     stray_rows(connection, groups[:3], max(21, rows // 20))
     result = run("run", "--mode", "backfill")

@@ -44,8 +44,9 @@ def test_a_first_extraction_makes_every_raw_table_and_says_what_it_did(
         assert cursor.fetchone() == (0,)
 
 
-def test_an_extraction_with_nothing_new_writes_nothing(world: str, connection: Connection) -> None:
-    run("run")
+def test_an_extraction_with_nothing_new_writes_nothing(
+    read_world: str, connection: Connection
+) -> None:
     with connection.cursor() as cursor:
         query = "select string_agg(distinct _dlt_load_id, ',') from raw.users"
         cursor.execute(query)
@@ -56,10 +57,9 @@ def test_an_extraction_with_nothing_new_writes_nothing(world: str, connection: C
         assert cursor.fetchone() == before
 
 
-def test_a_load_is_in_raw_whole_or_not_at_all(world: str, connection: Connection) -> None:
-    run("run")
+def test_a_load_is_in_raw_whole_or_not_at_all(read_world: str, connection: Connection) -> None:
     before = contents(connection, "raw")
-    requests.post(f"{world}/_sandbox/advance", json={"edit_silently": 10}, timeout=30)
+    requests.post(f"{read_world}/_sandbox/advance", json={"edit_silently": 10}, timeout=30)
     with connection.cursor() as cursor:
         cursor.execute(
             "create function refuse() returns trigger language plpgsql as "
@@ -81,9 +81,8 @@ def test_a_load_is_in_raw_whole_or_not_at_all(world: str, connection: Connection
 
 
 def test_rows_that_a_crash_took_out_of_staging_delete_nothing(
-    world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+    read_world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run("run")
     before = contents(connection, "raw")
     stage = PostponedMergeJob.run
 
@@ -93,7 +92,7 @@ def test_rows_that_a_crash_took_out_of_staging_delete_nothing(
             cursor.execute("truncate raw_staging.users")  # as a crash does: it is unlogged
 
     monkeypatch.setattr(PostponedMergeJob, "run", crash)
-    requests.post(f"{world}/_sandbox/advance", json={"edit_silently": 10}, timeout=30)
+    requests.post(f"{read_world}/_sandbox/advance", json={"edit_silently": 10}, timeout=30)
     result = run("run")
     assert result.exit_code == 1
     assert "The database went away during the run" in result.output
@@ -141,9 +140,8 @@ def test_a_spent_budget_keeps_what_was_read_and_the_next_run_goes_on(
 
 
 def test_the_backfill_stops_at_its_budget_with_what_it_has(
-    world: str, connection: Connection
+    read_world: str, connection: Connection
 ) -> None:
-    run("run")
     result = run("run", "--mode", "backfill", "--max-calls", "20")
     assert result.exit_code == 0, result.output
     assert "budget" in result.output
@@ -158,10 +156,8 @@ def test_the_backfill_stops_at_its_budget_with_what_it_has(
 
 
 def test_a_count_that_disagrees_has_the_batch_read_again(
-    world: str, connection: Connection
+    filled_world: str, connection: Connection
 ) -> None:
-    run("run")
-    run("run", "--mode", "backfill")
     with connection.cursor() as cursor:
         cursor.execute(
             "delete from raw.achievements_users where id in "
@@ -174,10 +170,8 @@ def test_a_count_that_disagrees_has_the_batch_read_again(
 
 
 def test_a_batch_that_is_read_again_loses_what_the_api_lists_no_more(
-    world: str, connection: Connection
+    filled_world: str, connection: Connection
 ) -> None:
-    run("run")
-    run("run", "--mode", "backfill")
     rows = "select id, user_id, achievement_id from raw.achievements_users order by id"
     with connection.cursor() as cursor:
         cursor.execute(rows)
@@ -198,16 +192,15 @@ def test_a_batch_that_is_read_again_loses_what_the_api_lists_no_more(
 
 
 def test_only_the_chosen_campuses_are_read_and_may_lose_rows(
-    world: str, connection: Connection
+    read_world: str, connection: Connection
 ) -> None:
-    run("run")
     with connection.cursor() as cursor:
         cursor.execute("select campus_id, count(*) from raw.users group by 1 order by 2 limit 2")
         (first, _), (second, _) = cursor.fetchall()
-    requests.delete(f"{world}/_sandbox/calls", timeout=10)
+    requests.delete(f"{read_world}/_sandbox/calls", timeout=10)
     result = run("run", "--campus-ids", f"{first},{second}")
     assert result.exit_code == 0, result.output
-    paths = requests.get(f"{world}/_sandbox/calls", timeout=10).json()["paths"]
+    paths = requests.get(f"{read_world}/_sandbox/calls", timeout=10).json()["paths"]
     assert paths["/v2/cursus/:cursus_id/users"] == 2
     assert count(connection, "users") == 312
     with connection.cursor() as cursor:
@@ -216,10 +209,9 @@ def test_only_the_chosen_campuses_are_read_and_may_lose_rows(
 
 
 def test_too_many_deletions_stop_the_run_until_they_are_confirmed(
-    world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+    read_world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run("run")
-    requests.post(f"{world}/_sandbox/advance", json={"delete_users": 60}, timeout=30)
+    requests.post(f"{read_world}/_sandbox/advance", json={"delete_users": 60}, timeout=30)
     result = run("run")
     assert result.exit_code == 1
     assert "no longer lists 60 of the 312 rows that raw.users has" in result.output
@@ -326,9 +318,8 @@ def test_an_api_out_of_reach_is_named(
 
 
 def test_invented_people_and_real_ones_never_mix(
-    world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+    read_world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run("run")
     monkeypatch.setenv("FORTYTWO_API_URL", "https://api.example.test")
     result = run("run")
     assert result.exit_code == 2

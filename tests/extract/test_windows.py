@@ -55,9 +55,8 @@ def strays(connection: Connection) -> set[str]:
 
 
 def test_a_full_pass_alone_deletes_what_no_campus_and_no_person_lists_any_more(
-    world: str, connection: Connection
+    read_world: str, connection: Connection
 ) -> None:
-    assert run("run").exit_code == 0
     for table in FULL:
         add_stray(connection, table)
     names = {table.name for table in FULL}
@@ -113,13 +112,11 @@ def still_lost(connection: Connection, lost: dict[str, set[int]]) -> dict[str, s
 
 
 def test_a_live_pass_reads_the_ten_minutes_before_the_last_one_again(
-    world: str, connection: Connection
+    filled_world: str, connection: Connection
 ) -> None:
-    assert run("run").exit_code == 0
-    assert run("run", "--mode", "backfill").exit_code == 0
-    control(world, "advance", {**EDITS, "seed": 1})
-    control(world, "clock", {"advance_seconds": 420})
-    control(world, "advance", {**EDITS, "seed": 2})
+    control(filled_world, "advance", {**EDITS, "seed": 1})
+    control(filled_world, "clock", {"advance_seconds": 420})
+    control(filled_world, "advance", {**EDITS, "seed": 2})
     assert run("run", "--mode", "live").exit_code == 0
     # as if these had been committed after the pass, with the times that they have
     lost = lose_rows(connection, (5, 9))
@@ -169,11 +166,10 @@ def test_the_first_live_pass_begins_before_the_backfill_read_the_first_students(
 
 
 def test_a_load_that_fails_leaves_every_cursor_where_it_was(
-    world: str, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    filled_world: str, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    world = filled_world
     monkeypatch.setenv("FORTYTWO_LOCAL", str(tmp_path))
-    assert run("run").exit_code == 0
-    assert run("run", "--mode", "backfill").exit_code == 0
     assert run("run", "--mode", "live").exit_code == 0
     for seed in (1, 2):  # the later changes would move a cursor beyond the overlap
         control(world, "advance", {"edit_with_updated_at": 40, "seed": seed})

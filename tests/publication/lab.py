@@ -19,8 +19,6 @@ import yaml
 from dbt.cli.main import dbtRunner
 from psycopg2.extensions import connection as Connection
 
-from tests.conftest import untraced
-
 ROOT = Path(__file__).resolve().parents[2]
 TABLES: list[str] = yaml.safe_load((ROOT / "dbt_project.yml").read_text())["vars"][
     "published_tables"
@@ -149,7 +147,7 @@ class Lab:
             own.mkdir(exist_ok=True)
             shutil.copy(self.target / "partial_parse.msgpack", own)
             clean["DBT_TARGET_PATH"] = str(own)
-        with patch.dict(os.environ, clean, clear=True), redirect_stdout(output), untraced():
+        with patch.dict(os.environ, clean, clear=True), redirect_stdout(output):
             result = dbtRunner().invoke([*arguments, *folders])
         statuses = {}
         for entry in getattr(result.result, "results", None) or ():

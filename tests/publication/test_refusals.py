@@ -14,7 +14,7 @@ from tests.publication.lab import Lab
     ("arguments", "reason"),
     [
         (["build", "--select", "campuses"], "the selection leaves out"),
-        (["run", "--select", "campuses"], "this was `dbt run`"),
+        pytest.param(["run", "--select", "campuses"], "this was `dbt run`", marks=pytest.mark.slow),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -261,7 +261,11 @@ def test_a_duplicate_key_is_caught_by_the_contract(lab: Lab) -> None:
 
 @pytest.mark.parametrize(
     "weaker",
-    ["severity: warn", 'where: "id > 0"', 'error_if: ">10"'],
+    [
+        "severity: warn",
+        pytest.param('where: "id > 0"', marks=pytest.mark.slow),
+        pytest.param('error_if: ">10"', marks=pytest.mark.slow),
+    ],
 )
 def test_a_relationship_that_lets_orphans_pass_is_refused_by_name(
     lab: Lab, project: Path, weaker: str

@@ -199,6 +199,7 @@ def test_people_who_moved_keep_the_campus_they_left(living):
     assert len(others) >= 4
 
 
+@pytest.mark.slow
 def test_a_whole_network_serves_a_day(network_server):
     rows = network_server.session.get(f"{network_server.url}/_sandbox/health", timeout=30).json()
     assert rows["rows"]["locations"] > 900_000

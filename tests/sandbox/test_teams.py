@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
+
 
 def teams_by_id(rows):
     """Every copy of each team, with the row that carries it."""
@@ -96,6 +98,7 @@ def test_teams_are_listed_once_whoever_is_left_in_them(living):
         assert living.get(f"teams/{team_id}").json()["id"] == team_id
 
 
+@pytest.mark.slow
 def test_teams_of_a_network_are_shared_too(network_server):
     users = network_server.get("cursus/21/users", per_page=100).json()
     inside = {user["id"] for user in users}

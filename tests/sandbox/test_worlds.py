@@ -50,7 +50,7 @@ def test_a_total_that_cannot_be_shared_is_refused():
         spread(25, 3, 0, 8, [8, 8, 8])
 
 
-@pytest.fixture(scope="module", params=["small", "network"])
+@pytest.fixture(scope="module", params=["small", pytest.param("network", marks=pytest.mark.slow)])
 def network(request):
     if request.param == "network":
         return request.getfixturevalue("network_server"), NETWORK
