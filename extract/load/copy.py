@@ -164,6 +164,6 @@ def _relation_reads(connection: Connection) -> Iterator[pa.Table]:
     """Which students' relations were read, which the reports divide by: ops.relation_reads."""
     columns = {"resource": pa.string(), "user_id": pa.int64(), "read_at": pa.timestamp("us", "UTC")}
     with connection.cursor() as cursor:
-        cursor.execute(f"select {', '.join(columns)} from ops.relation_reads")
+        cursor.execute("select resource, user_id, read_at from ops.relation_reads")
         values: list[Any] = list(zip(*cursor.fetchall(), strict=True)) or [()] * len(columns)
         yield pa.table(values, schema=pa.schema(list(columns.items())))

@@ -122,8 +122,8 @@ def judge(status: Status, *, without: str = "") -> Verdict:
 
 
 def _last_full(status: Status) -> datetime | None:
-    """The last good full pass; who only ever mirrors some campuses has another measure."""
-    return status.last_good.get("full") or status.last_good.get("campuses")
+    """The last good full pass, or what stands for it where there is none on record."""
+    return status.last_good.get("full") or status.last_good.get("campuses") or status.published_at
 
 
 def _deadlines(status: Status) -> tuple[datetime | None, datetime | None]:
@@ -146,7 +146,8 @@ def _freshness(status: Status, late: datetime | None, overdue: datetime | None) 
         return Finding("freshness", level, f"Nothing is published yet: `make sync`.{under_way}")
     newest = max(full, status.last_good.get("live", full))
     lately = "" if newest == full else f", the last live pass {_hours(status.at - newest)} ago"
-    kind = "full pass" if "full" in status.last_good else "pass of some campuses"
+    kind = "pass of some campuses" if "campuses" in status.last_good else "publication"
+    kind = "full pass" if "full" in status.last_good else kind
     text = f"The last good {kind} ended {_hours(status.at - full)} ago{lately}"
     if status.at <= late:
         return Finding("freshness", "well", text)
