@@ -22,6 +22,10 @@ LAST_PUBLICATIONS = """
 select rows, published_at, allow_deletes from ops.runs
 where published_at is not null and rows is not null order by published_at desc limit 2
 """
+KEY = """
+select attname from pg_constraint inner join pg_attribute on attrelid = conrelid
+where conrelid = to_regclass(%s) and contype = 'p' and attnum = any(conkey)
+"""
 IS_VIEW = "select relkind = 'v' from pg_class where oid = to_regclass(%s)"
 
 
@@ -123,10 +127,10 @@ def _left_out(connection: Connection, table: str, listed_in: sql.Identifier, era
         "select count(*) from ops.rejections where gone_at is null and table_name = %s"
     )
     if erased:
-        is_model = "intermediate" in listed_in.strings
-        key = "listed.key::jsonb" if is_model else "jsonb_build_object('id', listed.id)"
-        query += sql.SQL(" and key in (select {} from {} as listed)").format(
-            sql.SQL(key), listed_in
+        columns = rows(connection, KEY, (f"mirror.{table}",))
+        parts = [part for (name,) in columns for part in (sql.Literal(name), sql.Identifier(name))]
+        query += sql.SQL(" and key in (select jsonb_build_object({}) from {})").format(
+            sql.SQL(", ").join(parts), listed_in
         )
     return value(connection, query, (table,))
 
