@@ -68,7 +68,7 @@ def create_raw() -> None:
     execute("create schema raw")
     execute("create table raw._dlt_loads (load_id text, status bigint, inserted_at timestamptz)")
     for contract in TABLES.values():
-        columns = [(column.name, TYPES[column.data_type]) for column in contract.columns]
+        columns = [(column.name, TYPES[column.data_type]) for column in contract.loaded]
         execute(
             sql.SQL("create table raw.{} ({}, primary key ({}))").format(
                 sql.Identifier(contract.name),

@@ -56,7 +56,10 @@ def start_again(lab: Lab) -> None:
 
 def edit(lab: Lab, kind: str, table: str, modulus: int, remainder: int) -> None:
     """Change some rows of the candidate."""
-    key = "id" if table not in ("campus_projects", "campus_achievements") else "campus_id"
+    key = lab.value(
+        "select attname from pg_index inner join pg_attribute on attrelid = indrelid "
+        f"and attnum = indkey[0] where indisprimary and indrelid = 'mirror.{table}'::regclass"
+    )
     chosen = f"{key} % {modulus} = {remainder % modulus}"
     if kind == "delete":
         lab.run(f"delete from marts.{table} where {chosen}")

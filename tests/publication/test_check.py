@@ -51,7 +51,7 @@ def served(lab: Lab, **changes: Any) -> Any:
         rows = [row for (row,) in found]
         for row in rows:
             contract = DECLARED[resource]
-            for column in contract.columns:
+            for column in contract.loaded:
                 row[column.field] = row.pop(column.name)
             if resource == "users":
                 row.update(changes)

@@ -106,6 +106,15 @@ insert into raw.coalitions_users (
 select number, 1 + number % 9, number, 0, number, '2023-10-01', '2024-01-01'
 from generate_series(1, :users) as number;
 
+insert into raw.projects_users_teams (id, user_id, teams)
+select
+    id, user_id, jsonb_build_array(jsonb_build_object(
+        'id', id, 'project_id', project_id, 'status', 'finished',
+        'updated_at', '2024-01-01T00:00:00Z',
+        'users', jsonb_build_array(jsonb_build_object('user_id', user_id, 'leader', true))
+    ))
+from raw.projects_users;
+
 insert into raw._dlt_loads values ('1', 'fortytwo', 0, now(), 'hash');
 """
 
@@ -124,7 +133,7 @@ def create_raw(connection: Connection, users: int = 400) -> None:
 
 
 def _table(contract: Table) -> str:
-    columns = "".join(f'"{c.name}" {SQL_TYPES[c.data_type]}, ' for c in contract.columns)
+    columns = "".join(f'"{c.name}" {SQL_TYPES[c.data_type]}, ' for c in contract.loaded)
     return (
         f"create table raw.{contract.name} ({columns}unknown_fields jsonb, _dlt_load_id text, "
         f"primary key ({', '.join(contract.primary_key)}))"
