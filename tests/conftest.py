@@ -29,7 +29,8 @@ from extract.programs import DBT
 ROOT = Path(__file__).resolve().parent.parent
 OURS = re.compile(
     r"(FORTYTWO_|PG|DBT_|ALLOW_DELETES$|MAX_DELETE_FRACTION$|CHANGES_RETENTION_DAYS$"
-    r"|STREAMS$|BACKFILL_CALLS$|RECONCILE_DAYS$|SCHEDULE_|BACKUP_|RESTORE_|WEBHOOK_|METRICS_FILE$)"
+    r"|STREAMS$|BACKFILL_CALLS$|RECONCILE_DAYS$|SCHEDULE_|BACKUP_|RESTORE_|WEBHOOK_|HEARTBEAT_"
+    r"|METRICS_FILE$)"
 )
 
 # One name for all: for a database of another name dbt reads the whole project again.

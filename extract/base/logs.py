@@ -31,7 +31,7 @@ from extract.base.settings import environment, local_directory
 
 KEEP_DAYS = 30
 FILE = re.compile(r"fortytwo-(\d{4}-\d\d-\d\d)\.jsonl(\.gz)?")
-SECRETS = re.compile(r"SECRET|PASSWORD|PASSPHRASE|IDENTITY|WEBHOOK_URL")
+SECRETS = re.compile(r"SECRET|PASSWORD|PASSPHRASE|IDENTITY|WEBHOOK_URL|HEARTBEAT_URL")
 SHORTEST_SECRET = 8
 LONGEST_TEXT = 2000
 

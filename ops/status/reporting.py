@@ -20,6 +20,8 @@ def reported(job: str) -> Iterator[None]:
     try:
         with outcome(job):
             yield
+        if job.startswith("sync"):
+            webhook.beat()
     finally:
         report()
 

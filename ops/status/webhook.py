@@ -54,6 +54,22 @@ def tell_changes(verdict: Verdict) -> None:
         save(file, told)
 
 
+def beat() -> None:
+    """Call HEARTBEAT_URL, if there is one, after a good pass; whatever happens, the job goes on.
+
+    Whoever waits for the calls notices a machine that is off, which cannot tell a failure.
+    """
+    address = environment().get("HEARTBEAT_URL")
+    if not address:
+        return
+    try:
+        status = requests.get(address, timeout=SECONDS, allow_redirects=False).status_code
+        cause = "" if status < 400 else f"status {status}"
+    except (requests.RequestException, ValueError) as error:
+        cause = type(error).__name__  # its text has the address
+    logs.event("heartbeat", level=logging.WARNING if cause else logging.INFO, error=cause)
+
+
 def _told(file: Path) -> dict[str, dict[str, str]]:
     try:
         found: dict[str, dict[str, str]] = json.loads(file.read_text(encoding="utf-8"))

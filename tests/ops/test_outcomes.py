@@ -31,6 +31,7 @@ class Receiver:
         self.statuses: list[int] = []
         self.url = ""
         self.silent = False
+        self.beats = 0
 
 
 @pytest.fixture
@@ -38,6 +39,11 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
     found = Receiver()
 
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found.beats += 1
+            self.send_response(200)
+            self.end_headers()
+
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             found.messages.append(json.loads(body))
@@ -201,6 +207,33 @@ def test_a_webhook_that_never_answers_is_left_in_time(
     receiver.silent = True
 
     assert not webhook.tell("failure", "sync full", "2025-11-21T01:00:00+00:00")
+
+
+def test_each_good_pass_calls_the_heartbeat_and_nothing_else_does(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEARTBEAT_URL", receiver.url)
+    fail("sync full")
+    with reported("backup"):
+        pass
+    assert receiver.beats == 0
+
+    with reported("sync full"):
+        pass
+    assert receiver.beats == 1
+
+
+def test_a_heartbeat_out_of_reach_costs_nothing_and_its_address_is_nowhere(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HEARTBEAT_URL", "http://127.0.0.1:9/secret-path")
+    logs.start()
+
+    webhook.beat()
+
+    (path,) = logs.directory().glob("*.jsonl")
+    text = path.read_text() + "".join(capfd.readouterr())
+    assert '"event":"heartbeat"' in text and "secret-path" not in text
 
 
 def test_a_run_that_found_the_lock_taken_is_neither_failure_nor_success(

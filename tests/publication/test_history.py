@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow  # a build of a changed project, which dbt reads a
 
 CHANGED_COLUMN = """      - name: wallet
         data_type: bigint
-        description: "{{ doc('users__wallet') }}"
+        description: Wallet; may be negative, and exceeds 32 bits in places.
 """
 NEW_COLUMN = """      - name: riches
         data_type: bigint
