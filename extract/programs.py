@@ -116,8 +116,10 @@ def dbt() -> None:
     """Run dbt, which knows neither `.env` nor how to start the server."""
     try:
         os.environ.update(environment())
-        for name in {"FORTYTWO_LOCAL", "FORTYTWO_DUCKDB"} & os.environ.keys():
-            os.environ[name] = str(path_of(name, ROOT))  # for profiles.yml, which knows no ~
+        # for profiles.yml, which knows neither ~ nor this folder
+        local = path_of("FORTYTWO_LOCAL", ROOT / ".local")
+        os.environ["FORTYTWO_LOCAL"] = str(local)
+        os.environ["FORTYTWO_DUCKDB"] = str(path_of("FORTYTWO_DUCKDB", local / "fortytwo.duckdb"))
         for name in [name for name in os.environ if name.startswith("DBT_")]:
             if name not in DBT_OF_OURS:
                 del os.environ[name]

@@ -17,7 +17,7 @@
     Everything without the mark that has one of the names (`schema.name`): its own name, its kind, and
     whether a version of this mirror from before there was a mark has made it. That is known by
     what only the mirror leaves: first the comment of ops.runs, then the columns that a load or a snapshot
-    adds, or a description of the relation and (but in intermediate) of every column, as dbt writes them for us.
+    adds, or a description of the relation and (but of what holds no data) of every column, as dbt writes them for us.
 -#}
 {% macro unmarked_objects_sql(names) -%}
 with wanted as (
@@ -76,7 +76,7 @@ select
             when relations.schema_name = 'snapshots' then
                 array['dbt_scd_id', 'dbt_is_deleted'] <@ evidence.columns
             when obj_description(relations.subject, 'pg_class') is null then false
-            else relations.schema_name in ('ops', 'intermediate') or evidence.describes_columns
+            else relations.schema_name in ('ops', 'staging', 'intermediate') or evidence.describes_columns
         end,
         false
     ) as is_ours
