@@ -233,6 +233,7 @@ def _erase_rows(cursor: Any, tables: list[_Table], ids: list[int]) -> dict[str, 
         name = f"{table.schema}.{table.name}"
         gone |= {name: rows} if rows else {}
         gone |= {f"{name}, copies": copies} if copies else {}
+    _forget_keys_with_people(cursor, tables, ids)
     return gone
 
 
@@ -295,6 +296,32 @@ def _forget_keys(cursor: Any, tables: list[_Table], mirror: str, keys: list[str]
         where table_name = %(table)s and exists (
             select from jsonb_array_elements(keys) as changed (key)
             where key in (select unnest(%(keys)s::jsonb[]))
+        )
+        """,
+        values,
+    )
+
+
+def _forget_keys_with_people(cursor: Any, tables: list[_Table], ids: list[int]) -> None:
+    """Take keys that name these people out of the record: of rows that raw has inside others."""
+    values = {"ids": [str(user_id) for user_id in ids]}
+    for table in tables:
+        if table.has_keys:
+            cursor.execute(
+                sql.SQL("delete from {} where key ->> 'user_id' = any(%(ids)s)").format(
+                    table.identifier
+                ),
+                values,
+            )
+    cursor.execute(
+        """
+        update ops.change_sets set keys = coalesce((
+            select jsonb_agg(key) from jsonb_array_elements(keys) as changed (key)
+            where (key ->> 'user_id' = any(%(ids)s)) is not true
+        ), '[]')
+        where exists (
+            select from jsonb_array_elements(keys) as changed (key)
+            where key ->> 'user_id' = any(%(ids)s)
         )
         """,
         values,

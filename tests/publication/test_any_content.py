@@ -100,9 +100,11 @@ def remove_orphans(lab: Lab) -> None:
 def too_many_deletions(lab: Lab) -> bool:
     """Whether the deletion guard must speak."""
     for table in TABLES:
-        key = "id"
-        if table in ("campus_projects", "campus_achievements"):
-            key = f"campus_id, {table.removeprefix('campus_').removesuffix('s')}_id"
+        key = lab.value(
+            "select string_agg(attname, ', ') from pg_constraint "
+            "join pg_attribute on attrelid = conrelid and attnum = any(conkey) "
+            f"where contype = 'p' and conrelid = 'mirror.{table}'::regclass"
+        )
         (gone, present) = lab.rows(
             f"select count(*) filter (where ({key}) not in (select {key} from marts.{table})), "
             f"count(*) from mirror.{table}"

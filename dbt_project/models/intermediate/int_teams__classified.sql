@@ -8,11 +8,20 @@ accepted_projects as (
     where rule is null
 ),
 
+teams_users as (
+    select * from {{ ref('stg_fortytwo__teams_users') }}
+),
+
+accepted_users as (
+    select id
+    from {{ ref('int_users__classified') }}
+    where rule is null
+),
+
 with_accepted_member as (
     select distinct teams_users.team_id
-    from {{ ref('stg_fortytwo__teams_users') }} as teams_users
-    inner join {{ ref('int_users__classified') }} as users on teams_users.user_id = users.id
-    where users.rule is null
+    from teams_users
+    inner join accepted_users on teams_users.user_id = accepted_users.id
 ),
 
 classified as (
