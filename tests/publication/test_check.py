@@ -99,6 +99,7 @@ def test_damage_is_named(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
         "orphans.cursus_users.user_id",
         "orphans.projects_users.user_id",
         "orphans.achievements_users.user_id",
+        "orphans.teams_users.user_id",
         "unique.users.login",
         "reconciles.users",
         "row_counts.users",

@@ -196,7 +196,8 @@ def test_null_and_json_values_are_compared_by_what_they_mean(lab: Lab) -> None:
 def test_deleted_parents_take_their_children_and_all_are_on_record(lab: Lab) -> None:
     children = {
         table: lab.value(f"select count(*) from marts.{table} where user_id = 2")
-        for table in ("cursus_users", "projects_users", "achievements_users", "coalitions_users")
+        for table in TABLES
+        if table.endswith("_users")
     }
     lab.run(
         "".join(f"delete from marts.{table} where user_id = 2;" for table in children)

@@ -25,6 +25,7 @@ delete from marts.cursus_users where user_id % 40 = {round};
 delete from marts.projects_users where user_id % 40 = {round};
 delete from marts.achievements_users where user_id % 40 = {round};
 delete from marts.coalitions_users where user_id % 40 = {round};
+delete from marts.teams_users where user_id % 40 = {round};
 delete from marts.users where id % 40 = {round};
 insert into marts.users (id, login, kind, wallet, campus_id)
 select 100000 * {round} + n, 'new-{round}-' || n, 'student', {round}, 1 + n % 4
