@@ -12,7 +12,7 @@ from extract.base import database
 from extract.base.errors import MirrorError, UsageError
 from extract.base.settings import ROOT, local_directory
 from extract.programs import DBT
-from ops.site import status_page
+from ops.site import reports_page, status_page
 from ops.site.catalog.contracts import Contracts, read_contracts
 from ops.site.catalog.dictionary import data_dictionary
 from ops.site.catalog.lineage import mended
@@ -48,6 +48,7 @@ def build() -> Path:
     write_handbook(site, book)
     pages = list(status_page.PAGES)
     verdict = judge(status)
+    reports_page.write(status, verdict, site)
     banner = status_page.banner_html(status, verdict)
     overview = overview_html(contracts, history, status, banner, book, pages)
     first = write_page(site, "index.html", overview)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +19,14 @@ from ops.status.status import Status
 from ops.status.verdict import Level, Verdict
 from ops.status.view import facts
 
-PAGES = ("index.html", "status.html", "data-dictionary.html", "handbook.html", "lineage.html")
+PAGES = (
+    "index.html",
+    "reports.html",
+    "status.html",
+    "data-dictionary.html",
+    "handbook.html",
+    "lineage.html",
+)
 KINDS = {"published": "good", "unchanged": "good", "failed": "bad", "stopped": "warn"}
 LEVELS: dict[Level, str] = {"well": "good", "degraded": "warn", "failing": "bad"}
 BANNER = re.compile(r"<!-- verdict -->.*?<!-- /verdict -->", re.DOTALL)
@@ -26,16 +34,18 @@ PATIENCE_MILLISECONDS = 3000
 
 
 def write(status: Status, verdict: Verdict, directory: Path | None = None) -> Path:
-    """Write the page and renew the overview's verdict; returns the page's path.
+    """Write the page and renew the verdict on other pages; returns the page's path.
 
     Raises:
         MirrorError, psycopg2.Error: The database was reached for the status, but not any more.
     """
     site = directory or site_directory()
-    overview = site / "index.html"
-    if overview.exists():
-        text = overview.read_text(encoding="utf-8")
-        write_page(site, overview.name, BANNER.sub(lambda _: banner_html(status, verdict), text))
+    for page in (site / "index.html", site / "reports.html"):
+        if page.exists():
+            made = page.stat()
+            text = page.read_text(encoding="utf-8")
+            write_page(site, page.name, BANNER.sub(lambda _: banner_html(status, verdict), text))
+            os.utime(page, (made.st_atime, made.st_mtime))  # its content is no younger
     history = EMPTY if status.unreachable else _history()
     return write_page(site, "status.html", status_html(history, status, verdict, site))
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from extract.base import logs
-from ops.site import status_page
+from ops.site import reports_page, status_page
 from ops.status import metrics, webhook
 from ops.status.outcomes import outcome
 from ops.status.status import read_status
@@ -30,11 +30,13 @@ def report() -> None:
     """Tell everybody the one verdict; whatever happens, the job goes on."""
     status = read_status()
     verdict = judge(status)
-    for name, tell in (
-        ("webhook", lambda: webhook.tell_changes(verdict)),
-        ("metrics", lambda: metrics.write(status, verdict)),
-        ("status_page", lambda: status_page.write(status, verdict)),
-    ):
+    tellers: dict[str, Callable[[], object]] = {
+        "webhook": lambda: webhook.tell_changes(verdict),
+        "metrics": lambda: metrics.write(status, verdict),
+        "reports_page": lambda: reports_page.write_if_due(status, verdict),
+        "status_page": lambda: status_page.write(status, verdict),
+    }
+    for name, tell in tellers.items():
         try:
             tell()
         except Exception as error:  # noqa: BLE001  (no report is worth a job)

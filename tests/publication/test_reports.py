@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 from extract.tables import TABLES
+from ops.site.reports_page import REPORTS, read_report
 from tests.publication.conftest import NAME, Published, copy_database, drop_database
 from tests.publication.lab import ROOT, Lab
 
@@ -203,6 +205,52 @@ def test_below_half_there_are_no_figures_and_from_half_on_there_are(varied: Lab)
             "where share_of_students is not null"
         )
         assert found == shown, percent
+
+
+def test_the_page_says_what_the_database_says(varied: Lab) -> None:
+    varied.run(READ.format(percent=50))
+    connection = varied.connect()
+    shown = {name: read_report(connection, name) for name in REPORTS}
+    connection.close()
+    by_hand = {
+        "students_by_level": "select null, floor(level), count(*), sum((active is true)::int) "
+        "from mirror.users inner join mirror.cursus_users on user_id = users.id group by 2",
+        "project_outcomes": "select null, projects.name, sum(marked::int), "
+        "sum((marked and validated)::int), "
+        "round(sum((marked and validated)::int)::numeric / sum(marked::int), 3), "
+        "round(sum((marked and validated and occurrence = 0)::int)::numeric / sum(marked::int), 3),"
+        " null, null from mirror.projects_users "
+        "inner join hand.student on student.id = user_id and is_read "
+        "inner join mirror.projects on projects.id = project_id group by projects.id",
+        "achievement_rarity": "select null, achievements.name, kind, count(distinct user_id), "
+        "round(count(distinct user_id)::numeric / (select sum(students_read) from hand.campus "
+        "inner join mirror.campus_achievements using (campus_id) "
+        "where achievement_id = achievements.id), 5) "
+        "from mirror.achievements_users inner join hand.student on student.id = user_id "
+        "inner join mirror.achievements on achievements.id = achievement_id "
+        "inner join mirror.campus_achievements "
+        "on campus_achievements.achievement_id = achievements.id "
+        "and campus_achievements.campus_id = student.campus_id "
+        "where is_read group by achievements.id",
+        "blackhole_outlook": "select null, ceil(extract(epoch from blackholed_at - now()) / 86400),"
+        " count(*) from mirror.cursus_users "
+        "where blackholed_at > now() and blackholed_at <= now() + interval '14 days' "
+        "and (end_at is null or end_at > now()) group by 2",
+    }
+    for name, query in by_hand.items():
+        table = shown[name]
+        assert table
+        totals = [
+            tuple(table["texts"][cell[0]] if isinstance(cell, list) else cell for cell in row)
+            for row in table["rows"]
+            if row[0] is None
+        ]
+        expected = [
+            tuple(cell if cell is None or isinstance(cell, str) else float(cell) for cell in row)
+            for row in varied.rows(query)
+        ]
+        assert Counter(totals) == Counter(expected), name
+        assert len(totals) > 1, name
 
 
 def test_what_was_read_and_is_not_published_yet_does_not_count(varied: Lab) -> None:

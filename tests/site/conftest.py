@@ -71,7 +71,8 @@ def local_of(site: Path) -> Path:
 def make_site(directory: Path, server: dict[str, str]) -> None:
     administer(server, "create database site")
     server = {**server, "PGDATABASE": "site"}
-    fill(server, *SCHEMA, Path(__file__).with_name("history.sql"))
+    made = (Path(__file__).with_name(name) for name in ("history.sql", "reports.sql"))
+    fill(server, *SCHEMA, *made)
     subprocess.run(
         [sys.executable, "-m", "ops", "docs"],
         cwd=ROOT,
@@ -139,7 +140,7 @@ def look(browser: Browser, site: Path) -> Iterator[Callable[..., Page]]:
             ),
         )
         page.goto((site / name.partition("#")[0]).as_uri() + "".join(name.partition("#")[1:]))
-        if name.startswith("status"):
+        if name.startswith(("status", "reports")):
             page.wait_for_selector("html[data-drawn]", state="attached")
         return page
 

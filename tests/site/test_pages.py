@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.site.conftest import ROOT
 
-OURS = ("index.html", "status.html", "data-dictionary.html", "handbook.html")
+OURS = ("index.html", "reports.html", "status.html", "data-dictionary.html", "handbook.html")
 WIDTHS = {"desktop": 1280, "phone": 390}
 Look = Callable[..., Page]
 

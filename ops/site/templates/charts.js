@@ -1,41 +1,8 @@
-// Draws the charts in the page's colours, and again when these or the width change.
-(() => {
-  const charts = JSON.parse(document.getElementById("charts").textContent);
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-  const coloured = (value) => {
-    if (typeof value === "string" && /^@[a-z0-9]+$/.test(value)) return colour(value.slice(1));
-    if (Array.isArray(value)) return value.map(coloured);
-    if (value && typeof value === "object") {
-      return Object.fromEntries(Object.entries(value).map(([key, inner]) =>
-        [key, key === "values" ? inner : coloured(inner)]));
-    }
-    return value;
-  };
-  const config = () => ({
-    background: null,
-    font: "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif",
-    view: { stroke: null },
-    axis: {
-      labelColor: colour("muted"), titleColor: colour("muted"), gridColor: colour("line"),
-      domainColor: colour("line"), tickColor: colour("line"), labelFontSize: 12,
-      titleFontSize: 12, titleFontWeight: "normal",
-    },
-    axisY: { domain: false, ticks: false },
-    legend: { labelColor: colour("text"), labelFontSize: 12.5, symbolType: "square" },
-    text: { fontSize: 12 },
-  });
-  const draw = async () => {
-    for (const [id, specification] of Object.entries(charts)) {
-      const element = document.getElementById(id);
-      if (!element) continue;
-      await vegaEmbed(element, coloured(specification), {
-        actions: false, ast: true, config: config(), renderer: "svg",
-      });
-      element.dataset.drawn = "yes";
-    }
-    document.documentElement.dataset.drawn = dark.matches ? "dark" : "light";
-  };
-  dark.addEventListener("change", draw);
-  draw();
-})();
+// The status page's charts, each into the element of its name.
+charts.keep(async () => {
+  const all = JSON.parse(document.getElementById("charts").textContent);
+  for (const [id, specification] of Object.entries(all)) {
+    const element = document.getElementById(id);
+    if (element) await charts.draw(element, specification);
+  }
+});

@@ -1,0 +1,219 @@
+"""`site/reports.html`: every report as a chart and a table, by campus; aggregates, no person.
+
+What is shown of a report stands in reports.toml. All figures are the queries' own: the page only
+picks the rows of a campus, sorts and draws.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+from markupsafe import Markup
+from psycopg2.extensions import connection as Connection
+
+from extract.base import database
+from ops.site import vega
+from ops.site.frames import Spec, chart, iso, layers, legend, numbers
+from ops.site.pages import render, site_directory, write_page
+from ops.site.status_page import banner_html, existing_pages
+from ops.status.status import Status
+from ops.status.verdict import Verdict
+
+PAGE = "reports.html"
+REPORTS: dict[str, dict[str, Any]] = tomllib.loads(
+    Path(__file__).with_name("reports.toml").read_text(encoding="utf-8")
+)
+PATIENCE = "60s"
+OLDEST = timedelta(hours=6)  # the days to a blackhole go by without a publication
+WEEKDAYS = "['', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'][datum.value]"
+TOP = 12
+
+
+def write_if_due(status: Status, verdict: Verdict) -> Path | None:
+    """Write the page when something was published since it was made, or it is six hours old."""
+    page = site_directory() / PAGE
+    if status.unreachable or not status.published_at:
+        return None
+    if page.exists():
+        made = datetime.fromtimestamp(page.stat().st_mtime, UTC)
+        if status.published_at < made and datetime.now(UTC) - made < OLDEST:
+            return None
+    return write(status, verdict)
+
+
+def write(status: Status, verdict: Verdict, directory: Path | None = None) -> Path:
+    """Write the page; returns its path.
+
+    Raises:
+        psycopg2.Error: The database was not reached.
+    """
+    site = directory or site_directory()
+    connection = database.connect("fortytwo-mirror reports", autocommit=True)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("select set_config('statement_timeout', %s, false)", (PATIENCE,))
+        read = {name: read_report(connection, name) for name in REPORTS}
+        campuses = _campuses(connection)
+    finally:
+        connection.close()
+    text = render(
+        "reports.html.j2",
+        page=PAGE,
+        pages=existing_pages(site, PAGE),
+        banner=banner_html(status, verdict),
+        status=status,
+        reports=REPORTS,
+        read=read,
+        campuses=campuses,
+        data={
+            "charts": {name: _chart(name, **REPORTS[name]["chart"]) for name in REPORTS},
+            "tables": {name: table for name, table in read.items() if table},
+            "relations": {name: report.get("read", []) for name, report in REPORTS.items()},
+        },
+        vega=Markup(vega.bundle()),
+    )
+    return write_page(site, PAGE, text)
+
+
+def read_report(connection: Connection, name: str) -> dict[str, Any] | None:
+    """A report's rows, texts by their number in a list: {columns, rows, texts}; None without it."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(REPORTS[name]["query"])
+            columns = [column.name for column in cursor.description or ()]
+            rows = cursor.fetchall()
+    except (psycopg2.errors.UndefinedTable, psycopg2.errors.QueryCanceled):
+        return None
+    texts: dict[str, int] = {}
+
+    def value(cell: Any) -> Any:
+        if isinstance(cell, str):
+            return [texts.setdefault(cell, len(texts))]
+        return iso(cell) if isinstance(cell, datetime) else cell if cell is None else float(cell)
+
+    values = [[_whole(value(cell)) for cell in row] for row in rows]
+    return {"columns": columns, "rows": values, "texts": list(texts)}
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _campuses(connection: Connection) -> list[tuple[int, str]]:
+    with connection.cursor() as cursor:
+        cursor.execute("select to_regclass('mirror.campuses') is not null")
+        if not (cursor.fetchone() or (False,))[0]:
+            return []
+        cursor.execute("select id, name from mirror.campuses order by name, id")
+        return cursor.fetchall()
+
+
+def _chart(report: str, kind: str, **fields: Any) -> Spec:
+    """The chart's specification without its rows, which the page fills in."""
+    kinds: dict[str, Callable[..., Spec]]
+    kinds = {"columns": _columns, "bars": _bars, "heatmap": _heatmap}
+    return kinds[kind](REPORTS[report]["title"], **fields)
+
+
+def _number(field: str) -> Spec:
+    share = field.startswith("share") or field.endswith("rate")
+    return {"field": field, "type": "quantitative", "format": ".1%" if share else ",.0f"}
+
+
+def _columns(title: str, x: str, y: list[str], upto: int = 0) -> Spec:
+    spec = chart(
+        title,
+        [],
+        mark={"type": "bar", "cornerRadiusEnd": 2},
+        encoding={
+            "x": {
+                "field": x,
+                "type": "ordinal",
+                "scale": {"domain": list(range(1, upto + 1))} if upto else {},
+                "axis": {"title": x.replace("_", " "), "labelAngle": 0, "labelOverlap": True},
+            },
+            "y": {"field": "value", "type": "quantitative", "stack": None, "axis": numbers(y[0])},
+            "color": legend("key", {y[0]: "@soft", y[-1]: "@accent"}),
+            "tooltip": [{"field": x}, {"field": "key"}, _number("value")],
+        },
+    )
+    return spec | {"transform": [{"fold": y}]}
+
+
+def _bars(
+    title: str,
+    name: str,
+    value: str,
+    by: str = "",
+    order: str = "descending",
+    whole: bool = False,
+) -> Spec:
+    scale = {"domain": [0, 1]} if whole else {}
+    y = {"field": "nth", "type": "ordinal", "axis": None}
+    text = {"type": "text", "baseline": "bottom", "dy": 2, "color": "@text"}
+    rank = {"sort": [{"field": by, "order": order}]} if by else {}
+    spec = layers(
+        title,
+        [],
+        layers=[
+            {
+                "mark": {"type": "bar", "cornerRadius": 2, "height": 7, "yOffset": 9},
+                "encoding": {
+                    "x": {"field": value, "type": "quantitative", "axis": None, "scale": scale},
+                    "y": y,
+                    "color": {"value": "@accent"},
+                    "tooltip": [{"field": name}, _number(value)],
+                },
+            },
+            {
+                "mark": {**text, "align": "left", "limit": {"expr": "width - 64"}},
+                "encoding": {"x": {"value": 0}, "y": y, "text": {"field": name}},
+            },
+            {
+                "mark": {**text, "align": "right"},
+                "encoding": {"x": {"value": "width"}, "y": y, "text": _number(value)},
+            },
+        ],
+    )
+    return spec | {
+        "usermeta": {"rows": TOP, "height": 34},
+        "transform": [
+            {"filter": f"isValid(datum['{value}'])"},
+            {"window": [{"op": "row_number", "as": "nth"}], **rank},
+            {"filter": f"datum.nth <= {TOP}"},
+        ],
+    }
+
+
+def _heatmap(title: str, x: str, y: str, value: str) -> Spec:
+    return chart(
+        title,
+        [],
+        mark={"type": "rect"},
+        encoding={
+            "x": {
+                "field": x,
+                "type": "ordinal",
+                "scale": {"domain": list(range(24))},
+                "axis": {"title": x, "labelAngle": 0, "labelOverlap": True},
+            },
+            "y": {
+                "field": y,
+                "type": "ordinal",
+                "scale": {"domain": list(range(1, 8))},
+                "axis": {"title": None, "labelExpr": WEEKDAYS},
+            },
+            "color": {
+                "field": value,
+                "type": "quantitative",
+                "scale": {"range": ["@raised", "@accent"]},
+                "legend": {"title": value, "orient": "top", "gradientLength": 140},
+            },
+            "tooltip": [{"field": y}, {"field": x}, _number(value)],
+        },
+    )

@@ -1,0 +1,56 @@
+-- What the views of `reports` say of an invented network of full size, and of a campus that is not read
+-- yet (54); made as tables, which is quicker than a build.
+create schema mirror;
+create schema reports;
+create table mirror.campuses as
+select id::bigint, 'Campus ' || id as name from generate_series(1, 54) as id;
+
+create table reports.students_by_level as
+select campuses.id as campus_id, name as campus_name, level, 900 / (level + 1) + campuses.id as students,
+    800 / (level + 1) as active_students
+from mirror.campuses cross join generate_series(0, 21) as level;
+
+create table reports.students_by_status as
+select id as campus_id, name as campus_name, 700 as students, 500 + id as enrolled, 400 as active,
+    390 as enrolled_active, 120 as past_due, 80 as past_due_active, 60 as blackholed, 90 as ended
+from mirror.campuses;
+
+create table reports.blackhole_outlook as
+select n as user_id, 'login' || n as login, 'Somebody ' || n as usual_full_name,
+    1 + n % 54 as campus_id, 1 + n % 13 as days_left
+from generate_series(1, 600) as n;
+
+create table reports.coalition_standings as
+select campuses.id as campus_id, name as campus_name, 1 + n as place,
+    case n when 0 then '=Formula, "quoted"' else 'Coalition ' || campuses.id || '.' || n end
+        as coalition_name,
+    100000 - 1000 * n - campuses.id as score, 150 as members, 12.5 as average_score
+from mirror.campuses cross join generate_series(0, 3) as n;
+
+create table reports.project_outcomes as
+select project as project_id, 'Project of some length ' || project as project_name,
+    campuses.id as campus_id,
+    case when campuses.id < 54 then 10 + project % 90 end as marked,
+    case when campuses.id < 54 then 5 + project % 90 end as validated,
+    case when campuses.id < 54 then project % 90 end as validated_first_try,
+    100.5 as average_mark_validated, 12.5 as median_days_validated
+from mirror.campuses cross join generate_series(1, 388) as project;
+
+create table reports.achievement_rarity as
+select achievement as achievement_id, 'Achievement ' || achievement as achievement_name,
+    'project' as kind, campuses.id as campus_id,
+    case when campuses.id < 54 then 1 + achievement % 300 end as holders, 700 as students_read
+from mirror.campuses cross join generate_series(1, 102) as achievement;
+
+create table reports.activity_by_hour as
+select id as campus_id, weekday, hour, weekday * hour as projects_started,
+    weekday + hour + id as projects_marked, 3 as achievements_earned
+from mirror.campuses cross join generate_series(1, 7) as weekday cross join generate_series(0, 23) as hour
+where id < 54;
+
+create table reports.coverage as
+select id as campus_id, name as campus_name, table_name, 700 as students,
+    case when id < 54 then 690 else 7 end as students_read,
+    now() - interval '9 days' as oldest_read_at, now() as newest_read_at
+from mirror.campuses
+cross join unnest(array['achievements_users', 'coalitions_users', 'projects_users']) as table_name;

@@ -1,0 +1,107 @@
+"""The reports page in a browser: a campus, a sorted table, a file, and no person on it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from ops.site.reports_page import REPORTS
+from tests.site.conftest import ROOT
+
+Look = Callable[..., Page]
+
+
+@pytest.fixture
+def page(look: Look) -> Page:
+    return look("reports.html")
+
+
+def drawn(page: Page, report: str) -> int:
+    return page.locator(f"#chart-{report} .mark-rect path").count()
+
+
+def test_every_report_is_on_the_page_with_chart_table_and_sql(page: Page) -> None:
+    views = ROOT / "dbt_project" / "models" / "reports"
+
+    assert set(REPORTS) == {
+        view.stem for view in views.glob("*.sql") if not view.stem.startswith("int_")
+    }
+    for name in REPORTS:
+        assert drawn(page, name) >= 3, name
+        assert page.locator(f"#{name} tbody tr").count() >= 3, name
+        assert f"from reports.{name}" in page.locator(f"#{name} pre").text_content()  # type: ignore[operator]
+
+
+def test_a_campus_filters_charts_and_tables(page: Page) -> None:
+    level = page.locator("#students_by_level tbody tr").first
+    assert level.text_content() == f"0{54 * 900 + sum(range(1, 55)):,}{54 * 800:,}"
+
+    page.get_by_label("Campus").select_option("Campus 7")
+
+    page.wait_for_function(
+        "document.querySelectorAll('#coalition_standings tbody tr').length === 4"
+    )
+    assert level.text_content() == "0907800"
+    assert page.locator("#coalition_standings tbody tr").count() == 4
+    assert drawn(page, "coalition_standings") == 4
+
+
+def test_a_campus_that_is_not_read_yet_has_no_figures_and_says_so(page: Page) -> None:
+    page.get_by_label("Campus").select_option("Campus 54")
+
+    page.locator("#project_outcomes [data-empty]").wait_for(state="visible")
+    section = page.locator("#project_outcomes").inner_text()
+    assert "7 of 700 students read (1%)" in section and "No figures" in section
+    assert page.locator("#chart-project_outcomes").is_hidden()
+    assert page.locator("#chart-students_by_level").is_visible()
+
+
+def test_a_table_sorts_by_any_column_by_keyboard(page: Page) -> None:
+    page.locator("#project_outcomes summary").first.click()
+    cells = "#project_outcomes tbody tr td:nth-child(2)"
+
+    page.get_by_role("button", name="marked", exact=True).first.focus()
+    page.keyboard.press("Enter")
+    down = page.locator(cells).all_inner_texts()
+    page.keyboard.press("Enter")
+    up = page.locator(cells).all_inner_texts()
+
+    assert page.locator("#project_outcomes th[aria-sort=ascending]").inner_text() == "marked"
+    numbers = [int(cell.replace(",", "")) for cell in up]
+    assert numbers == sorted(numbers) and down == up[::-1] and numbers[0] < numbers[-1]
+
+
+def test_the_file_has_what_the_table_has_and_no_formula(page: Page, tmp_path: Path) -> None:
+    page.get_by_label("Campus").select_option("Campus 7")
+    page.wait_for_function(
+        "document.querySelectorAll('#coalition_standings tbody tr').length === 4"
+    )
+    page.locator("#coalition_standings summary").first.click()
+
+    with page.expect_download() as download:
+        page.locator("#coalition_standings [data-csv]").click()
+    download.value.save_as(tmp_path / "file.csv")
+
+    rows = list(csv.reader((tmp_path / "file.csv").open(newline="")))
+    assert download.value.suggested_filename == "coalition_standings-campus-7.csv"
+    assert rows[0] == ["coalition", "campus", "place", "score", "members", "members_average"]
+    assert rows[1] == ['\'=Formula, "quoted"', "Campus 7", "1", "99993", "150", "12.5"]
+    assert len(rows) == 5
+
+
+def test_the_page_is_small_and_names_nobody(site: Path) -> None:
+    text = (site / "reports.html").read_text()
+    data: dict[str, Any] = json.loads(
+        re.findall(r'<script type="application/json" id="reports">(.*?)</script>', text, re.S)[0]
+    )
+
+    assert len(text.encode()) < 3_000_000
+    assert len(data["tables"]["project_outcomes"]["rows"]) == 53 * 388 + 388
+    assert "login1" not in text and "Somebody" not in text
