@@ -43,7 +43,7 @@ def test_a_campus_filters_charts_and_tables(page: Page) -> None:
     level = page.locator("#students_by_level tbody tr").first
     assert level.text_content() == f"0{54 * 900 + sum(range(1, 55)):,}{54 * 800:,}"
 
-    page.get_by_label("Campus").select_option("Campus 7")
+    page.locator("#campus").select_option("Campus 7")
 
     page.wait_for_function(
         "document.querySelectorAll('#coalition_standings tbody tr').length === 4"
@@ -54,7 +54,7 @@ def test_a_campus_filters_charts_and_tables(page: Page) -> None:
 
 
 def test_a_campus_that_is_not_read_yet_has_no_figures_and_says_so(page: Page) -> None:
-    page.get_by_label("Campus").select_option("Campus 54")
+    page.locator("#campus").select_option("Campus 54")
 
     page.locator("#project_outcomes [data-empty]").wait_for(state="visible")
     section = page.locator("#project_outcomes").inner_text()
@@ -79,7 +79,7 @@ def test_a_table_sorts_by_any_column_by_keyboard(page: Page) -> None:
 
 
 def test_the_file_has_what_the_table_has_and_no_formula(page: Page, tmp_path: Path) -> None:
-    page.get_by_label("Campus").select_option("Campus 7")
+    page.locator("#campus").select_option("Campus 7")
     page.wait_for_function(
         "document.querySelectorAll('#coalition_standings tbody tr').length === 4"
     )
