@@ -13,6 +13,7 @@ from ops.site.frames import Spec, chart, iso, layers, legend, numbers
 from ops.site.history import History, Row
 
 HOURLY_LIMIT = 1200
+LEAST_RANGE = 0.1  # of a sparkline's height, in parts of the largest value
 APART = {"labelOverlap": True, "labelSeparation": 8}
 ACTIONS = {"inserted": "@good", "updated": "@accent", "deleted": "@bad"}
 OUTCOMES = {
@@ -32,7 +33,7 @@ PHASES = {
 def all_charts(history: History) -> dict[str, Spec]:
     """Every chart by the id of the element it is drawn into; those without data are left out."""
     charts: dict[str, Spec] = {}
-    for table in history.rows_now:
+    for table in history.rows_now if len(history.rows) > 1 else ():
         charts[f"rows-{table}"] = rows_over_time(history, table)
     if history.changes:
         charts["changes"] = changes_per_day(history.changes)
@@ -55,34 +56,37 @@ def rows_over_time(history: History, table: str) -> Spec:
         if table in row["rows"]
     ]
     counts = [int(value["rows"]) for value in values]
-    margin = max((max(counts) - min(counts)) * 0.15, 1)
-    return chart(
+    # a line, for nothing that is filled may begin elsewhere than at 0; and no drop of a hundredth
+    # that looks like a collapse
+    margin = max((max(counts) - min(counts)) * 0.15, max(counts) * LEAST_RANGE / 2, 1)
+    encoding = {
+        "x": {"field": "at", "type": "temporal", "axis": None},
+        "y": {
+            "field": "rows",
+            "type": "quantitative",
+            "axis": None,
+            "scale": {
+                "domain": [max(0, min(counts) - margin), max(counts) + margin],
+                "nice": False,
+                "zero": False,
+            },
+        },
+    }
+    tooltip = [
+        {"field": "at", "type": "temporal", "format": "%Y-%m-%d %H:%M", "title": "at"},
+        {"field": "rows", "type": "quantitative", "format": ",d"},
+    ]
+    line = {"type": "line", "interpolate": "step-after", "color": "@accent", "strokeWidth": 1.6}
+    # where the pointer is, a value; seen only where a line alone would be nothing
+    point = {"type": "circle", "color": "@accent", "size": 160, "opacity": 0}
+    return layers(
         f"Rows of {table} over time",
         values,
         height=54,
-        mark={
-            "type": "area",
-            "clip": True,
-            "interpolate": "step-after",
-            "line": {"color": "@accent", "strokeWidth": 1.6},
-            "color": "@accent",
-            "fillOpacity": 0.12,
-            "point": {"filled": True, "size": 14, "color": "@accent"} if len(values) < 3 else False,
-        },
-        encoding={
-            "x": {"field": "at", "type": "temporal", "axis": None},
-            "y": {
-                "field": "rows",
-                "type": "quantitative",
-                "stack": None,
-                "axis": None,
-                "scale": {"domain": [min(counts) - margin, max(counts) + margin], "nice": False},
-            },
-            "tooltip": [
-                {"field": "at", "type": "temporal", "format": "%Y-%m-%d %H:%M", "title": "at"},
-                {"field": "rows", "type": "quantitative", "format": ",d"},
-            ],
-        },
+        layers=[
+            {"mark": line, "encoding": encoding},
+            {"mark": point, "encoding": {**encoding, "tooltip": tooltip}},
+        ],
     )
 
 
@@ -103,13 +107,19 @@ def changes_per_day(changes: list[Row]) -> Spec:
         encoding={
             "x": {
                 "field": "day",
-                "type": "temporal",
+                "type": "ordinal",  # each day once, however few there are
                 "timeUnit": "utcyearmonthdate",
-                "axis": {"title": None, "format": "%d %b", "grid": False, **APART},
+                "axis": {"title": None, "format": "%d %b", "labelAngle": 0, "grid": False, **APART},
             },
-            "y": {"field": "rows", "type": "quantitative", "axis": numbers("rows")},
+            "xOffset": {"field": "action", "sort": list(ACTIONS)},
+            # beside the first fill of a relation a day's other changes are still to be seen
+            "y": {
+                "field": "rows",
+                "type": "quantitative",
+                "scale": {"type": "symlog", "constant": 10},
+                "axis": {**numbers("rows"), "values": [10**power for power in range(1, 8)]},
+            },
             "color": legend("action", ACTIONS),
-            "order": {"field": "action", "sort": "descending"},
             "tooltip": [
                 {
                     "field": "day",

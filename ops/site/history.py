@@ -86,6 +86,9 @@ select resource, count(*) as students, count(*) filter (where stale) as stale,
     min(checked_at) as oldest, max(checked_at) as newest
 from ops.relation_reads group by resource order by resource
 """
+LAST_CHANGES = """
+select table_name, max(changed_at) as changed_at from ops.change_sets group by table_name
+"""
 DRIFT = "select resource, field, kind, first_seen_at from ops.drift order by first_seen_at desc"
 
 
@@ -103,6 +106,7 @@ class History:
     phases: list[Row]
     backfill: list[Row]
     drift: list[Row]
+    last_changes: list[Row]
 
     @property
     def rows_now(self) -> dict[str, int]:
@@ -111,7 +115,7 @@ class History:
         return dict(sorted(rows.items(), key=lambda item: (-item[1], item[0])))
 
 
-EMPTY = History(datetime.min.replace(tzinfo=UTC), [], None, [], [], {}, [], [], [], [])
+EMPTY = History(datetime.min.replace(tzinfo=UTC), [], None, [], [], {}, [], [], [], [], [])
 
 
 def read_history(connection: Connection) -> History:
@@ -127,6 +131,7 @@ def read_history(connection: Connection) -> History:
             ("phases", "ops.runs", PHASES),
             ("backfill", "ops.relation_reads", BACKFILL),
             ("drift", "ops.drift", DRIFT),
+            ("last_changes", "ops.change_sets", LAST_CHANGES),
         )
     }
     rejected = found["rejected"]
@@ -141,6 +146,7 @@ def read_history(connection: Connection) -> History:
         phases=found["phases"],
         backfill=found["backfill"],
         drift=found["drift"],
+        last_changes=found["last_changes"],
     )
 
 

@@ -43,11 +43,8 @@ def overview_html(
 
 
 def _last_changes(history: History) -> dict[str, Any]:
-    """When each table last changed, as far as the last month's runs tell."""
-    changed: dict[str, Any] = {}
-    for row in history.changes:  # oldest first
-        changed[row["table_name"]] = row["day"]
-    return changed
+    """The day on which each table last changed."""
+    return {row["table_name"]: f"{row['changed_at']:%Y-%m-%d}" for row in history.last_changes}
 
 
 def _rules(contracts: Contracts, history: History) -> list[dict[str, Any]]:

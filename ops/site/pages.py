@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from extract.base.folders import own_folder
 from extract.base.settings import ROOT, local_directory, path_of
@@ -73,6 +73,7 @@ def _environment() -> Environment:
         duration=_duration,
         script_json=_script_json,
         sentence=_sentence,
+        code=_code,
     )
     env.globals["source"] = _source
     return env
@@ -106,6 +107,11 @@ def _script_json(value: Any) -> Markup:
     """JSON that may stand in a script element."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
     return Markup(text.replace("<", r"\u003c"))
+
+
+def _code(text: str) -> Markup:
+    """Text whose `words in backticks` are code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _sentence(text: str | None) -> str:

@@ -63,7 +63,7 @@ def test_every_chart_has_marks(look: Look, width: str) -> None:
     marks = {
         chart: page.locator(f"#{chart} svg .mark-{kind} path").count()
         for chart in charts
-        for kind in ["area" if chart.startswith("rows-") else "rect"]
+        for kind in ["line" if chart.startswith("rows-") else "rect"]
     }
 
     assert {

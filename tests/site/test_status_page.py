@@ -105,7 +105,7 @@ def test_silence_is_overdue(tmp_path: Path) -> None:
     text = page(tmp_path)
 
     assert 'class="banner warn"' in text
-    assert "The last good full pass ended 30 hours ago: `make sync`" in text
+    assert "The last good full pass ended 30 hours ago: <code>make sync</code>" in text
 
 
 @pytest.mark.usefixtures("ops")

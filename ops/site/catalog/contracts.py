@@ -178,9 +178,9 @@ def _table(node: dict[str, Any], keys: list[ForeignKey], tests: int) -> Table:
 
 
 def _rules(models: list[dict[str, Any]]) -> Iterator[Rule]:
-    for node in models:
-        match = RULE.match(_line(node["description"]))
-        if match:
+    texts = [_line(node["description"]) for node in models]
+    for text in (part for whole in texts for part in re.split(r" (?=Rule \d+:)", whole)):
+        if match := RULE.match(text):
             number, text, names = match.groups()
             listed = [name.strip(" .") for name in re.split(r",\s*", names or "") if name.strip()]
             yield Rule(int(number), text[0].upper() + text[1:], listed)

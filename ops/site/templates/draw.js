@@ -21,7 +21,7 @@ const charts = (() => {
       titleFontSize: 12, titleFontWeight: "normal",
     },
     axisY: { domain: false, ticks: false },
-    legend: { labelColor: colour("text"), labelFontSize: 12.5, symbolType: "square" },
+    legend: { labelColor: colour("text"), labelFontSize: 12.5, symbolType: "square", labelLimit: 0 },
     text: { fontSize: 12 },
   });
   const draw = (element, specification) => vegaEmbed(element, coloured(specification), {
