@@ -119,7 +119,8 @@ def test_without_script_a_page_says_when_it_was_judged(browser: Browser, site: P
 def test_everything_can_be_reached_by_keyboard(look: Look, name: str) -> None:
     page = look(name)
     stops = page.evaluate(
-        "[...document.querySelectorAll('a[href], summary, [tabindex=\"0\"]')]"
+        "[...document.querySelectorAll("
+        "'a[href], summary, select, button, [tabindex=\"0\"]')]"
         ".filter(element => element.checkVisibility())"
         ".map((element, index) => element.dataset.stop = index).length"
     )
