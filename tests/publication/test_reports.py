@@ -26,6 +26,7 @@ update mirror.achievements_users set
 update mirror.coalitions_users set score = id % 31 - 4;
 update mirror.coalitions set score = id * 10, cursus_id = case when id = 3 then 9 else 21 end;
 update mirror.cursus_users set
+    level = id % 7 + 0.5,
     blackholed_at = now() + make_interval(days => (id % 60 - 30)::int),
     end_at = case when id % 4 = 0 then now() + make_interval(days => (id % 80 - 40)::int) end;
 update mirror.users set active = case id % 3 when 0 then true when 1 then false end;
