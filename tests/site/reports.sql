@@ -49,8 +49,8 @@ from mirror.campuses cross join generate_series(1, 7) as weekday cross join gene
 where id < 54;
 
 create table reports.coverage as
-select id as campus_id, name as campus_name, table_name, 700 as students,
-    case when id < 54 then 690 else 7 end as students_read,
+select id as campus_id, name as campus_name, table_name, 700::bigint as students,
+    case when id < 54 then 690::bigint else 7 end as students_read,
     now() - interval '9 days' as oldest_read_at, now() as newest_read_at
 from mirror.campuses
 cross join unnest(array['achievements_users', 'coalitions_users', 'projects_users']) as table_name;
