@@ -129,7 +129,7 @@ def _left_out(connection: Connection, table: str, listed_in: sql.Identifier, era
     if erased:
         columns = [name for (name,) in rows(connection, KEY, (f"mirror.{table}",))]
         parts = [part for name in columns for part in (sql.Literal(name), sql.Identifier(name))]
-        key = sql.SQL("jsonb_build_object({})").format(sql.SQL(", ").join(parts))
+        key: sql.Composable = sql.SQL("jsonb_build_object({})").format(sql.SQL(", ").join(parts))
         if "intermediate" in listed_in.strings:
             key = sql.SQL("key::jsonb")  # a row that has no campus yet is known by more
         query += sql.SQL(" and key in (select {} from {})").format(key, listed_in)
