@@ -173,7 +173,7 @@ def test_a_copied_and_a_renamed_checkout_run_their_own_code_on_their_own_databas
     try:
         assert asks(copy) == ["the", "copy", str(copy / ".local" / "postgres")]
         (copy / ".env").write_text("PGPORT=five\n")
-        told = run(copy, ".venv/bin/dbt", "build")
+        told = run(copy, "bin/dbt", "build")
         assert (told.returncode, told.stderr[:22]) == (2, "dbt: PGPORT is 'five';")
         (copy / ".env").unlink()
         run(copy, "make", "database-stop")

@@ -2,7 +2,7 @@
 {% macro share(part, whole) %}
 round(
             ({{ part }})::numeric / nullif({{ whole }}, 0),
-            greatest(3, length(({{ whole }})::text))
+            greatest(3, length(({{ whole }})::text))::int
         )
 {%- endmacro %}
 
