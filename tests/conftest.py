@@ -79,12 +79,15 @@ def _place(of: pytest.FixtureRequest | pytest.Item) -> str:
 def clean_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest, tracing: str
 ) -> None:
-    """No setting of the developer's reaches a test: neither exported nor in `.env` nor `.local`."""
+    """No setting of the developer's reaches a test, in `.env` or `.local` or of the terminal."""
     if tracing and _place(request).startswith(TRACED_CHILDREN):
         monkeypatch.setenv("COVERAGE_PROCESS_CONFIG", tracing)
     for name in list(os.environ):
         if OURS.match(name):
             monkeypatch.delenv(name)
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("FORTYTWO_ENV_FILE", os.devnull)
     monkeypatch.setenv("FORTYTWO_LOCAL", str(tmp_path / "local"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))

@@ -28,6 +28,8 @@ ANONYMISED_LOGIN = "3b3"
 DECLARED = {**{table.mirror: table for table in TABLES.values()}, **TABLES}
 OF_A_TABLE = re.compile(r"(?:int_)?(\w+?)(?:_history|__\w+)")
 SCHEMAS = ["raw", "raw_staging", "intermediate", "marts", "mirror", "snapshots", "ops"]
+KEYS_GIVEN = sql.SQL("key in (select unnest(%(keys)s::jsonb[]))")
+KEYS_OF_PEOPLE = sql.SQL("key ->> 'user_id' = any(%(ids)s)")
 COLUMNS = """
 select
     space.nspname,
@@ -233,7 +235,8 @@ def _erase_rows(cursor: Any, tables: list[_Table], ids: list[int]) -> dict[str, 
         name = f"{table.schema}.{table.name}"
         gone |= {name: rows} if rows else {}
         gone |= {f"{name}, copies": copies} if copies else {}
-    _forget_keys_with_people(cursor, tables, ids)
+    # of rows that raw has inside others
+    _forget_keys(cursor, tables, KEYS_OF_PEOPLE, {"ids": [str(user_id) for user_id in ids]})
     return gone
 
 
@@ -265,66 +268,44 @@ def _delete(cursor: Any, tables: list[_Table], table: _Table, ids: list[int]) ->
     rows = len(keys)
     if table.is_of_people:  # on record too when the API listed them no longer
         keys += [json.dumps({"id": user_id}) for user_id in ids]
-    _forget_keys(cursor, tables, table.declared.mirror, keys)
+    _forget_keys(cursor, tables, KEYS_GIVEN, {"keys": keys}, table.declared.mirror)
     return rows
 
 
-def _forget_keys(cursor: Any, tables: list[_Table], mirror: str, keys: list[str]) -> None:
-    """Take the keys of rows that went out of the record of changes and of classified rows."""
-    values = {"table": mirror, "keys": keys}
+def _forget_keys(
+    cursor: Any, tables: list[_Table], those: sql.SQL, values: dict[str, Any], mirror: str = ""
+) -> None:
+    """Take keys out of the record of changes and of classified rows.
+
+    Args:
+        those: What chooses them, of the column `key`.
+        mirror: Only in the record of this published table.
+    """
     for table in tables:
         if not table.has_keys:
             continue
-        if table.names_its_table:
-            theirs = sql.SQL("table_name = %(table)s")
-        elif table.declared and table.declared.mirror == mirror:
-            theirs = sql.SQL("true")
-        else:
+        here = sql.SQL("true")
+        if mirror and table.names_its_table:
+            here = sql.SQL("table_name = %(table)s")
+        elif mirror and (table.declared is None or table.declared.mirror != mirror):
             continue
         cursor.execute(
-            sql.SQL("delete from {} where {} and key in (select unnest(%(keys)s::jsonb[]))").format(
-                table.identifier, theirs
-            ),
-            values,
+            sql.SQL("delete from {} where {} and {}").format(table.identifier, here, those),
+            {**values, "table": mirror},
         )
     cursor.execute(
-        """
-        update ops.change_sets set keys = coalesce((
-            select jsonb_agg(key) from jsonb_array_elements(keys) as changed (key)
-            where not key in (select unnest(%(keys)s::jsonb[]))
-        ), '[]')
-        where table_name = %(table)s and exists (
-            select from jsonb_array_elements(keys) as changed (key)
-            where key in (select unnest(%(keys)s::jsonb[]))
-        )
-        """,
-        values,
-    )
-
-
-def _forget_keys_with_people(cursor: Any, tables: list[_Table], ids: list[int]) -> None:
-    """Take keys that name these people out of the record: of rows that raw has inside others."""
-    values = {"ids": [str(user_id) for user_id in ids]}
-    for table in tables:
-        if table.has_keys:
-            cursor.execute(
-                sql.SQL("delete from {} where key ->> 'user_id' = any(%(ids)s)").format(
-                    table.identifier
-                ),
-                values,
+        sql.SQL(
+            """
+            update ops.change_sets set keys = coalesce((
+                select jsonb_agg(key) from jsonb_array_elements(keys) as changed (key)
+                where ({0}) is not true
+            ), '[]')
+            where %(table)s in ('', table_name) and exists (
+                select from jsonb_array_elements(keys) as changed (key) where {0}
             )
-    cursor.execute(
-        """
-        update ops.change_sets set keys = coalesce((
-            select jsonb_agg(key) from jsonb_array_elements(keys) as changed (key)
-            where (key ->> 'user_id' = any(%(ids)s)) is not true
-        ), '[]')
-        where exists (
-            select from jsonb_array_elements(keys) as changed (key)
-            where key ->> 'user_id' = any(%(ids)s)
-        )
-        """,
-        values,
+            """
+        ).format(those),
+        {**values, "table": mirror},
     )
 
 

@@ -48,10 +48,10 @@ def build() -> Path:
     write_handbook(site, book)
     pages = list(status_page.PAGES)
     verdict = judge(status)
-    reports_page.write(status, verdict, site)
     banner = status_page.banner_html(status, verdict)
     overview = overview_html(contracts, history, status, banner, book, pages)
     first = write_page(site, "index.html", overview)
+    reports_page.write(status, verdict, site)
     write_page(site, "status.html", status_page.status_html(history, status, verdict, site))
     return first
 

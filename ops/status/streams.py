@@ -79,6 +79,8 @@ def _show(connection: Connection, on: frozenset[str], console: Console) -> None:
             ago(min(at for at, _ in found), datetime.now(UTC)) if found else "never",
         )
     console.print(printed)
+    for stream in STREAMS.values():
+        console.print(f"{stream.name}: {stream.holds}.")
     console.print(
         "Next: STREAMS in .env names the streams to read, e.g. "
         f"STREAMS={','.join(name for name in STREAMS if name != ESSENTIAL)}"

@@ -146,8 +146,8 @@ def _freshness(status: Status, late: datetime | None, overdue: datetime | None) 
         return Finding("freshness", level, f"Nothing is published yet: `make sync`.{under_way}")
     newest = max(full, status.last_good.get("live", full))
     lately = "" if newest == full else f", the last live pass {_hours(status.at - newest)} ago"
-    kind = "pass of some campuses" if "campuses" in status.last_good else "publication"
-    kind = "full pass" if "full" in status.last_good else kind
+    kinds = {"full": "full pass", "campuses": "pass of some campuses"}
+    kind = next((kinds[mode] for mode in kinds if mode in status.last_good), "publication")
     text = f"The last good {kind} ended {_hours(status.at - full)} ago{lately}"
     if status.at <= late:
         return Finding("freshness", "well", text)

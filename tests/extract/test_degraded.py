@@ -183,6 +183,30 @@ def test_one_page_that_is_refused_is_no_refusal_of_the_table(
     assert "degraded" not in run("run", "--mode", "backfill").output
 
 
+def test_what_comes_with_a_table_that_fails_fails_with_it(
+    read_world: str, connection: Connection
+) -> None:
+    break_(read_world, "projects_users", "denied_403", call=30)  # when some batches are there
+    assert "degraded: projects_users is" in run("run", "--mode", "backfill").output
+    registrations = count(connection, "projects_users")
+    assert count(connection, "projects_users_teams") == registrations
+    assert "degraded" not in run("run", "--mode", "backfill").output
+    assert count(connection, "projects_users_teams") > registrations
+
+
+def test_a_table_that_is_not_read_any_more_degrades_nothing(
+    read_world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_(read_world, "coalitions_users", "denied_403")
+    assert "degraded: coalitions_users" in run("run", "--mode", "backfill").output
+    monkeypatch.setenv("STREAMS", "essential")
+    forget_calls(read_world)
+    for _ in ("the first time", "when a probe is due"):
+        assert "degraded" not in run("run", "--mode", "live").output
+        ask(connection, "update ops.refusals set probed_at = probed_at - interval '25 hours'")
+    assert not degraded(connection) and not calls_on(read_world, "coalitions_users")
+
+
 def test_an_application_that_may_read_the_essentials_alone_has_them(
     world: str, connection: Connection
 ) -> None:

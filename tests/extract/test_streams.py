@@ -66,6 +66,9 @@ def test_a_stream_that_is_switched_on_later_is_filled_and_off_again_it_stays(
     dropped = CliRunner().invoke(app, ["streams", "--drop", "attempts", "--confirm"])
     assert "ALLOW_DELETES=1 make build" in dropped.output
     assert count(connection, "projects_users_teams") == 0
+    monkeypatch.setenv("STREAMS", "relations,attempts")
+    assert run("run", "--mode", "backfill").exit_code == 0
+    assert count(connection, "projects_users_teams") == registrations, "what was dropped is read"
     shown = CliRunner().invoke(app, ["streams"], terminal_width=200)
     assert all(name in shown.output for name in STREAMS), shown.output
 

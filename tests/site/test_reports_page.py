@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Page
 
 from ops.site.reports_page import REPORTS
+from ops.site.status_page import PAGES
 from tests.site.conftest import ROOT
 
 Look = Callable[..., Page]
@@ -37,6 +38,12 @@ def test_every_report_is_on_the_page_with_chart_table_and_sql(page: Page) -> Non
         assert drawn(page, name) >= 3, name
         assert page.locator(f"#{name} tbody tr").count() >= 3, name
         assert f"from reports.{name}" in page.locator(f"#{name} pre").text_content()  # type: ignore[operator]
+
+
+def test_the_page_links_to_every_other_page(page: Page) -> None:
+    links = page.locator("header.bar nav a").evaluate_all("all => all.map(a => a.href)")
+
+    assert {link.rpartition("/")[2] for link in links} == set(PAGES)
 
 
 def test_a_campus_filters_charts_and_tables(page: Page) -> None:

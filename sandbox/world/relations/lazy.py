@@ -7,6 +7,7 @@ world changes afterwards is an overlay: replaced, removed and added rows.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
@@ -29,7 +30,7 @@ class _Dated(Protocol):
 R = TypeVar("R", bound=_Dated)
 
 
-class LazyRelation(Generic[R]):
+class LazyRelation(ABC, Generic[R]):
     """A relation whose rows are made when asked for, with an overlay of changes."""
 
     def __init__(self, users: list[User], salt: int, first_id: int, average: int) -> None:
@@ -66,8 +67,9 @@ class LazyRelation(Generic[R]):
         """Return between which moments a person's base rows were updated."""
         return user.created_at + DAY, user.last_seen
 
+    @abstractmethod
     def _make(self, user: User, number: int, row_id: int, updated: int) -> R:
-        raise NotImplementedError
+        """Return a person's nth base row."""
 
     def updated_at(self, index: int, number: int) -> int:
         """Return when a base row was last updated; it grows with `number`."""
