@@ -268,7 +268,8 @@ def _delete(cursor: Any, tables: list[_Table], table: _Table, ids: list[int]) ->
     rows = len(keys)
     if table.is_of_people:  # on record too when the API listed them no longer
         keys += [json.dumps({"id": user_id}) for user_id in ids]
-    _forget_keys(cursor, tables, KEYS_GIVEN, {"keys": keys}, table.declared.mirror)
+    if table.declared.mirror:  # the record names published tables
+        _forget_keys(cursor, tables, KEYS_GIVEN, {"keys": keys}, table.declared.mirror)
     return rows
 
 

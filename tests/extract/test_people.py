@@ -158,6 +158,26 @@ def test_counting_changes_nothing(connection: Connection) -> None:
     assert remembered(connection) == set()
 
 
+def test_the_record_of_other_tables_rows_stays_where_their_number_is_a_persons_rows(
+    connection: Connection,
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("create schema raw")
+        for name in (name for name, table in TABLES.items() if table.person == "user_id"):
+            cursor.execute(f"create table raw.{name} (id bigint, user_id bigint)")
+            cursor.execute(f"insert into raw.{name} values (7, 1)")
+        cursor.execute(
+            """
+            insert into ops.change_sets (changed_at, run_id, table_name, action, keys)
+            select now(), 'run', name, 'delete', '[{"id": 7}]'
+            from unnest(array['projects', 'projects_users']) as name
+            """
+        )
+        erase(connection, [1], "on request", "run")
+        cursor.execute("select table_name, keys from ops.change_sets order by 1")
+        assert cursor.fetchall() == [("projects", [{"id": 7}]), ("projects_users", [])]
+
+
 def test_a_new_table_is_erased_from_without_a_word_about_it(
     connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -246,7 +246,7 @@ def test_it_is_green_right_after_an_erasure(lab: Lab, capsys: pytest.CaptureFixt
     person = lab.value(
         "select user_id from raw.coalitions_users where id in ("
         "select (key ->> 'id')::bigint from ops.rejections where table_name = 'coalitions_users') "
-        "and user_id in (select id from mirror.users) limit 1"
+        "and user_id in (select id from mirror.users) order by user_id limit 1"
     )
 
     erase(connection, [person], "on request", "run-1")
