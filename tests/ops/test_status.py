@@ -66,6 +66,9 @@ values ('https://api', now() + interval '3 days', now() + interval '1 hour', tru
 """
 
 
+GB = 10**9
+
+
 @pytest.fixture
 def past(ops: Connection) -> Connection:
     """A mirror with two days behind it."""
@@ -117,6 +120,21 @@ def test_it_says_what_needs_attention_and_what_to_do(past: Connection) -> None:
     assert "backup fails since" in text and "The disk is full." in text
     assert "last good full pass ended 29 hours ago" in text and "`make sync`" in text
     assert "make cron-install" in text
+
+
+@pytest.mark.parametrize(
+    ("free", "level"), [(4 * GB, "degraded"), (6 * GB, "well"), (19 * GB, "degraded")]
+)
+def test_a_disk_that_may_not_hold_a_build_and_a_backup_is_named(
+    past: Connection, free: int, level: str
+) -> None:
+    status = read_status(past)
+    status.disk = {"free_bytes": free, "total_bytes": 100 * GB}
+    status.database["bytes"] = 10 * GB if free > 10 * GB else 1000
+
+    (disk,) = (finding for finding in judge(status).findings if finding.name == "disk")
+
+    assert disk.level == level
 
 
 def test_a_full_pass_that_a_bare_build_published_is_a_good_one(past: Connection) -> None:
