@@ -12,14 +12,14 @@ from extract.base import database
 from extract.base.errors import MirrorError, UsageError
 from extract.base.settings import ROOT, local_directory
 from extract.programs import DBT
-from ops.site import reports_page, status_page
+from ops.site import incidents_page, reports_page, status_page
 from ops.site.catalog.contracts import Contracts, read_contracts
 from ops.site.catalog.dictionary import data_dictionary
 from ops.site.catalog.lineage import mended
 from ops.site.handbook import DOCS, Chapter, chapters, copy_images
 from ops.site.history import read_history
 from ops.site.overview import overview_html
-from ops.site.pages import render, site_directory, write_page
+from ops.site.pages import PAGES, render, site_directory, write_page
 from ops.status.status import read_status
 from ops.status.verdict import judge
 
@@ -46,12 +46,13 @@ def build() -> Path:
     copy_images(site)
     book = chapters()
     write_handbook(site, book)
-    pages = list(status_page.PAGES)
+    pages = list(PAGES)
     verdict = judge(status)
     banner = status_page.banner_html(status, verdict)
     overview = overview_html(contracts, history, status, banner, book, pages)
     first = write_page(site, "index.html", overview)
     reports_page.write(status, verdict, site)
+    incidents_page.write(status, verdict, site)
     write_page(site, "status.html", status_page.status_html(history, status, verdict, site))
     return first
 
@@ -62,7 +63,7 @@ def write_handbook(site: Path, book: list[Chapter]) -> None:
         text = render(
             "handbook.html.j2",
             page=chapter.file if chapter.file == "data-dictionary.html" else "handbook.html",
-            pages=list(status_page.PAGES),
+            pages=list(PAGES),
             chapter=chapter,
             chapters=book,
         )

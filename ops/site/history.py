@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
+
+from extract.base import database
 
 Row = dict[str, Any]
 
@@ -121,7 +125,7 @@ EMPTY = History(datetime.min.replace(tzinfo=UTC), [], None, [], [], {}, [], [], 
 def read_history(connection: Connection) -> History:
     """Read `ops`; what a younger schema has and this database lacks counts as empty."""
     found = {
-        name: _rows(connection, relation, query)
+        name: read_rows(connection, relation, query)
         for name, relation, query in (
             ("runs", "ops.runs", RUNS),
             ("rows", "ops.runs", ROWS),
@@ -150,7 +154,24 @@ def read_history(connection: Connection) -> History:
     )
 
 
-def _rows(connection: Connection, relation: str, query: str) -> list[Row]:
+@contextmanager
+def connected(page: str, patience: str = "3s") -> Iterator[Connection]:
+    """A connection for a page, none of whose questions may take longer than `patience`.
+
+    Raises:
+        MirrorError, psycopg2.Error: The database does not answer.
+    """
+    connection = database.connect(f"fortytwo-mirror {page}", autocommit=True)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("select set_config('statement_timeout', %s, false)", (patience,))
+        yield connection
+    finally:
+        connection.close()
+
+
+def read_rows(connection: Connection, relation: str, query: str) -> list[Row]:
+    """The rows of a query; none while its relation is missing."""
     with connection.cursor(cursor_factory=RealDictCursor) as cursor:
         cursor.execute("select to_regclass(%s) is not null as there", (relation,))
         there = cursor.fetchone()

@@ -9,6 +9,7 @@ from base64 import b64encode
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
+from math import floor
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,18 @@ from markupsafe import Markup, escape
 
 from extract.base.folders import own_folder
 from extract.base.settings import ROOT, local_directory, path_of
-from ops.site.vega import write_whole
+from ops.site.charts.vega import write_whole
 
 TEMPLATES = Path(__file__).with_name("templates")
+PAGES = {
+    "index.html": "Overview",
+    "reports.html": "Reports",
+    "status.html": "Status",
+    "incidents.html": "Incidents",
+    "data-dictionary.html": "Dictionary",
+    "handbook.html": "Handbook",
+    "lineage.html": "Lineage",
+}
 
 
 def site_directory() -> Path:
@@ -32,6 +42,11 @@ def site_directory() -> Path:
     if path.is_relative_to(ROOT) or path.is_relative_to(local_directory()):
         return path
     return own_folder("FORTYTWO_SITE", path, 0o755, (("status.html", "fortytwo-mirror"),))
+
+
+def existing_pages(site: Path, *made_now: str) -> list[str]:
+    """The pages that a link may name."""
+    return [name for name in PAGES if name in made_now or (site / name).exists()]
 
 
 def render(template: str, **values: Any) -> str:
@@ -70,12 +85,15 @@ def _environment() -> Environment:
     env.filters.update(
         number=lambda value: f"{value:,}",
         time=_time,
+        minute=lambda moment: f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}",
         duration=_duration,
+        percent=_percent,
         script_json=_script_json,
         sentence=_sentence,
         code=_code,
     )
     env.globals["source"] = _source
+    env.globals["titles"] = PAGES
     return env
 
 
@@ -101,6 +119,11 @@ def _duration(seconds: float | None) -> str:
     if whole < 120:
         return f"{float(seconds):.0f} s"
     return f"{whole // 60} min" if whole < 7200 else f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _percent(share: float) -> str:
+    """Rounded down, so that only all is 100 %."""
+    return f"{floor(share * 10000) / 100:g} %"
 
 
 def _script_json(value: Any) -> Markup:

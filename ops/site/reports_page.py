@@ -16,11 +16,11 @@ import psycopg2
 from markupsafe import Markup
 from psycopg2.extensions import connection as Connection
 
-from extract.base import database
-from ops.site import vega
-from ops.site.frames import Spec, chart, iso, layers, legend, numbers
-from ops.site.pages import render, site_directory, write_page
-from ops.site.status_page import banner_html, existing_pages
+from ops.site.charts import vega
+from ops.site.charts.frames import Spec, chart, iso, layers, legend, numbers
+from ops.site.history import connected
+from ops.site.pages import existing_pages, render, site_directory, write_page
+from ops.site.status_page import banner_html
 from ops.status.status import Status
 from ops.status.verdict import Verdict
 
@@ -53,14 +53,9 @@ def write(status: Status, verdict: Verdict, directory: Path | None = None) -> Pa
         psycopg2.Error: The database was not reached.
     """
     site = directory or site_directory()
-    connection = database.connect("fortytwo-mirror reports", autocommit=True)
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("select set_config('statement_timeout', %s, false)", (PATIENCE,))
+    with connected("reports", PATIENCE) as connection:
         read = {name: read_report(connection, name) for name in REPORTS}
         campuses = _campuses(connection)
-    finally:
-        connection.close()
     text = render(
         "reports.html.j2",
         page=PAGE,

@@ -10,27 +10,17 @@ from typing import Any
 
 from markupsafe import Markup
 
-from extract.base import database
-from ops.site import vega
-from ops.site.charts import all_charts
-from ops.site.history import EMPTY, History, Row, read_history
-from ops.site.pages import render, site_directory, write_page
+from ops.site.charts import vega
+from ops.site.charts.status import all_charts
+from ops.site.history import EMPTY, History, Row, connected, read_history
+from ops.site.pages import PAGES, existing_pages, render, site_directory, write_page
 from ops.status.status import Status
 from ops.status.verdict import Level, Verdict
 from ops.status.view import facts
 
-PAGES = (
-    "index.html",
-    "reports.html",
-    "status.html",
-    "data-dictionary.html",
-    "handbook.html",
-    "lineage.html",
-)
 KINDS = {"published": "good", "unchanged": "good", "failed": "bad", "stopped": "warn"}
 LEVELS: dict[Level, str] = {"well": "good", "degraded": "warn", "failing": "bad"}
 BANNER = re.compile(r"<!-- verdict -->.*?<!-- /verdict -->", re.DOTALL)
-PATIENCE_MILLISECONDS = 3000
 
 
 def write(status: Status, verdict: Verdict, directory: Path | None = None) -> Path:
@@ -40,10 +30,10 @@ def write(status: Status, verdict: Verdict, directory: Path | None = None) -> Pa
         MirrorError, psycopg2.Error: The database was reached for the status, but not any more.
     """
     site = directory or site_directory()
-    for page in (site / "index.html", site / "reports.html"):
-        if page.exists():
+    for page in (site / name for name in PAGES if name != "status.html"):
+        text = page.read_text(encoding="utf-8") if page.exists() else ""
+        if BANNER.search(text):
             made = page.stat()
-            text = page.read_text(encoding="utf-8")
             write_page(site, page.name, BANNER.sub(lambda _: banner_html(status, verdict), text))
             os.utime(page, (made.st_atime, made.st_mtime))  # its content is no younger
     history = EMPTY if status.unreachable else _history()
@@ -51,15 +41,8 @@ def write(status: Status, verdict: Verdict, directory: Path | None = None) -> Pa
 
 
 def _history() -> History:
-    connection = database.connect("fortytwo-mirror pages", autocommit=True)
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "select set_config('statement_timeout', %s, false)", (str(PATIENCE_MILLISECONDS),)
-            )
+    with connected("pages") as connection:
         return read_history(connection)
-    finally:
-        connection.close()
 
 
 def banner_html(status: Status, verdict: Verdict) -> Markup:
@@ -101,11 +84,6 @@ def status_html(history: History, status: Status, verdict: Verdict, site: Path) 
         charts=charts,
         vega=Markup(vega.bundle()),
     )
-
-
-def existing_pages(site: Path, *made_now: str) -> list[str]:
-    """The pages that a link may name."""
-    return [name for name in PAGES if name in made_now or (site / name).exists()]
 
 
 def _card(history: History, table: str) -> dict[str, Any]:

@@ -28,15 +28,16 @@ from ops.runs
 order by mode, started_at desc
 """
 # A pass that a later `dbt build` published is a good one too: `make extract && dbt build`.
-LAST_GOOD = """
-select mode, max(coalesce(finished_at, started_at)) as finished_at
-from ops.runs
-where
+GOOD = """(
     status in ('published', 'unchanged')
     or (mode = 'backfill' and status in ('loaded', 'stopped'))
     or (status = 'loaded' and exists (
         select from ops.runs as build where build.published_at > runs.finished_at
     ))
+)"""
+LAST_GOOD = f"""
+select mode, max(coalesce(finished_at, started_at)) as finished_at
+from ops.runs where {GOOD}
 group by mode
 """
 # Tables that a run left as they were, until a later run reads them.

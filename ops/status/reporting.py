@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from extract.base import logs
-from ops.site import reports_page, status_page
+from ops.site import incidents_page, reports_page, status_page
 from ops.status import metrics, webhook
 from ops.status.outcomes import outcome
 from ops.status.status import read_status
@@ -34,6 +34,7 @@ def report() -> None:
         "webhook": lambda: webhook.tell_changes(verdict),
         "metrics": lambda: metrics.write(status, verdict),
         "reports_page": lambda: reports_page.write_if_due(status, verdict),
+        "incidents_page": lambda: incidents_page.write(status, verdict),
         "status_page": lambda: status_page.write(status, verdict),
     }
     for name, tell in tellers.items():

@@ -225,13 +225,13 @@ def _runs(status: Status, without: str) -> Iterator[Finding]:
         open_ends = [end for end in ends if end[0] > max(good, default=end[0] - timedelta(1))]
         label = name if name in jobs else f"sync {name}" if name != "build" else "dbt build"
         if open_ends:
-            message = max(open_ends)[2].strip()
+            message = max(open_ends)[2].strip().rstrip(".")
             first = min(since for _, since, _ in open_ends)
             again = AGAIN.get(name)
             yield Finding(
                 label,
                 "degraded" if name in HARMLESS else "failing",
-                f"{label} fails since {_minute(first)}: {message}"
+                f"{label} fails since {_minute(first)}: {message}."
                 + (f" Try again: `{again}`." if again and f"`{again}`" not in message else ""),
                 first,
             )

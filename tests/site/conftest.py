@@ -8,11 +8,15 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg2
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from psycopg2.extensions import connection as Connection
+
+from extract.base import database
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = next(
@@ -42,6 +46,37 @@ def fill(server: dict[str, str], *files: Path) -> None:
                 cursor.execute(file.read_text())
     finally:
         connection.close()
+
+
+@pytest.fixture
+def ops(database: dict[str, str]) -> dict[str, str]:
+    fill(database, *SCHEMA)
+    return database
+
+
+def connect() -> Connection:
+    return database.connect("test", autocommit=True)
+
+
+def add_run(status: str, hours_ago: float, **columns: object) -> None:
+    ended = datetime.now(UTC) - timedelta(hours=hours_ago)
+    values = {
+        "run_id": f"{hours_ago}",
+        "mode": "full",
+        "status": status,
+        "started_at": ended,
+        "finished_at": ended,
+        "published_at": ended if status == "published" else None,
+        **columns,
+    }
+    connection = connect()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"insert into ops.runs ({', '.join(values)}) "
+            f"values ({', '.join(['%s'] * len(values))})",
+            list(values.values()),
+        )
+    connection.close()
 
 
 @pytest.fixture(scope="session")

@@ -12,9 +12,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
+from ops.site.incidents_page import DAYS
+from ops.site.pages import PAGES
 from tests.site.conftest import ROOT
 
-OURS = ("index.html", "reports.html", "status.html", "data-dictionary.html", "handbook.html")
+OURS = tuple(name for name in PAGES if name != "lineage.html")  # which is dbt's own
 WIDTHS = {"desktop": 1280, "phone": 390}
 Look = Callable[..., Page]
 
@@ -85,6 +87,16 @@ def test_charts_follow_the_theme_when_it_changes(look: Look) -> None:
     page.wait_for_selector("html[data-drawn=dark]", state="attached")
 
     assert page.evaluate(fill) != light
+
+
+def test_every_part_has_a_bar_for_each_day_and_words_for_it(look: Look) -> None:
+    page = look("incidents.html")
+
+    for part in page.locator(".part").all():
+        days = part.locator(".days i").evaluate_all("all => all.map(day => day.title)")
+        assert len(days) == DAYS
+        assert [day for day in days if not re.match(r"\d{4}-\d\d-\d\d: \w+", day)] == []
+    assert page.locator(".incidents li").count() == 1
 
 
 @pytest.mark.parametrize("name", ["status.html", "index.html"])

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
+from ops.site.pages import PAGES
 from ops.site.reports_page import REPORTS
-from ops.site.status_page import PAGES
 from tests.site.conftest import ROOT
 
 Look = Callable[..., Page]

@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from psycopg2.extensions import connection as Connection
 
-from extract.base import database
-from ops.site import status_page, vega
+from ops.site import status_page
 from ops.site.catalog.contracts import RULE
+from ops.site.charts import vega
 from ops.site.history import read_history
 from ops.status.outcomes import outcome
 from ops.status.status import read_status
 from ops.status.verdict import judge
-from tests.site.conftest import SCHEMA, fill
-
-
-@pytest.fixture
-def ops(database: dict[str, str]) -> dict[str, str]:
-    fill(database, *SCHEMA)
-    return database
+from tests.site.conftest import add_run, connect
 
 
 @pytest.fixture(autouse=True)
@@ -31,34 +24,9 @@ def no_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vega, "bundle", lambda: "")
 
 
-def connect() -> Connection:
-    return database.connect("test", autocommit=True)
-
-
 def page(tmp_path: Path) -> str:
     status = read_status()
     return status_page.write(status, judge(status), tmp_path).read_text()
-
-
-def add_run(status: str, hours_ago: float, **columns: object) -> None:
-    ended = datetime.now(UTC) - timedelta(hours=hours_ago)
-    values = {
-        "run_id": f"{hours_ago}",
-        "mode": "full",
-        "status": status,
-        "started_at": ended,
-        "finished_at": ended,
-        "published_at": ended if status == "published" else None,
-        **columns,
-    }
-    connection = connect()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"insert into ops.runs ({', '.join(values)}) "
-            f"values ({', '.join(['%s'] * len(values))})",
-            list(values.values()),
-        )
-    connection.close()
 
 
 @pytest.mark.usefixtures("database")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime, timedelta
 
-from ops.site.frames import Spec, chart, iso, layers, legend, numbers
+from ops.site.charts.frames import Spec, chart, iso, layers, legend, numbers
 from ops.site.history import History, Row
 
 HOURLY_LIMIT = 1200
