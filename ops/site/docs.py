@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -14,8 +15,9 @@ from extract.base.settings import ROOT, local_directory
 from extract.programs import DBT
 from ops.site import incidents_page, reports_page, status_page
 from ops.site.catalog.contracts import Contracts, read_contracts
+from ops.site.catalog.dbt_docs import mended
 from ops.site.catalog.dictionary import data_dictionary
-from ops.site.catalog.lineage import mended
+from ops.site.catalog.lineage import read_lineage
 from ops.site.handbook import DOCS, Chapter, chapters, copy_images
 from ops.site.history import read_history
 from ops.site.overview import overview_html
@@ -41,8 +43,17 @@ def build() -> Path:
         history, status = read_history(connection), read_status(connection)
     finally:
         connection.close()
-    lineage = (target / "static_index.html").read_text(encoding="utf-8")
-    write_page(site, "lineage.html", mended(lineage))
+    own = (target / "static_index.html").read_text(encoding="utf-8")
+    write_page(site, "dbt-docs.html", mended(own))
+    manifest = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
+    picture = render(
+        "lineage.html.j2",
+        page="lineage.html",
+        pages=list(PAGES),
+        lineage=read_lineage(manifest),
+        texts={table.name: table.description for table in contracts.tables + contracts.reports},
+    )
+    write_page(site, "lineage.html", picture)
     copy_images(site)
     book = chapters()
     write_handbook(site, book)
