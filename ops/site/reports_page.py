@@ -59,7 +59,7 @@ def write(status: Status, verdict: Verdict, directory: Path | None = None) -> Pa
     text = render(
         "reports.html.j2",
         page=PAGE,
-        pages=existing_pages(site, PAGE, "status.html"),  # which is always written with it
+        pages=existing_pages(site, PAGE, "incidents.html", "status.html"),  # written with it
         banner=banner_html(status, verdict),
         status=status,
         reports=REPORTS,
