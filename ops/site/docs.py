@@ -16,7 +16,7 @@ from extract.programs import DBT
 from ops.site import incidents_page, reports_page, status_page
 from ops.site.catalog.contracts import Contracts, read_contracts
 from ops.site.catalog.dbt_docs import mended
-from ops.site.catalog.dictionary import data_dictionary
+from ops.site.catalog.dictionary import PAGE, data_dictionary, dictionary_html
 from ops.site.catalog.lineage import read_lineage
 from ops.site.handbook import DOCS, Chapter, chapters, copy_images
 from ops.site.history import read_history
@@ -57,6 +57,7 @@ def build() -> Path:
     copy_images(site)
     book = chapters()
     write_handbook(site, book)
+    write_page(site, PAGE, dictionary_html(contracts, status))
     pages = list(PAGES)
     verdict = judge(status)
     banner = status_page.banner_html(status, verdict)
@@ -69,11 +70,11 @@ def build() -> Path:
 
 
 def write_handbook(site: Path, book: list[Chapter]) -> None:
-    """Write a page for each chapter."""
-    for chapter in book:
+    """Write a page for each chapter; the dictionary has one of its own."""
+    for chapter in (chapter for chapter in book if chapter.file != PAGE):
         text = render(
             "handbook.html.j2",
-            page=chapter.file if chapter.file == "data-dictionary.html" else "handbook.html",
+            page="handbook.html",
             pages=list(PAGES),
             chapter=chapter,
             chapters=book,

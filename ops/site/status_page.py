@@ -21,10 +21,11 @@ from ops.status.view import facts
 KINDS = {"published": "good", "unchanged": "good", "failed": "bad", "stopped": "warn"}
 LEVELS: dict[Level, str] = {"well": "good", "degraded": "warn", "failing": "bad"}
 BANNER = re.compile(r"<!-- verdict -->.*?<!-- /verdict -->", re.DOTALL)
+FRESHNESS = re.compile(r"<!-- freshness ([\w.]+) -->.*?<!-- /freshness -->", re.DOTALL)
 
 
 def write(status: Status, verdict: Verdict, directory: Path | None = None) -> Path:
-    """Write the page and renew the verdict on other pages; returns the page's path.
+    """Write the page, renew verdict and freshness on other pages; returns the page's path.
 
     Raises:
         MirrorError, psycopg2.Error: The database was reached for the status, but not any more.
@@ -32,9 +33,12 @@ def write(status: Status, verdict: Verdict, directory: Path | None = None) -> Pa
     site = directory or site_directory()
     for page in (site / name for name in PAGES if name != "status.html"):
         text = page.read_text(encoding="utf-8") if page.exists() else ""
-        if BANNER.search(text):
+        renewed = BANNER.sub(lambda _: banner_html(status, verdict), text)
+        if not status.unreachable:
+            renewed = FRESHNESS.sub(lambda match: freshness_html(status, match[1]), renewed)
+        if renewed != text:
             made = page.stat()
-            write_page(site, page.name, BANNER.sub(lambda _: banner_html(status, verdict), text))
+            write_page(site, page.name, renewed)
             os.utime(page, (made.st_atime, made.st_mtime))  # its content is no younger
     history = EMPTY if status.unreachable else _history()
     return write_page(site, "status.html", status_html(history, status, verdict, site))
@@ -49,6 +53,14 @@ def banner_html(status: Status, verdict: Verdict) -> Markup:
     """The verdict as pages show it: how old it is, and when it will turn amber and red."""
     text = render("banner.html.j2", status=status, verdict=verdict, levels=LEVELS)
     return Markup(text)
+
+
+def freshness_html(status: Status, name: str) -> Markup:
+    """How fresh a table of `mirror` or a view of `reports` is: `mirror.users`."""
+    schema, _, table = name.partition(".")
+    row = next((row for row in status.tables if row["table"] == table), None)
+    row = row if schema == "mirror" else None
+    return Markup(render("freshness.html.j2", name=name, schema=schema, table=row, status=status))
 
 
 def status_html(history: History, status: Status, verdict: Verdict, site: Path) -> str:

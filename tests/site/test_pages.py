@@ -132,7 +132,7 @@ def test_everything_can_be_reached_by_keyboard(look: Look, name: str) -> None:
     page = look(name)
     stops = page.evaluate(
         "[...document.querySelectorAll("
-        "'a[href], summary, select, button, [tabindex=\"0\"]')]"
+        "'a[href], summary, select, input, button, [tabindex=\"0\"]')]"
         ".filter(element => element.checkVisibility())"
         ".map((element, index) => element.dataset.stop = index).length"
     )

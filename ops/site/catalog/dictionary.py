@@ -1,10 +1,16 @@
-"""The data dictionary as Markdown, from the contracts: docs/data-dictionary.md, checked in."""
+"""The data dictionary from the contracts: docs/data-dictionary.md, checked in, and the page."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from ops.site.catalog.contracts import Contracts, Table
+from ops.site.catalog.joins import joins
+from ops.site.pages import PAGES, render
+from ops.site.status_page import freshness_html
+from ops.status.status import Status
+
+PAGE = "data-dictionary.html"
 
 INTRODUCTION = """\
 # Data dictionary
@@ -21,6 +27,23 @@ marked "not null" may be null, because the API may leave it out.
 def data_dictionary(contracts: Contracts) -> str:
     """The whole page."""
     return "\n".join(_lines(contracts)).rstrip() + "\n"
+
+
+def dictionary_html(contracts: Contracts, status: Status) -> str:
+    """The page, which can be searched and has statements to copy."""
+    rows = {row["table"]: row["rows"] for row in status.tables}
+    return render(
+        "dictionary.html.j2",
+        page=PAGE,
+        pages=list(PAGES),
+        tables=contracts.tables,
+        reports=contracts.reports,
+        joins={
+            **{report.name: [] for report in contracts.reports},
+            **{table.name: joins(contracts, table, rows) for table in contracts.tables},
+        },
+        freshness=lambda name: freshness_html(status, name),
+    )
 
 
 def _lines(contracts: Contracts) -> Iterator[str]:
