@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
@@ -60,6 +61,16 @@ def exit_status() -> Iterator[None]:
     except psycopg2.Error as error:
         cause = explained(error)
         fail(str(cause), cause.exit_status)
+    except OSError as error:
+        if not error.filename:
+            raise
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        fail(
+            f"The mirror cannot use {error.filename}: {error.strerror}. Make it yours and "
+            "writable, with free space on its disk, or name another place (FORTYTWO_LOCAL, "
+            "FORTYTWO_SITE, XDG_STATE_HOME).",
+            1 if full else 2,
+        )
     except KeyboardInterrupt:
         fail(
             "Stopped by Ctrl-C or SIGTERM. Nothing is half-written; run the same command to go on.",

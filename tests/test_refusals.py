@@ -232,3 +232,16 @@ def test_what_the_server_says_is_told_with_what_to_do_and_without_data(
     assert "jdoe" not in str(told)
     with suppress(psycopg2.Error):
         connection.close()
+
+
+def test_a_place_that_cannot_be_written(
+    database: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_file = tmp_path / "file"
+    a_file.touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(a_file / "state"))
+
+    status, words = extraction()
+
+    assert status == 2
+    assert f"The mirror cannot use {a_file / 'state'}" in words and "Traceback" not in words

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import typer
+
 from extract.base import logs
 from ops.site import incidents_page, reports_page, status_page
 from ops.status import metrics, webhook
@@ -41,8 +43,6 @@ def report() -> None:
         try:
             tell()
         except Exception as error:  # noqa: BLE001  (no report is worth a job)
-            logs.event(
-                name,
-                level=logging.WARNING,
-                message=logs.without_secrets(f"not written: {type(error).__name__}: {error}"),
-            )
+            message = logs.without_secrets(f"not written: {type(error).__name__}: {error}")
+            logs.event(name, level=logging.WARNING, message=message)
+            typer.echo(f"{name.replace('_', ' ')} {message}", err=True)
