@@ -99,6 +99,10 @@ class Pass:
             self.apart.setdefault(other.name, []).append(part)
         return rows.drop_columns(sorted(TABLES[table].set_apart))
 
+    def is_asked(self, table: Table | None) -> bool:
+        """Whether the API is asked for the table in some pass."""
+        return table is not None and (self.is_on(table) or table.places_people)
+
     def came_with(self, table: str) -> list[DltResource]:
         """Resources of the rows that came with those of a table, to stand right behind its own."""
 
@@ -130,7 +134,7 @@ class Pass:
     def know_refusals(self) -> None:
         """Leave out what the API refuses; once a day ask for one row of it."""
         for table, (status, since, due) in self.record.refusals().items():
-            if table not in TABLES or not self.is_on(TABLES[table]):
+            if not self.is_asked(TABLES.get(table)):
                 continue
             if not due or self._probe(table):
                 self.degraded[table] = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -54,7 +54,11 @@ def live(context: Pass) -> list[DltResource]:
 
 
 class LiveUsers:
-    """Users that changed or moved, with their primary campus."""
+    """Users that changed or moved, with their primary campus.
+
+    Where they belong is asked of campus_users. When its stream is off, that is so of the primary
+    campuses alone, and no row of it is loaded.
+    """
 
     def __init__(self, context: Pass) -> None:
         self._context = context
@@ -64,18 +68,29 @@ class LiveUsers:
         self._moved: set[int] = set()
         self._done: set[int] = set()
         self._new_campus_users: list[pa.Table] = []
+        self._campus_users = TABLES["campus_users"]
+        self._is_loaded = context.is_on(self._campus_users)
+        if not self._is_loaded:
+            primary = {**self._campus_users.params, "filter[is_primary]": "true"}
+            self._campus_users = replace(self._campus_users, params=primary)
 
     def moved(self, updated_at: Any) -> Iterator[pa.Table]:
-        """Primary campuses that changed."""
-        listing = changed(
-            TABLES["campus_users"], "updated_at", updated_at.start_value, self._cursus_id
-        )
+        """Campuses of people that changed."""
+        yield from self._moved_since(updated_at.start_value)
+
+    def _moved_since(self, since: datetime) -> Iterator[pa.Table]:
+        listing = changed(self._campus_users, "updated_at", since, self._cursus_id)
         for done in self._context.listing([listing]):
             self._learn(done.table)
             yield done.table
 
     def users(self, updated_at: Any) -> Iterator[pa.Table]:
         """Users that changed; new ones get their campus."""
+        if not self._is_loaded and "campus_users" not in self._context.degraded:
+            try:  # as long ago as the users themselves are asked for
+                list(self._moved_since(updated_at.start_value))
+            except ApiError as error:
+                self._context.failed("campus_users", error)
         known = self._context.raw.keys("users")
         listing = changed(TABLES["users"], "updated_at", updated_at.start_value, self._cursus_id)
         listing = replace(listing, change_row=with_campus(self._campus_of))
@@ -105,7 +120,7 @@ class LiveUsers:
 
     def new_campus_users(self) -> Iterator[pa.Table]:
         """Where the new users belong (read for `users`)."""
-        yield from self._new_campus_users
+        yield from self._new_campus_users if self._is_loaded else ()
 
     def _with_campus(self, table: pa.Table) -> pa.Table:
         ids = table.column("id").to_pylist()
@@ -123,13 +138,14 @@ class LiveUsers:
         if "campus_users" in self._context.degraded:
             return
         listings = (
-            of_students(TABLES["campus_users"], batch, self._cursus_id) for batch in batches(users)
+            of_students(self._campus_users, batch, self._cursus_id) for batch in batches(users)
         )
         for done in self._context.listing(listings):
             self._learn(done.table)
             self._new_campus_users.append(done.table)
 
     def _learn(self, table: pa.Table) -> None:
+        table = table.filter(table.column("is_primary"))
         pairs = zip(
             table.column("user_id").to_pylist(),
             table.column("campus_id").to_pylist(),

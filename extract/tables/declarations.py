@@ -70,6 +70,14 @@ def _team(team: Row) -> Row:
     return kept
 
 
+def _quests_user(row: Row) -> None:
+    # the list of quests is closed to applications: a copy of each comes with these rows
+    _nested_id(row, "user", "user_id")
+    quest = row.get("quest")
+    if isinstance(quest, dict):
+        row["quest"] = {name: quest.get(name) for name in QUEST}
+
+
 def _bloc(row: Row) -> None:
     # the coalitions' scores have a table of their own; here they only say who belongs where
     coalitions = row.get("coalitions")
@@ -77,6 +85,10 @@ def _bloc(row: Row) -> None:
         row["coalitions"] = [{"id": c.get("id")} for c in coalitions if isinstance(c, dict)]
 
 
+QUEST = (
+    *("id", "name", "slug", "kind", "internal_name", "cursus_id", "campus_id", "grade_id"),
+    *("position", "created_at", "updated_at"),
+)
 TEAM = (
     *("id", "project_id", "project_session_id", "status", "final_mark", "validated?", "locked?"),
     *("closed?", "locked_at", "closed_at", "terminating_at", "created_at", "updated_at"),
@@ -243,13 +255,15 @@ DECLARED = (
             timestamp: created_at updated_at!"""
         ),
         "/campus_users",
-        stream="relations",
+        mirror="campus_users",
+        stream="transfers",
         full=None,
+        backfill=True,
         ranges=("updated_at",),
-        params={"sort": "id", "filter[is_primary]": "true"},
         scope="user_id",
         person="user_id",
-        rows_a_student=1,
+        rows_a_student=1.2,
+        places_people=True,
     ),
     Table(
         "coalitions_users",
@@ -324,6 +338,27 @@ DECLARED = (
         person="user_id",
         rows_a_student=25,
         left_out=frozenset({"login"}),
+    ),
+    Table(
+        "quests_users",
+        columns(
+            """bigint: id!! user_id! quest_id!
+            timestamp: end_at validated_at
+            double: prct
+            text: advancement
+            timestamp: created_at updated_at!
+            json: quest"""
+        ),
+        "/quests_users",
+        mirror="quests_users",
+        stream="milestones",
+        full=None,
+        backfill=True,
+        ranges=("updated_at",),
+        scope="user_id",
+        person="user_id",
+        rows_a_student=5,
+        prepare=_quests_user,
     ),
 )
 TABLES = {table.name: table for table in DECLARED}

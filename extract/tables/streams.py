@@ -31,6 +31,8 @@ STREAMS = {
     for stream in (
         Stream(ESSENTIAL, "reference tables, students and their cursus; always on"),
         Stream("relations", "marks, achievements, coalition scores"),
+        Stream("milestones", "quests, and how far each student is in them"),
+        Stream("transfers", "who was at which campus, and since when"),
         Stream("attempts", "teams and their members, out of the marks", needs="relations"),
     )
 }

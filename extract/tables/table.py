@@ -73,6 +73,7 @@ class Table:
         prepare: Reduces nested copies to ids, in place.
         left_out: Fields that are known and deliberately not kept.
         derived: Optional columns that `prepare` makes; the payload has no such field.
+        places_people: A live pass asks it where people belong, whether its stream is on or not.
         set_apart: Columns that are loaded into the table that comes with this one, not into it.
     """
 
@@ -103,6 +104,7 @@ class Table:
     left_out: frozenset[str] = frozenset()
     derived: frozenset[str] = frozenset()
     set_apart: frozenset[str] = frozenset()
+    places_people: bool = False
 
     @property
     def essential(self) -> bool:

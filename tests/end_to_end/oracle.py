@@ -115,6 +115,18 @@ def expected(address: str, cursus_id: int = 21, *, relations: bool = True) -> Ta
         for r in rows(address, "teams_users")
         if r["team_id"] in teams and r["user_id"] in users
     }
+    tables["campus_users"] = {
+        r["id"]: r
+        for r in rows(address, "campus_users")
+        if r["user_id"] in users and r["campus_id"] in campuses
+    }
+    progress = {
+        r["id"]: {**r, "user_id": r["user"]["id"]}
+        for r in rows(address, "quests_users")
+        if r["user"]["id"] in users and r["quest"]["cursus_id"] == cursus_id
+    }
+    tables["quests_users"] = progress
+    tables["quests"] = {r["quest"]["id"]: r["quest"] for r in rows(address, "quests_users")}
     return tables
 
 

@@ -26,6 +26,8 @@ CHANGES = {
     "new_users": 2,
     "new_relations": 6,
     "transfer": 1,
+    "start_quests": 3,
+    "validate_quests": 3,
 }
 
 
