@@ -40,6 +40,8 @@ from hand.student group by campus_id;
 """
 # A part of the students is read and published; the others' rows are there too, as live passes leave
 # them, or were read by a run that has not published.
+NAMED = yaml.safe_load((ROOT / "dbt_project.yml").read_text())["vars"]["relations_by_student"]
+RELATIONS = ", ".join(f"'{name}'" for name in NAMED)
 READ = """
 create or replace view hand.student as
 select id, campus_id, id % 100 < {percent} as is_read from mirror.users;
@@ -49,19 +51,18 @@ select
     resource, id,
     published_at + case when is_read then interval '-1 hour' else interval '1 hour' end, now()
 from hand.student
-cross join unnest(array['projects_users', 'achievements_users', 'coalitions_users']) as resource
+cross join unnest(array[{relations}]) as resource
 cross join (select max(published_at) as published_at from ops.runs) as runs
 where is_read or id % 3 = 0
-"""
+""".replace("{relations}", RELATIONS)
 BY_HAND = {
     "coverage (campus_id, table_name, students, students_read, share_read, is_read)": """
         select
             campus_id, resource, students, students_read,
             round(students_read::numeric / students, 3), enough
         from hand.campus
-        cross join unnest(array['projects_users', 'achievements_users', 'coalitions_users'])
-            as resource
-    """,
+        cross join unnest(array[{relations}]) as resource
+    """.replace("{relations}", RELATIONS),
     "achievement_rarity (achievement_id, campus_id, students, students_read, holders, "
     "share_of_students)": """
         select
@@ -271,8 +272,7 @@ def test_what_was_read_and_is_not_published_yet_does_not_count(varied: Lab) -> N
 
 
 def test_the_relations_read_by_student_are_those_that_the_extraction_reads_so() -> None:
-    named = yaml.safe_load((ROOT / "dbt_project.yml").read_text())["vars"]["relations_by_student"]
-
-    assert named == sorted(
-        table.mirror for table in TABLES.values() if table.backfill and table.mirror
+    assert (
+        sorted(table.mirror for table in TABLES.values() if table.backfill and table.mirror)
+        == NAMED
     )

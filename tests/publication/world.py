@@ -115,6 +115,19 @@ select
     ))
 from raw.projects_users;
 
+insert into raw.campus_users (id, user_id, campus_id, is_primary, created_at, updated_at)
+select id, id, campus_id, true, '2023-07-01', '2024-01-01' from raw.users;
+
+insert into raw.quests_users (
+    id, user_id, quest_id, validated_at, prct, created_at, updated_at, quest
+)
+select
+    id, id, 44, '2024-01-01', 100, '2023-10-01', '2024-01-01', '{
+        "id": 44, "slug": "common-core-rank-00", "cursus_id": 21,
+        "updated_at": "2024-01-01T00:00:00Z"
+    }'
+from raw.users;
+
 insert into raw._dlt_loads values ('1', 'fortytwo', 0, now(), 'hash');
 """
 
