@@ -12,6 +12,8 @@ from typing import Any, Literal
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
+from extract.tables import TABLES
+
 # PostgreSQL's own 20 % of two million rows is a vacuum every 400,000 dead ones; most passes change
 # a few thousand. In a small table the settings change nothing: the threshold of 1,000 rows decides.
 BIG = {
@@ -23,19 +25,10 @@ BIG = {
 }
 # rows come and go by the day, or are all touched: room for the new version beside the old one
 CHURNING = BIG | {"fillfactor": "80"}
+PEOPLE = [table for table in TABLES.values() if table.person]
 HOT: dict[str, dict[str, str]] = {
-    **{
-        f"{schema}.{table}": BIG
-        for schema in ("raw", "mirror")
-        for table in (
-            "users",
-            "cursus_users",
-            "projects_users",
-            "achievements_users",
-            "coalitions_users",
-        )
-    },
-    "raw.campus_users": BIG,
+    **{f"raw.{table.name}": BIG for table in PEOPLE},
+    **{f"mirror.{table.mirror}": BIG for table in PEOPLE if table.mirror},
     "snapshots.users_history": BIG,
     "snapshots.cursus_users_history": BIG,
     "ops.relation_reads": CHURNING,

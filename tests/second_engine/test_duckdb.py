@@ -96,7 +96,6 @@ def test_every_table_and_report_is_the_same_on_both_engines(
                 UNKNOWN_FIELDS,
             ]
             for name, contract in DECLARED.items()
-            if name != "campus_users"  # read by live passes only
         },
         "intermediate.int_rejected_rows": ["table_name", "key", "rule"],
         **{f"marts.{name}": [] for name in TABLES},
