@@ -25,6 +25,8 @@ CHANGES = {
     "edit_silently": 10,
     "new_relations": 9,
     "delete_relations": 6,
+    "start_quests": 3,
+    "validate_quests": 3,
 }
 
 

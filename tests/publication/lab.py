@@ -69,6 +69,16 @@ class Lab:
             found: list[tuple[Any, ...]] = cursor.fetchall()
             return found
 
+    def of_users(self) -> list[tuple[str, str]]:
+        """Tables of mirror with a foreign key to users, and its column."""
+        return self.rows("""
+            select child.relname, attname
+            from pg_constraint
+            inner join pg_class as child on conrelid = child.oid
+            inner join pg_attribute on attrelid = child.oid and attnum = conkey[1]
+            where contype = 'f' and confrelid = 'mirror.users'::regclass
+        """)
+
     def value(self, query: str) -> Any:
         """The one value of a query."""
         [(value,)] = self.rows(query)
