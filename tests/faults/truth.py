@@ -13,6 +13,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from extract.tables import TABLES
+from extract.tables.declarations import QUEST
 
 Row = dict[str, Any]
 Key = tuple[int, ...]
@@ -59,7 +60,7 @@ class Truth:
             rows = [{**r, "coalitions": [{"id": c["id"]} for c in r["coalitions"]]} for r in rows]
         elif table == "users":
             rows = self._students(rows)
-        elif table in (*RELATIONS, "cursus_users"):
+        elif TABLES[table].relation:
             students = self.rows("users")
             kept = (_relation(table, row) for row in rows)
             rows = [row for row in kept if (row["user_id"],) in students]
@@ -132,6 +133,8 @@ def _relation(table: str, row: Row) -> Row:
     row.setdefault("project_id", (row.get("project") or {}).get("id"))
     teams = {team["id"]: team for team in row.get("teams", ())}
     row["current_team"] = teams.get(row.get("current_team_id"))
+    if "quest" in row:
+        row["quest"] = {name: row["quest"][name] for name in QUEST}
     return {column.name: api_value(row, column.name) for column in TABLES[table].columns}
 
 
