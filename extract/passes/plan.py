@@ -188,8 +188,11 @@ class _Planner:
     def backfill(self, raw: Raw, connection: Connection) -> Iterator[PlannedResource]:
         """The relations that are still to be read, from a sample of the students."""
         names = backfilled(self._streams) if raw.students() else []
-        most = max(1, (MOST_PROBES - self._client.quota.calls) // max(1, len(names)))
+        # one probe for each, and what is left for those with the most rows
+        left = max(0, MOST_PROBES - self._client.quota.calls - len(names))
+        all_rows = sum(TABLES[name].rows_a_student for name in names)
         for name in names:
+            most = 1 + math.floor(left * TABLES[name].rows_a_student / all_rows)
             students = to_read(connection, raw, name, self._streams, self._campus_ids)
             groups = list(batches(students))
             # evenly spread and centred: old students have many rows, new ones few
