@@ -137,7 +137,7 @@ def _columns(title: str, x: str, y: list[str], upto: int = 0) -> Spec:
             "tooltip": [{"field": x}, {"field": "key"}, _number("value")],
         },
     )
-    return spec | {"transform": [{"fold": y}]}
+    return spec | {"transform": [{"fold": y}], "usermeta": {"values": y}}
 
 
 def _bars(
@@ -176,7 +176,7 @@ def _bars(
         ],
     )
     return spec | {
-        "usermeta": {"rows": TOP, "height": 34},
+        "usermeta": {"values": [value], "rows": TOP, "height": 34},
         "transform": [
             {"filter": f"isValid(datum['{value}'])"},
             {"window": [{"op": "row_number", "as": "nth"}], **rank},
@@ -186,7 +186,7 @@ def _bars(
 
 
 def _heatmap(title: str, x: str, y: str, value: str) -> Spec:
-    return chart(
+    spec = chart(
         title,
         [],
         mark={"type": "rect"},
@@ -212,3 +212,4 @@ def _heatmap(title: str, x: str, y: str, value: str) -> Spec:
             "tooltip": [{"field": y}, {"field": x}, _number(value)],
         },
     )
+    return spec | {"usermeta": {"values": [value]}}

@@ -101,13 +101,13 @@ def status_html(history: History, status: Status, verdict: Verdict, site: Path) 
 def _card(history: History, table: str) -> dict[str, Any]:
     rows = history.rows_now[table]
     week = history.read_at - timedelta(days=7)
-    before = [row for row in history.rows if row["at"] <= week and table in row["rows"]]
-    change = ""
+    known = [row for row in history.rows if table in row["rows"]]
+    before = [row for row in known if row["at"] <= week]
     if before:
         difference = rows - before[-1]["rows"][table]
         change = f"{difference:+,} in 7 days" if difference else "as 7 days ago"
-    elif history.rows:
-        change = f"since {history.rows[0]['at']:%Y-%m-%d}"
+    else:
+        change = f"first published {known[0]['at']:%Y-%m-%d}"
     return {"table": table, "rows": rows, "change": change}
 
 

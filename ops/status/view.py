@@ -178,6 +178,8 @@ def _application(status: Status, when: Callable[[datetime], str]) -> str:
     until = application["secret_valid_until"]
     days = (until - status.at) / timedelta(days=1) if until else None
     secret = f"secret good for {days:.1f} days" if days is not None else "secret's end unknown"
+    if until and until <= status.at:
+        secret = f"secret expired on {until:%Y-%m-%d}"
     return f"{secret}, last used {when(application['seen_at'])}"
 
 

@@ -290,6 +290,14 @@ def test_a_secret_that_the_api_refuses_is_not_good_for_days(past: Connection) ->
     assert "secret good for" not in shown(status)
 
 
+def test_a_secret_that_has_expired_is_not_good_for_days(past: Connection) -> None:
+    status = read_status(past)
+    assert status.application
+    status.application["secret_valid_until"] = status.at - timedelta(days=1)
+
+    assert "secret expired on 20" in shown(status) and "secret good for" not in shown(status)
+
+
 def test_time_alone_makes_a_mirror_late_and_then_overdue(ops: Connection) -> None:
     ran(ops, "full", "published", 0)
     now = datetime.now(UTC)

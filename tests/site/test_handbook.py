@@ -133,6 +133,15 @@ def test_the_data_dictionary_is_current(manifest: Path) -> None:
     )
 
 
+def test_the_names_of_the_rules_are_those_that_the_models_give(manifest: Path) -> None:
+    models = ROOT / "dbt_project" / "models" / "intermediate"
+    given = "".join(file.read_text() for file in models.glob("*.sql"))
+    named = [name for rule in read_contracts(manifest).rules for name in rule.names]
+
+    assert len(named) == len(set(named))
+    assert [name for name in named if f"'{name}'" not in given] == []
+
+
 @pytest.mark.parametrize("chapter", chapters(), ids=lambda chapter: chapter.name)
 def test_links_of_the_handbook_lead_somewhere(chapter: object) -> None:
     text = re.sub(r"```.*?```", "", getattr(chapter, "text"), flags=re.DOTALL)  # noqa: B009

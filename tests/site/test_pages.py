@@ -47,6 +47,17 @@ def test_a_page_is_accessible_in_both_themes(look: Look, name: str, scheme: str)
     assert [(v["id"], [node["html"][:120] for node in v["nodes"][:3]]) for v in found] == []
 
 
+def test_a_phone_names_the_column_of_every_cell(look: Look) -> None:
+    page = look("status.html", width=390)
+
+    named = page.locator("[aria-label='Recent runs'] tbody tr").first.evaluate(
+        "row => [...row.cells].filter(cell => cell.checkVisibility())"
+        ".map(cell => getComputedStyle(cell, '::before').content)"
+    )
+
+    assert {"none", '""', '": "'}.isdisjoint(named) and len(named) > 4
+
+
 def test_a_dark_page_is_dark(look: Look) -> None:
     def brightness(scheme: str) -> int:
         page = look("status.html", scheme=scheme)

@@ -63,10 +63,11 @@ def test_a_campus_filters_charts_and_tables(page: Page) -> None:
 def test_a_campus_that_is_not_read_yet_has_no_figures_and_says_so(page: Page) -> None:
     page.locator("#campus").select_option("Campus 54")
 
-    page.locator("#project_outcomes [data-empty]").wait_for(state="visible")
+    for report in ("project_outcomes", "activity_by_hour"):
+        page.locator(f"#{report} [data-empty]").wait_for(state="visible")
+        assert page.locator(f"#chart-{report}").is_hidden()
     section = page.locator("#project_outcomes").inner_text()
     assert "7 of 700 students read (1%)" in section and "No figures" in section
-    assert page.locator("#chart-project_outcomes").is_hidden()
     assert page.locator("#chart-students_by_level").is_visible()
 
 

@@ -182,7 +182,7 @@ def _rules(models: list[dict[str, Any]]) -> Iterator[Rule]:
     for text in (part for whole in texts for part in re.split(r" (?=Rule \d+:)", whole)):
         if match := RULE.match(text):
             number, text, names = match.groups()
-            listed = [name.strip(" .") for name in re.split(r",\s*", names or "") if name.strip()]
+            listed = re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", names or "")
             yield Rule(int(number), text[0].upper() + text[1:], listed)
 
 

@@ -6,9 +6,10 @@ stylesheet, so the picture follows its dark and light themes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
+from itertools import cycle
 
 from ops.site.catalog.contracts import Contracts, ForeignKey, Table
 
@@ -40,8 +41,9 @@ def entity_relationship_svg(contracts: Contracts, rows: Mapping[str, int]) -> st
     placed = {box.table.name: box for box in boxes}
     width = max(box.x for box in boxes) + WIDTH + 2
     height = max(box.y + box.height for box in boxes) + 2
+    tops = cycle((8, 16, 24))
     lines = [
-        _line(box, placed[key.table], key)
+        _line(box, placed[key.table], key, tops)
         for box in boxes
         for key in box.table.foreign_keys
         if key.table in placed
@@ -98,7 +100,7 @@ def _column_height(column: list[Table]) -> float:
     return sum(Box(table, 0, 0).height for table in column) + GAP_Y * (len(column) - 1)
 
 
-def _line(child: Box, parent: Box, key: ForeignKey) -> str:
+def _line(child: Box, parent: Box, key: ForeignKey, tops: Iterator[int]) -> str:
     start, end = child.row(key.column), parent.row(key.target)
     right = child.x < parent.x
     x1, x2 = (child.x + WIDTH, parent.x) if right else (child.x, parent.x + WIDTH)
@@ -106,10 +108,10 @@ def _line(child: Box, parent: Box, key: ForeignKey) -> str:
     if distance <= GAP_X:
         bend = GAP_X * 0.55 * (1 if right else -1)
         path = f"M{x1} {start} C{x1 + bend} {start} {x2 - bend} {end} {x2} {end}"
-    else:  # over the top of the columns between
-        x1, x2 = child.x + WIDTH / 2, parent.x + WIDTH / 2
-        path = f"M{x1} {child.y} V18 Q{x1} 8 {x1 - 10} 8 H{x2 + 10} Q{x2} 8 {x2} 18 V{parent.y}"
-        end, x2 = parent.y, x2
+    else:  # over the top of the columns between, up and down where no box is
+        out, into = (0.3, -0.3) if right else (-0.3, 0.3)
+        up, down = x1 + out * GAP_X, x2 + into * GAP_X
+        path = f"M{x1} {start} H{up} V{next(tops)} H{down} V{end} H{x2}"
     name = f"{child.table.name}.{key.column} refers to {key.table}.{key.target}"
     return (
         f'<g class="edge" data-from="{child.table.name}" data-to="{key.table}">'

@@ -13,6 +13,7 @@ from ops.site.charts.frames import Spec, chart, iso, layers, legend, numbers
 from ops.site.history import History, Row
 
 HOURLY_LIMIT = 1200
+FEW = 8  # runs, whose bars would be as wide as walls
 LEAST_RANGE = 0.1  # of a sparkline's height, in parts of the largest value
 APART = {"labelOverlap": True, "labelSeparation": 8}
 ACTIONS = {"inserted": "@good", "updated": "@accent", "deleted": "@bad"}
@@ -255,6 +256,7 @@ def phase_durations(phases: list[Row]) -> Spec:
         }
         for row in phases
     ]
+    runs = {row["started_at"] for row in phases}
     known = {**PHASES, **{row["phase"]: "@c6" for row in phases if row["phase"] not in PHASES}}
     used = {
         phase: colour
@@ -265,7 +267,7 @@ def phase_durations(phases: list[Row]) -> Spec:
         f"Seconds of each phase, {phases[0]['mode']} runs",
         values,
         height=130,
-        mark={"type": "bar", "width": {"band": 0.9}},
+        mark={"type": "bar", "width": {"band": 0.9} if len(runs) >= FEW else 24},
         encoding={
             "x": {
                 "field": "started",

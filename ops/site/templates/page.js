@@ -10,6 +10,14 @@
     }
     return "just now";
   };
+  // a phone shows the cells of a row below each other, each with its column's name
+  for (const table of document.querySelectorAll(".card.scroll table")) {
+    const names = [...table.querySelectorAll("thead th")].map((cell) => cell.textContent);
+    for (const cell of table.querySelectorAll("tbody td:not([colspan])")) {
+      cell.dataset.column = names[cell.cellIndex] ?? "";
+      cell.classList.toggle("blank", ["", "–"].includes(cell.textContent));
+    }
+  }
   const tell = () => {
     for (const element of document.querySelectorAll("time[datetime]")) {
       const moment = new Date(element.dateTime);

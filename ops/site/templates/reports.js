@@ -104,10 +104,9 @@
       const told = section.querySelector("[data-coverage]");
       if (told) told.textContent = coverage(name);
       const found = chosen(name);
-      const value = specification.transform?.[0].filter?.match(/'(.+)'/)?.[1];
-      const count = found.filter((row) => !value || row[value] !== null).length;
-      const bars = specification.usermeta;
-      const height = bars ? Math.min(count, bars.rows) * bars.height : specification.height;
+      const drawn = specification.usermeta;
+      const count = found.filter((row) => drawn.values.some((value) => row[value] !== null)).length;
+      const height = drawn.rows ? Math.min(count, drawn.rows) * drawn.height : specification.height;
       const empty = section.querySelector("[data-empty]");
       empty.hidden = count > 0;
       empty.textContent = data.relations[name].length
