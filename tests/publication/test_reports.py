@@ -183,6 +183,10 @@ def rows(lab: Lab, query: str) -> list[Any]:
     return sorted(lab.rows(query), key=repr)
 
 
+def test_each_report_has_its_figures_by_hand() -> None:
+    assert {report.partition(" ")[0] for report in BY_HAND} == set(REPORTS)
+
+
 @pytest.mark.parametrize("percent", [0, 1, 50, 100])
 def test_each_report_is_right_whatever_part_of_its_relation_is_read(
     varied: Lab, percent: int

@@ -30,16 +30,17 @@ from mirror.campuses cross join generate_series(0, 3) as n;
 create table reports.project_outcomes as
 select project as project_id, 'Project of some length ' || project as project_name,
     campuses.id as campus_id,
-    case when campuses.id < 54 then 10 + project % 90 end as marked,
-    case when campuses.id < 54 then 5 + project % 90 end as validated,
-    case when campuses.id < 54 then project % 90 end as validated_first_try,
+    case when campuses.id < 54 then (10 + project % 90)::bigint end as marked,
+    case when campuses.id < 54 then (5 + project % 90)::bigint end as validated,
+    case when campuses.id < 54 then (project % 90)::bigint end as validated_first_try,
     100.5 as average_mark_validated, 12.5 as median_days_validated
 from mirror.campuses cross join generate_series(1, 388) as project;
 
 create table reports.achievement_rarity as
 select achievement as achievement_id, 'Achievement ' || achievement as achievement_name,
     'project' as kind, campuses.id as campus_id,
-    case when campuses.id < 54 then 1 + achievement % 300 end as holders, 700 as students_read
+    case when campuses.id < 54 then (1 + achievement % 300)::bigint end as holders,
+    700::bigint as students_read
 from mirror.campuses cross join generate_series(1, 102) as achievement;
 
 create table reports.activity_by_hour as

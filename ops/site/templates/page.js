@@ -11,10 +11,10 @@
     return "just now";
   };
   // a phone shows the cells of a row below each other, each with its column's name
-  for (const table of document.querySelectorAll(".card.scroll table")) {
+  for (const table of document.querySelectorAll(":is(.card.scroll, .prose) table")) {
     const names = [...table.querySelectorAll("thead th")].map((cell) => cell.textContent);
     for (const cell of table.querySelectorAll("tbody td:not([colspan])")) {
-      cell.dataset.column = names[cell.cellIndex] ?? "";
+      if (names[cell.cellIndex]) cell.dataset.column = names[cell.cellIndex];
       cell.classList.toggle("blank", ["", "–"].includes(cell.textContent));
     }
   }
