@@ -145,7 +145,7 @@ def _silences(runs: list[Row], now: datetime) -> Iterator[Incident]:
             hours = (other - one) / timedelta(hours=1)
             level: Level = "failing" if other - one > FULL_OVERDUE else "degraded"
             ended = None if other == now else other
-            text = f"No good pass ended for {hours:.0f} hours"
+            text = f"No good {'full pass' if full else 'run'} ended for {hours:.0f} hours"
             yield Incident(FRESHNESS, level, one + FULL_LATE, ended, text, runs=0)
 
 
@@ -183,11 +183,12 @@ def _part(
     lost = sum(incident.seconds(known, now) for incident in own)
     ran = {run["started_at"].astimezone(UTC).date() for run in runs}
     shown = [_day(day, own, day.date() in ran, now) for day in days]
+    idle = all(day["level"] == "none" for day in shown[-2:])
     level = max((i.level for i in own if not i.ended), key=WORSE.index, default="well")
     return {
         "name": name,
         "about": PARTS.get(name, "an optional table, which stops nothing"),
-        "level": level,
+        "level": "none" if level == "well" and idle else level,
         "worked": 1 - lost / max(1.0, (now - known).total_seconds()),
         "days": shown,
         "counted": _counted(day["level"] for day in shown),

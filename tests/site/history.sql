@@ -65,6 +65,8 @@ from (
 ) as run
 where run.at + make_interval(secs => run.took) < now();
 
+update ops.runs set phase = 'build and publish' where status = 'failed';
+
 insert into ops.api_calls
 (called_at, run_id, path, query, page, status, rows, error, attempt, milliseconds, quota_left)
 select

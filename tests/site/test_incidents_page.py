@@ -102,6 +102,20 @@ def test_the_page_says_what_happened_and_how_long_it_worked(tmp_path: Path) -> N
     )
 
 
+def test_a_part_that_has_not_run_lately_is_not_said_to_work(tmp_path: Path) -> None:
+    add_run("published", 80)
+    status = read_status()
+
+    text = incidents_page.write(status, judge(status), tmp_path).read_text()  # type: ignore[union-attr]
+
+    assert re.findall(r'class="pill (\w*)">([^<]+)<', text.partition("Incidents</h2")[0]) == [
+        ("", "no run since yesterday"),
+        ("", "no run since yesterday"),
+        ("bad", "failing now"),
+    ]
+    assert "No good full pass ended for 80 hours" in text
+
+
 def test_before_the_first_run_it_says_what_to_do(tmp_path: Path) -> None:
     status = read_status()
 
