@@ -122,12 +122,7 @@ def facts(status: Status, when: Callable[[datetime], str]) -> list[tuple[str, st
         status: The reading.
         when: How a moment is shown.
     """
-    found = [("left out", _rejected(status)), ("API calls", _calls(status))]
-    off = [name for name in STREAMS if name not in status.streams]
-    on = [name for name in STREAMS if name in status.streams]
-    found.append(("streams", f"{', '.join(on)}; off: {', '.join(off) or 'none'}"))
-    found += [("backfill", f"{row['resource']}: {_backfill(row)}") for row in status.backfill]
-    found.append(("credentials", _application(status, when)))
+    found = [] if status.unreachable else _recorded(status, when)
     found.append(("backup", _backup(status, when)))
     for job, label in (("restore-drill", "restore drill"), ("check", "check")):
         last = status.jobs.get(job)
@@ -136,6 +131,19 @@ def facts(status: Status, when: Callable[[datetime], str]) -> list[tuple[str, st
     found.append(("disk", _disk(status)))
     found.append(("schedule", _schedule(status)))
     return found
+
+
+def _recorded(status: Status, when: Callable[[datetime], str]) -> list[tuple[str, str]]:
+    """What only the database knows."""
+    off = [name for name in STREAMS if name not in status.streams]
+    on = [name for name in STREAMS if name in status.streams]
+    return [
+        ("left out", _rejected(status)),
+        ("API calls", _calls(status)),
+        ("streams", f"{', '.join(on)}; off: {', '.join(off) or 'none'}"),
+        *(("backfill", f"{row['resource']}: {_backfill(row)}") for row in status.backfill),
+        ("credentials", _application(status, when)),
+    ]
 
 
 def _rejected(status: Status) -> str:

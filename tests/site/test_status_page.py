@@ -35,6 +35,22 @@ def test_a_database_without_the_schema_has_a_page_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("ops")
+def test_what_a_database_that_does_not_answer_knows_is_not_said_to_be_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_run("published", 1, rows='{"users": 12345}')
+    monkeypatch.setenv("PGHOST", "127.0.0.1")
+    monkeypatch.setenv("PGPORT", "1")
+
+    text = page(tmp_path)
+
+    assert 'class="banner bad"' in text and "did not answer" in text
+    assert re.findall(r'<th scope="row">([^<]+)</th>', text)[:2] == ["backup", "restore drill"]
+    for untrue in ("never", "Nothing is published", "No run yet", "not used yet", "No changes"):
+        assert untrue not in text
+
+
+@pytest.mark.usefixtures("ops")
 def test_a_web_server_may_read_what_cron_has_written(tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
