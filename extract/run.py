@@ -30,7 +30,7 @@ from extract.load.context import Pass
 from extract.load.pipeline import Loader, named, working_directory
 from extract.load.raw import Raw
 from extract.load.record import Phases, Record, create_schema
-from extract.passes.backfill import Backfill, nightly_share, was_started
+from extract.passes.backfill import Backfill, mark_open_stale, nightly_share, was_started
 from extract.passes.full import full
 from extract.passes.live import live
 from extract.people import kept_out
@@ -215,7 +215,8 @@ def _pass(
         loader.load(context, make, on_extracted=lambda: phases.done("read"))
         context.drop_finished()
         if mode == "full" and campus_ids is None:
-            raw.delete_users_relations()
+            raw.delete_orphaned_relations()
+            mark_open_stale(connection, raw)
         _erase_anonymised(context, connection, done.run_id)
         phases.done("load")
     backfill = Backfill(context, loader, client, connection)

@@ -19,6 +19,7 @@ from extract.tables import TABLES, Row, Table
 IDS_A_CALL = 100
 # both bounds of a range are required in practice
 FAR_FUTURE = "2100-01-01T00:00:00.000Z"
+LARGEST_ID = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -107,15 +108,15 @@ def of_campuses(table: Table, ids: Sequence[int], cursus_id: int) -> Listing:
     return _listing(table, f"{len(ids)} campuses", cursus_id, only)
 
 
-def of_students(
+def of_parents(
     table: Table, ids: Sequence[int], cursus_id: int, *, background: bool = False
 ) -> Listing:
-    """The rows of at most 100 users."""
+    """The rows of at most 100 users, or of what else the table is read by."""
     return _listing(
         table,
-        f"{len(ids)} users",
+        f"{len(ids)} {table.parents}",
         cursus_id,
-        {f"filter[{table.person}]": join(ids)},
+        {f"filter[{table.scope}]": join(ids)},
         background=background,
         # one row a user: a full page is the rule, not a sign of more
         to_short_page=table.rows_a_student != 1,
@@ -129,12 +130,19 @@ def by_id(table: Table, ids: Sequence[int], cursus_id: int) -> Listing:
     )
 
 
-def changed(table: Table, field: str, since: datetime, cursus_id: int) -> Listing:
+def changed(table: Table, field: str, since: datetime | int, cursus_id: int) -> Listing:
     """What changed, or is new; not only of students, so that leaving is seen too."""
-    text = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
-    return _listing(
-        table, f"since {since:%F %T}", cursus_id, {f"range[{field}]": f"{text}Z,{FAR_FUTURE}"}
-    )
+    if isinstance(since, int):
+        bounds, key = f"{since},{LARGEST_ID}", f"from {since}"
+    else:
+        text = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
+        bounds, key = f"{text}Z,{FAR_FUTURE}", f"since {since:%F %T}"
+    return _listing(table, key, cursus_id, {f"range[{field}]": bounds})
+
+
+def again(table: Table, cursus_id: int) -> Listing:
+    """What every live pass reads whole."""
+    return _listing(table, "again", cursus_id, table.again)
 
 
 def batches(ids: Iterable[int], size: int = IDS_A_CALL) -> Iterator[list[int]]:

@@ -14,7 +14,7 @@ from dlt.extract import DltResource
 from extract.base.errors import ApiError, DeletionGuard, MirrorError
 from extract.base.settings import Settings
 from extract.listing.columns import unknown_fields
-from extract.listing.listing import Finished, Listing, of_students, whole
+from extract.listing.listing import Finished, Listing, of_parents, whole
 from extract.listing.reader import ListingReader
 from extract.load.raw import Raw
 from extract.load.record import Record
@@ -79,6 +79,8 @@ class Pass:
         def unless_degraded(*cursor: Any) -> Iterator[pa.Table]:
             if table not in self.degraded:
                 yield from (self._set_apart(table, part) for part in rows(*cursor))
+            elif not cursor:
+                yield TABLES[table].loaded_schema().empty_table()
 
         return resource(table, unless_degraded, cursor, name, self.failed)
 
@@ -146,8 +148,8 @@ class Pass:
         """Whether the API refuses a table for good, and not one page of it."""
         declared, cursus_id = TABLES[table], self.settings.cursus_id
         probe = whole(declared, cursus_id)
-        if declared.person:  # a relation is asked for of somebody: nobody has this number
-            probe = of_students(declared, [0], cursus_id)
+        if declared.relation:  # it is asked for of somebody: nobody has this number
+            probe = of_parents(declared, [0], cursus_id)
         try:
             self.reader.total(probe)
         except ApiError as error:

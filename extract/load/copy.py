@@ -67,7 +67,12 @@ def copy(destination: str) -> dict[str, int]:
                 )
                 for table in tables
             ]
-            + [dlt.resource(_relation_reads, name="relation_reads")(connection)],
+            + [
+                dlt.resource(_reads, name=reads)(connection, reads, parent)
+                for reads, parent in sorted(
+                    {(t.reads, t.scope) for t in TABLES.values() if t.backfill}
+                )
+            ],
             write_disposition="replace",
             loader_file_format="parquet",
         )
@@ -160,10 +165,13 @@ def _rows(connection: Connection, declared: Table) -> Iterator[pa.Table]:
                 return
 
 
-def _relation_reads(connection: Connection) -> Iterator[pa.Table]:
-    """Which students' relations were read, which the reports divide by: ops.relation_reads."""
-    columns = {"resource": pa.string(), "user_id": pa.int64(), "read_at": pa.timestamp("us", "UTC")}
+def _reads(connection: Connection, reads: str, parent: str) -> Iterator[pa.Table]:
+    """Whose relations were read, which the reports divide by: a table of ops."""
+    columns = {"resource": pa.string(), parent: pa.int64(), "read_at": pa.timestamp("us", "UTC")}
+    query = sql.SQL("select resource, {}, read_at from {}").format(
+        sql.Identifier(parent), sql.Identifier("ops", reads)
+    )
     with connection.cursor() as cursor:
-        cursor.execute("select resource, user_id, read_at from ops.relation_reads")
+        cursor.execute(query)
         values: list[Any] = list(zip(*cursor.fetchall(), strict=True)) or [()] * len(columns)
         yield pa.table(values, schema=pa.schema(list(columns.items())))

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from extract.tables import INDEXES, TABLES
+from extract.tables import INDEXES, TABLES, Table
 
 
 class Raw:
@@ -48,6 +48,13 @@ class Raw:
         query += sql.SQL(" where {} = any(%s)").format(sql.Identifier(TABLES[table].scope))
         return {int(str(key)) for (key,) in self._rows(query, (list(scope),))}
 
+    def keys_since(self, table: str, column: str, moment: datetime) -> set[int]:
+        """Ids of the rows whose time in a column is not before a moment."""
+        query = sql.SQL("select id from raw.{} where {} >= %s").format(
+            sql.Identifier(table), sql.Identifier(column)
+        )
+        return {int(str(key)) for (key,) in self._rows(query, (moment,))}
+
     def scope_values(self, table: str) -> set[int]:
         """Every value of the table's scope column: the scope of a complete pass."""
         if table not in self.tables:
@@ -74,13 +81,28 @@ class Raw:
         chosen = sql.SQL(query + " and campus_id = any(%s) order by id desc")
         return [int(str(i)) for (i,) in self._rows(chosen, (list(campus_ids),))]
 
+    def parents(self, table: Table, campus_ids: Collection[int] | None = None) -> list[int]:
+        """Whose rows of a table are mirrored, the newest first: of students, or of all events."""
+        if table.parents == "users":
+            return self.students(campus_ids)
+        # of some campuses only the people are read
+        return [] if campus_ids else sorted(self.keys(table.parents), reverse=True)
+
     def newest_update(self, table: str) -> datetime | None:
         """The latest `updated_at` of a table."""
+        value = self.newest(table, "updated_at")
+        assert value is None or isinstance(value, datetime)
+        return value
+
+    def newest(self, table: str, column: str) -> datetime | int | None:
+        """The largest value of a column of a table."""
         if table not in self.tables:
             return None
-        query = sql.SQL("select max(updated_at) from raw.{}").format(sql.Identifier(table))
+        query = sql.SQL("select max({}) from raw.{}").format(
+            sql.Identifier(column), sql.Identifier(table)
+        )
         value = self._rows(query)[0][0]
-        assert value is None or isinstance(value, datetime)
+        assert value is None or isinstance(value, (datetime, int))
         return value
 
     def length_of_users_pass(self) -> timedelta:
@@ -97,19 +119,21 @@ class Raw:
         return length if isinstance(length, timedelta) else timedelta()
 
     def first_relation_read(self, table: str) -> datetime | None:
-        """When the backfill first read students' rows of a relation table."""
-        query = sql.SQL("select min(read_at) from ops.relation_reads where resource = %s")
+        """When the backfill first read rows of a relation table."""
+        query = sql.SQL("select min(read_at) from {} where resource = %s").format(
+            sql.Identifier("ops", TABLES[table].reads)
+        )
         moment = self._rows(query, (table,))[0][0]
         return moment if isinstance(moment, datetime) else None
 
-    def rows_of_users(self, table: str, user_ids: Collection[int]) -> int:
-        """How many rows these users have in a relation table."""
+    def rows_of_parents(self, table: str, ids: Collection[int]) -> int:
+        """How many rows these users, or other parents, have in a relation table."""
         if table not in self.tables:
             return 0
         query = sql.SQL("select count(*) from raw.{} where {} = any(%s)").format(
-            sql.Identifier(table), sql.Identifier(TABLES[table].person)
+            sql.Identifier(table), sql.Identifier(TABLES[table].scope)
         )
-        return int(str(self._rows(query, (list(user_ids),))[0][0]))
+        return int(str(self._rows(query, (list(ids),))[0][0]))
 
     def row_count(self, table: str) -> int:
         """Rows of a table."""
@@ -142,26 +166,26 @@ class Raw:
                         )
                     )
 
-    def delete_users_relations(self) -> int:
-        """Delete relation rows whose user is not in raw any more; returns how many."""
-        relations = {name for name, declared in TABLES.items() if declared.relation}
-        deleted = 0
+    def delete_orphaned_relations(self) -> None:
+        """Delete relation rows whose user, or other parent, is not in raw any more."""
+        there = self.tables
+        relations = [table for table in TABLES.values() if table.relation]
+        of_parents = {
+            (schema, name, table.parents, table.scope)
+            for table in relations
+            if table.name in there
+            for schema, name in (("raw", table.name), ("ops", table.reads))
+        }
         with self._connection.cursor() as cursor:
-            for table in relations & self.tables:
+            for schema, name, parents, scope in of_parents:
                 cursor.execute(
                     sql.SQL(
-                        "delete from raw.{table} as relation where not exists "
-                        "(select from raw.users where users.id = relation.{person})"
+                        "delete from {} as relation where not exists "
+                        "(select from raw.{} as parents where parents.id = relation.{})"
                     ).format(
-                        table=sql.Identifier(table), person=sql.Identifier(TABLES[table].person)
+                        sql.Identifier(schema, name), sql.Identifier(parents), sql.Identifier(scope)
                     )
                 )
-                deleted += cursor.rowcount
-            cursor.execute(
-                "delete from ops.relation_reads where not exists "
-                "(select from raw.users where users.id = relation_reads.user_id)"
-            )
-        return deleted
 
     def signature(self) -> dict[str, list[object]]:
         """What moves whenever a row of raw does: per table its row count and newest load."""

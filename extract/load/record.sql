@@ -83,6 +83,17 @@ comment on table ops.relation_reads is
 comment on column ops.relation_reads.checked_at is 'When a count check last agreed with raw.';
 comment on column ops.relation_reads.stale is 'Known to have changed: to be read again soon.';
 
+create table if not exists ops.event_reads (
+    resource text not null,
+    event_id bigint not null,
+    read_at timestamptz not null,
+    checked_at timestamptz not null,
+    stale boolean not null default false,
+    primary key (resource, event_id)
+);
+comment on table ops.event_reads is
+'Of which events the rows were read completely, and when: as ops.relation_reads says of students.';
+
 create table if not exists ops.refusals (
     resource text primary key,
     status integer not null,

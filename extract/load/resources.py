@@ -49,6 +49,8 @@ def resource(
             if declared.essential or not failed:
                 raise
             failed(table, error)
+            if cursor is None:  # the models need the table, even if it was never read
+                yield from _as_file(declared, iter([declared.loaded_schema().empty_table()]))
 
     return dlt.resource(
         pages,

@@ -3,7 +3,7 @@
 In this order: students never read; students whose rows are known to be stale; a count check (one
 row a call) of batches not checked for a day; students not read for `reconcile_days`; and, after a
 full pass, whoever was read the longest ago. Each batch is durable once loaded, so the backfill can
-stop anywhere.
+stop anywhere. What is read by other parents than students (`Table.parents`) is read the same way.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from itertools import islice
 
 import pyarrow as pa
 from dlt.extract import DltResource
+from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_values
 
 from extract.api.client import FortyTwoClient
 from extract.base.errors import ApiError, BudgetSpent
-from extract.listing.listing import IDS_A_CALL, batches, of_students
+from extract.listing.listing import IDS_A_CALL, batches, of_parents
 from extract.load.context import Pass
 from extract.load.pipeline import Loader
 from extract.load.raw import Raw
@@ -34,6 +35,8 @@ from extract.tables import TABLES, coming_with
 SECONDS_A_LOAD = 30.0
 MOST_BATCHES_A_LOAD = 100
 CHECK_EVERY_HOURS = 24
+# a full pass a day, and one that was missed
+STAYS_OPEN = timedelta(days=2)
 # a small mirror is re-read whole every night; a large one in `reconcile_days`
 LEAST_SHARE = 200
 
@@ -49,45 +52,66 @@ def to_read(
 
     Whose rows were read while the stream of what comes with them was off are read again.
     """
-    students = raw.students(campus_ids)
+    parents = raw.parents(TABLES[table], campus_ids)
     resources = [table, *(other.name for other in coming_with(table, streams))]
+    query = _of_reads(
+        table,
+        "select {parent}, bool_or(stale) or count(*) < %s from {reads} "
+        "where resource = any(%s) group by {parent} having bool_or(resource = %s)",
+    )
     with connection.cursor() as cursor:
-        cursor.execute(
-            "select user_id, bool_or(stale) or count(*) < %s from ops.relation_reads "
-            "where resource = any(%s) group by user_id having bool_or(resource = %s)",
-            (len(resources), resources, table),
-        )
+        cursor.execute(query, (len(resources), resources, table))
         stale = dict(cursor.fetchall())
-    unread = [user for user in students if user not in stale]
-    return unread + [user for user in students if stale.get(user)]
+    unread = [parent for parent in parents if parent not in stale]
+    return unread + [parent for parent in parents if stale.get(parent)]
 
 
 def read_before(connection: Connection, raw: Raw, table: str, moment: datetime) -> list[int]:
     """Students whose rows were last read before a moment, the longest ago first."""
-    students = set(raw.students())
+    parents = set(raw.parents(TABLES[table]))
+    query = _of_reads(
+        table,
+        "select {parent} from {reads} where resource = %s and read_at < %s "
+        "order by read_at, {parent} desc",
+    )
     with connection.cursor() as cursor:
-        cursor.execute(
-            "select user_id from ops.relation_reads where resource = %s and read_at < %s "
-            "order by read_at, user_id desc",
-            (table, moment),
-        )
-        return [user for (user,) in cursor.fetchall() if user in students]
+        cursor.execute(query, (table, moment))
+        return [parent for (parent,) in cursor.fetchall() if parent in parents]
 
 
-def mark_stale(connection: Connection, user_ids: Iterable[int], tables: Iterable[str]) -> None:
-    """Have the backfill read these students' rows again."""
+def _of_reads(table: str, query: str) -> sql.Composed:
+    """A query over the record of whose rows of a table were read."""
+    declared = TABLES[table]
+    return sql.SQL(query).format(
+        reads=sql.Identifier("ops", declared.reads), parent=sql.Identifier(declared.scope)
+    )
+
+
+def mark_stale(connection: Connection, ids: Iterable[int], table: str) -> None:
+    """Have the backfill read these students' rows again, or those of other parents."""
+    query = _of_reads(
+        table,
+        "update {reads} set stale = true where resource = %s and {parent} = any(%s) and not stale",
+    )
     with connection.cursor() as cursor:
-        cursor.execute(
-            "update ops.relation_reads set stale = true "
-            "where resource = any(%s) and user_id = any(%s) and not stale",
-            (list(tables), list(user_ids)),
-        )
+        cursor.execute(query, (table, list(ids)))
+
+
+def mark_open_stale(connection: Connection, raw: Raw) -> None:
+    """Have the backfill read again what comes and goes without a word, such as sign-ups."""
+    now = raw.newest_update("users")  # of the API's own clock
+    for table in TABLES.values():
+        if table.open_until and table.parents in raw.tables and now:
+            ids = raw.keys_since(table.parents, table.open_until, now - STAYS_OPEN)
+            mark_stale(connection, ids, table.name)
 
 
 def was_started(connection: Connection) -> bool:
     """Whether a backfill ever read anything: from then on full passes keep it up."""
     with connection.cursor() as cursor:
-        cursor.execute("select exists (select from ops.relation_reads)")
+        cursor.execute(
+            "select exists (select from ops.relation_reads union all select from ops.event_reads)"
+        )
         (started,) = cursor.fetchone() or (False,)
         return bool(started)
 
@@ -189,45 +213,50 @@ class Backfill:
                 for resource in (relations(context, table, group), *context.came_with(table))
             ],
         )
-        read = [(table, user) for table, users in context.read.items() for user in users]
         with self._connection.cursor() as cursor:
-            execute_values(
-                cursor,
-                "insert into ops.relation_reads (resource, user_id, read_at, checked_at) values %s "
-                "on conflict (resource, user_id) do update set read_at = excluded.read_at, "
-                "checked_at = excluded.checked_at, stale = false",
-                read,
-                template="(%s, %s, now(), now())",
-                page_size=5000,
-            )
+            for table, parents in context.read.items():
+                execute_values(
+                    cursor,
+                    _of_reads(
+                        table,
+                        "insert into {reads} (resource, {parent}, read_at, checked_at) "
+                        "values %s on conflict (resource, {parent}) do update set "
+                        "read_at = excluded.read_at, checked_at = excluded.checked_at, "
+                        "stale = false",
+                    ),
+                    [(table, parent) for parent in parents],
+                    template="(%s, %s, now(), now())",
+                    page_size=5000,
+                )
         context.drop_finished()
         self.batches_read += len(context.finished)
         self.stopped = self.stopped or context.stopped
 
     def _check_counts(self, table: str, most_calls: int | None) -> None:
         """Compare X-Total with raw for batches of students; a difference makes them stale."""
+        query = _of_reads(
+            table,
+            "select {parent} from {reads} where resource = %s and not stale "
+            "and checked_at < now() - make_interval(hours => %s) order by checked_at, {parent}",
+        )
         with self._connection.cursor() as cursor:
-            cursor.execute(
-                "select user_id from ops.relation_reads where resource = %s and not stale "
-                "and checked_at < now() - make_interval(hours => %s) order by checked_at, user_id",
-                (table, CHECK_EVERY_HOURS),
-            )
-            users = [user for (user,) in cursor.fetchall()]
+            cursor.execute(query, (table, CHECK_EVERY_HOURS))
+            parents = [parent for (parent,) in cursor.fetchall()]
+        agrees = _of_reads(
+            table,
+            "update {reads} set checked_at = now() where resource = %s and {parent} = any(%s)",
+        )
         most = None if most_calls is None else most_calls // len(self._tables)
-        for ids in islice(batches(users), most):
+        for ids in islice(batches(parents), most):
             if table in self._context.degraded or not self._may_go_on():
                 return
-            listing = of_students(TABLES[table], ids, self._context.settings.cursus_id)
+            listing = of_parents(TABLES[table], ids, self._context.settings.cursus_id)
             page = self._client.page(listing.path, listing.params, size=1, background=True)
-            if page.total == self._context.raw.rows_of_users(table, ids):
+            if page.total == self._context.raw.rows_of_parents(table, ids):
                 with self._connection.cursor() as cursor:
-                    cursor.execute(
-                        "update ops.relation_reads set checked_at = now() "
-                        "where resource = %s and user_id = any(%s)",
-                        (table, ids),
-                    )
+                    cursor.execute(agrees, (table, ids))
             else:
-                mark_stale(self._connection, ids, [table])
+                mark_stale(self._connection, ids, table)
 
     def _someone_waits(self) -> bool:
         with self._connection.cursor() as cursor:
@@ -241,13 +270,12 @@ class Backfill:
 
 
 def relations(context: Pass, table: str, groups: Sequence[Sequence[int]]) -> DltResource:
-    """The complete rows of some users in one big relation table."""
+    """The complete rows of some users, or other parents, in one big relation table."""
     declared = TABLES[table]
 
     def rows() -> Iterator[pa.Table]:
         listings = (
-            of_students(declared, ids, context.settings.cursus_id, background=True)
-            for ids in groups
+            of_parents(declared, ids, context.settings.cursus_id, background=True) for ids in groups
         )
         read = context.read[table] = []
         scope = context.scope[table] = []
@@ -258,8 +286,8 @@ def relations(context: Pass, table: str, groups: Sequence[Sequence[int]]) -> Dlt
         try:
             with closing(context.listing(listings)) as finished:
                 for done in finished:
-                    asked = done.listing.params[f"filter[{declared.person}]"]
-                    ids = [int(user) for user in asked.split(",")]
+                    asked = done.listing.params[f"filter[{declared.scope}]"]
+                    ids = [int(parent) for parent in asked.split(",")]
                     gone = context.raw.keys(table, ids) - set(done.keys())
                     context.check_gone(table, len(gone))
                     if gone:  # or the load would compare the whole table to delete nothing

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 from dlt.extract import DltResource
 
-from extract.listing.listing import batches, of_campus, of_students, whole
+from extract.listing.listing import batches, of_campus, of_parents, whole
 from extract.load.context import Pass
 from extract.passes.students import students, unseen
 from extract.people.erase import ANONYMISED_LOGIN
@@ -73,7 +73,7 @@ def _by_students(context: Pass, table: Table) -> Iterator[pa.Table]:
     known = context.raw.keys(table.name, scope)
     seen: set[int] = set()
     listings = (
-        of_students(table, ids, context.settings.cursus_id) for ids in batches(context.students)
+        of_parents(table, ids, context.settings.cursus_id) for ids in batches(context.students)
     )
     for done in context.listing(listings):
         yield unseen(done.table, seen)
@@ -93,7 +93,7 @@ def _look_for_anonymised(context: Pass, table: Table) -> None:
         return row
 
     listings = (
-        replace(of_students(table, ids, context.settings.cursus_id), change_row=note)
+        replace(of_parents(table, ids, context.settings.cursus_id), change_row=note)
         for ids in batches(context.gone)
     )
     # not kept: reading a cached listing would tell nothing of the nested copies

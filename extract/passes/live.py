@@ -14,13 +14,14 @@ import pyarrow.compute as pc
 from dlt.extract import DltResource
 
 from extract.base.errors import ApiError
-from extract.listing.listing import batches, by_id, changed, of_students
+from extract.listing.listing import again, batches, by_id, changed, of_parents
 from extract.load.context import Pass
 from extract.passes.students import with_campus
 from extract.tables import TABLES, Table
 
 # a live pass reads this much again: range bounds are undocumented, clocks and commits overlap
 OVERLAP = timedelta(minutes=10)
+OVERLAPPING_IDS = 100
 
 
 def live(context: Pass) -> list[DltResource]:
@@ -40,11 +41,21 @@ def live(context: Pass) -> list[DltResource]:
         first_read = context.raw.first_relation_read(table.name) if table.backfill else None
         start = min(initial, first_read - OVERLAP) if first_read else initial
         for field in table.ranges:
-            cursor = dlt.sources.incremental(
-                field, initial_value=start, lag=OVERLAP.total_seconds()
-            )
+            first: datetime | int | None = start
+            lag = OVERLAP.total_seconds()
+            if field == "id":
+                first, lag = context.raw.newest(table.name, field), OVERLAPPING_IDS
+            if first is None:  # the backfill comes first
+                continue
+            cursor = dlt.sources.incremental(field, initial_value=first, lag=lag)
             rows = read.get(table.name, partial(_changed, context, table, field))
             resources.append(context.resource(table.name, rows, cursor))
+        if table.again:
+            resources.append(
+                context.resource(
+                    table.name, partial(_again, context, table), name=f"{table.name}_again"
+                )
+            )
         resources += context.came_with(table.name)
     return [
         *resources,
@@ -138,7 +149,7 @@ class LiveUsers:
         if "campus_users" in self._context.degraded:
             return
         listings = (
-            of_students(self._campus_users, batch, self._cursus_id) for batch in batches(users)
+            of_parents(self._campus_users, batch, self._cursus_id) for batch in batches(users)
         )
         for done in self._context.listing(listings):
             self._learn(done.table)
@@ -161,3 +172,7 @@ class LiveUsers:
 def _changed(context: Pass, table: Table, field: str, cursor: Any) -> Iterator[pa.Table]:
     listing = changed(table, field, cursor.start_value, context.settings.cursus_id)
     yield from (done.table for done in context.listing([listing]))
+
+
+def _again(context: Pass, table: Table) -> Iterator[pa.Table]:
+    yield from (done.table for done in context.listing([again(table, context.settings.cursus_id)]))

@@ -15,7 +15,7 @@ from extract.api.client import FortyTwoClient
 from extract.api.quota import Quota
 from extract.base import database
 from extract.base.settings import Settings
-from extract.listing.listing import IDS_A_CALL, Listing, batches, join, of_students, whole
+from extract.listing.listing import IDS_A_CALL, Listing, batches, join, of_parents, whole
 from extract.load.raw import Raw
 from extract.passes.backfill import backfilled, to_read
 from extract.tables import TABLES, Row, Table, streams_on
@@ -198,7 +198,7 @@ class _Planner:
             # evenly spread and centred: old students have many rows, new ones few
             step = max(1, len(groups) / most)
             sample = [groups[int((n + 0.5) * step)] for n in range(min(most, len(groups)))]
-            rows = [self._rows(of_students(TABLES[name], ids, self._cursus_id)) for ids in sample]
+            rows = [self._rows(of_parents(TABLES[name], ids, self._cursus_id)) for ids in sample]
             share = len(groups) / max(1, len(sample))
             calls = sum(max(1, _pages(count)) for count in rows) * share
             estimated = len(sample) < len(groups)

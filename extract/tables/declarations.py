@@ -78,6 +78,19 @@ def _quests_user(row: Row) -> None:
         row["quest"] = {name: quest.get(name) for name in QUEST}
 
 
+def _exam(row: Row) -> None:
+    _nested_id(row, "campus", "campus_id")
+    for nested in ("cursus", "projects"):
+        copies = row.get(nested)
+        if isinstance(copies, list):
+            row[nested] = [{"id": one.get("id")} for one in copies if isinstance(one, dict)]
+
+
+def _events_user(row: Row) -> None:
+    _nested_id(row, "user", "user_id")
+    _nested_id(row, "event", "event_id")
+
+
 def _bloc(row: Row) -> None:
     # the coalitions' scores have a table of their own; here they only say who belongs where
     coalitions = row.get("coalitions")
@@ -360,6 +373,59 @@ DECLARED = (
         rows_a_student=5,
         prepare=_quests_user,
     ),
+    Table(
+        "events",
+        columns(
+            """bigint: id!!
+            text: name! description location kind
+            bigint: max_people nbr_subscribers
+            timestamp: begin_at! end_at!
+            json: campus_ids! cursus_ids!
+            bigint: prohibition_of_cancellation
+            json: waitlist themes
+            timestamp: created_at updated_at!"""
+        ),
+        "/events",
+        mirror="events",
+        stream="agenda",
+        ranges=("updated_at",),
+        moving=frozenset({"nbr_subscribers"}),
+    ),
+    Table(
+        "events_users",
+        columns("bigint: id!! event_id! user_id!"),
+        "/events_users",
+        mirror="events_users",
+        stream="agenda",
+        full=None,
+        backfill=True,
+        parents="events",
+        open_until="end_at",
+        ranges=("id",),  # its dates are not in the payload
+        scope="event_id",
+        person="user_id",
+        rows_a_student=25,
+        prepare=_events_user,
+    ),
+    Table(
+        "exams",
+        columns(
+            """bigint: id!! campus_id!
+            text: name! location
+            bigint: max_people nbr_subscribers
+            timestamp: begin_at! end_at!
+            json: cursus! projects!
+            timestamp: created_at updated_at!"""
+        ),
+        "/exams",
+        mirror="exams",
+        stream="agenda",
+        # with a range the rows come once for each of their projects
+        again={"filter[future]": "true"},
+        moving=frozenset({"nbr_subscribers"}),
+        prepare=_exam,
+        left_out=frozenset({"ip_range"}),  # it tells how networks are laid out
+    ),
 )
 TABLES = {table.name: table for table in DECLARED}
 
@@ -369,13 +435,14 @@ def coming_with(table: str, streams: Collection[str]) -> list[Table]:
     return [t for t in TABLES.values() if t.comes_with == table and t.stream in streams]
 
 
-_INDEXED = {
-    # a key of one column has its index from dlt's `unique`
-    name: declared.primary_key if len(declared.primary_key) > 1 else (declared.person,)
-    for name, declared in TABLES.items()
-    if len(declared.primary_key) > 1 or declared.person not in ("", "id")
-}
 # indexes of raw, for merges, deletes and questions by person: name -> table, columns
 INDEXES = {
-    f"{table}_{'_'.join(columns)}_idx": (table, columns) for table, columns in _INDEXED.items()
+    f"{name}_{'_'.join(columns)}_idx": (name, columns)
+    for name, declared in TABLES.items()
+    # a key of one column has its index from dlt's `unique`
+    for columns in dict.fromkeys(
+        [declared.primary_key]
+        + ([(declared.person,), (declared.scope,)] if declared.person not in ("", "id") else [])
+    )
+    if columns != ("id",)
 }

@@ -34,6 +34,7 @@ STREAMS = {
         Stream("milestones", "quests, and how far each student is in them"),
         Stream("transfers", "who was at which campus, and since when"),
         Stream("attempts", "teams and their members, out of the marks", needs="relations"),
+        Stream("agenda", "events, who signed up for them, and exams", default=False),
     )
 }
 

@@ -57,7 +57,11 @@ class Table:
         full: How a full pass reads it. None: a full pass does not.
         campuses: Of a reading by campus: every campus, or those whose name another one shares.
         backfill: Read by 100 students at a time with what quota is left.
+        parents: The table by 100 of whose ids a backfill reads it; `scope` holds them.
+        open_until: The time in a row of `parents` until which its rows here come and go without a
+            word: each full pass has the backfill read them again.
         ranges: The fields by whose `range[…]` a live pass reads what is new.
+        again: Filters of a list that every live pass reads whole, of rows that change unsaid.
         params: Filters and sort order of every reading.
         students: Further filters that leave the students of the cursus.
         campus_filter: The filter that leaves one campus.
@@ -68,7 +72,7 @@ class Table:
             People nested in json columns are found wherever they are (extract/people/copies.py).
         moving: Columns that change without `updated_at`.
         always_has_rows: An empty answer to the whole listing is an error.
-        rows_a_student: About so many, which says what a reading by students costs.
+        rows_a_student: About so many (or of another parent), which says what a reading costs.
         in_flight: Most pages of one listing at once; heavy ones fill the memory.
         prepare: Reduces nested copies to ids, in place.
         left_out: Fields that are known and deliberately not kept.
@@ -86,7 +90,10 @@ class Table:
     full: Reading | None = "whole"
     campuses: Literal["every", "of shared name"] = "every"
     backfill: bool = False
+    parents: Literal["users", "events"] = "users"
+    open_until: str = ""
     ranges: tuple[str, ...] = ()
+    again: Mapping[str, str] = field(default_factory=dict)
     params: Mapping[str, str] = field(default_factory=lambda: {"sort": "id"})
     students: Mapping[str, str] = field(default_factory=dict)
     campus_filter: str = ""
@@ -113,8 +120,13 @@ class Table:
 
     @property
     def relation(self) -> bool:
-        """Whether its rows are read for the students and go with them."""
+        """Whether its rows are read for their parents and go with them."""
         return self.full == "by students" or self.backfill or bool(self.comes_with)
+
+    @property
+    def reads(self) -> str:
+        """The table of `ops` that says of which parents its rows were read, and when."""
+        return {"users": "relation_reads", "events": "event_reads"}[self.parents]
 
     @property
     def loaded(self) -> tuple[Column, ...]:

@@ -16,6 +16,7 @@ import psycopg2
 from markupsafe import Markup
 from psycopg2.extensions import connection as Connection
 
+from extract.tables.streams import ESSENTIAL
 from ops.site.charts import vega
 from ops.site.charts.frames import Spec, chart, iso, layers, legend, numbers
 from ops.site.history import connected
@@ -69,10 +70,16 @@ def write(status: Status, verdict: Verdict, directory: Path | None = None) -> Pa
             "charts": {name: _chart(name, **REPORTS[name]["chart"]) for name in REPORTS},
             "tables": {name: table for name, table in read.items() if table},
             "relations": {name: report.get("read", []) for name, report in REPORTS.items()},
+            "off": [name for name in REPORTS if _stream_of(name) not in status.streams],
         },
         vega=Markup(vega.bundle()),
     )
     return write_page(site, PAGE, text)
+
+
+def _stream_of(name: str) -> str:
+    """The stream that a report stands on."""
+    return str(REPORTS[name].get("stream", ESSENTIAL))
 
 
 def read_report(connection: Connection, name: str) -> dict[str, Any] | None:

@@ -82,7 +82,7 @@ def _metrics(status: Status, verdict: Verdict) -> Iterator[tuple[str, str, Itera
     yield "api_calls_left", "API calls left in this hour.", [({}, status.calls.get("left_now"))]
     yield (
         "backfill_students_left",
-        "Students whose relation rows are still to be read.",
+        "Students, or events, whose rows are still to be read.",
         _by("resource", status.backfill, "left_to_read"),
     )
     application = status.application or {}

@@ -128,17 +128,22 @@ select
 from ops.api_calls
 where called_at > now() - interval '24 hours'
 """
+# by whom a backfill reads (`Table.parents`): who of them, and what they are called
+PARENTS = {
+    "users": ("kind = 'student' and alumni is not true", "students"),
+    "events": ("true", "events"),
+}
 # the pace is that of the last day, or of the time since the first batch of it
 BACKFILL = """
 with students as (
-    select id from raw.users where kind = 'student' and alumni is not true
+    select id from raw.{parents} where {those}
 ),
 resources (resource) as (select unnest(%(backfilled)s::text[])),
 counted as (
     select
         resources.resource,
         count(*) as students,
-        count(*) filter (where reads.user_id is not null and not reads.stale) as read,
+        count(*) filter (where not reads.stale) as read,
         count(*) filter (where reads.stale) as stale,
         min(reads.read_at) as oldest,
         count(*) filter (where reads.read_at > now() - interval '24 hours') as day,
@@ -147,12 +152,12 @@ counted as (
         )) / 3600.0 as hours
     from resources
     cross join students
-    left join ops.relation_reads as reads
-        on resources.resource = reads.resource and students.id = reads.user_id
+    left join ops.{reads} as reads
+        on resources.resource = reads.resource and students.id = reads.{parent}
     group by resources.resource
 )
 select
-    resource, students, read, stale, oldest,
+    resource, students, '{called}' as called, read, stale, oldest,
     students - read as left_to_read,
     case
         when day > 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -147,8 +148,15 @@ def _read_database(connection: Connection, status: Status) -> None:
     calls = rows("ops.api_calls", queries.CALLS)
     status.calls = {**(calls[0] if calls else {}), **_quota()}
     status.streams = sorted(streams_on())
-    values = {"backfilled": backfilled(status.streams)}
-    status.backfill = rows("ops.relation_reads raw.users", queries.BACKFILL, values)
+    by_parents: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for table in map(TABLES.__getitem__, backfilled(status.streams)):
+        by_parents[table.parents, table.reads, table.scope].append(table.name)
+    for (parents, reads, parent), names in by_parents.items():
+        those, called = queries.PARENTS[parents]
+        query = queries.BACKFILL.format(
+            parents=parents, those=those, called=called, reads=reads, parent=parent
+        )
+        status.backfill += rows(f"ops.{reads} raw.{parents}", query, {"backfilled": names})
     application = rows("ops.application", queries.APPLICATION)
     status.application = application[0] if application else None
     run_id = (status.running or "").rpartition(" ")[2]

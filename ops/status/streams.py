@@ -56,7 +56,6 @@ def _show(connection: Connection, on: frozenset[str], console: Console) -> None:
     with connection.cursor() as cursor:
         cursor.execute(READ)
         read = {name: (at, calls) for name, at, calls in cursor.fetchall()}
-    students = len(raw.students())
     printed = Printed(box=None, pad_edge=False)
     for name in ("stream", "", "raw tables", "readable", "calls, 24 h", "first fill", "rows"):
         numeric = name in ("calls, 24 h", "first fill", "rows")
@@ -74,7 +73,7 @@ def _show(connection: Connection, on: frozenset[str], console: Console) -> None:
             ", ".join(table.name for table in tables),
             ", ".join(denied) or (readable if asked else f"with {stream.needs}"),
             f"{sum(read[t.name][1] for t in asked if t.name in read):,}" if asked else "none",
-            _first_fill(asked, students),
+            _first_fill(asked, raw),
             f"{sum(raw.row_count(table.name) for table in tables):,}",
             ago(min(at for at, _ in found), datetime.now(UTC)) if found else "never",
         )
@@ -87,10 +86,13 @@ def _show(connection: Connection, on: frozenset[str], console: Console) -> None:
     )
 
 
-def _first_fill(tables: list[Table], students: int) -> str:
-    """Calls of the batches of 100 students, where the number of students is known."""
-    batches = math.ceil(students / 100)
-    calls = sum(batches * math.ceil(t.rows_a_student) for t in tables if t.backfill)
+def _first_fill(tables: list[Table], raw: Raw) -> str:
+    """Calls of the batches of 100 students, or events, where their number is known."""
+    calls = sum(
+        math.ceil(len(raw.parents(t)) / 100) * math.ceil(t.rows_a_student)
+        for t in tables
+        if t.backfill
+    )
     return f"about {calls:,}" if calls else "-"
 
 
@@ -122,5 +124,10 @@ def _empty(connection: Any, tables: list[str]) -> None:
         cursor.execute("begin")
         for table in tables:
             cursor.execute(sql.SQL("delete from raw.{}").format(sql.Identifier(table)))
-        cursor.execute("delete from ops.relation_reads where resource = any(%s)", (tables,))
+            cursor.execute(
+                sql.SQL("delete from ops.{} where resource = %s").format(
+                    sql.Identifier(TABLES[table].reads)
+                ),
+                (table,),
+            )
         cursor.execute("commit")

@@ -170,7 +170,7 @@ def _calls(status: Status) -> str:
 
 def _backfill(row: dict[str, Any]) -> str:
     share = 100 * row["read"] / row["students"] if row["students"] else 100
-    text = f"{row['read']:,} of {row['students']:,} students, {share:.1f} %"
+    text = f"{row['read']:,} of {row['students']:,} {row['called']}, {share:.1f} %"
     if row["left_to_read"]:
         hours = row["hours_left"]
         text += f", done in about {_duration(hours * 3600)}" if hours else ", not under way"

@@ -32,6 +32,7 @@ HOT: dict[str, dict[str, str]] = {
     "snapshots.users_history": BIG,
     "snapshots.cursus_users_history": BIG,
     "ops.relation_reads": CHURNING,
+    "ops.event_reads": CHURNING,
     "ops.rejections": BIG,
     "ops.api_calls": BIG,
 }

@@ -22,6 +22,10 @@ LINKS = {
     "campus_projects": ("campus_id", "project_id"),
     "campus_achievements": ("campus_id", "achievement_id"),
     "teams_users": ("team_id", "user_id"),
+    "campus_events": ("campus_id", "event_id"),
+    "cursus_events": ("cursus_id", "event_id"),
+    "cursus_exams": ("cursus_id", "exam_id"),
+    "exams_projects": ("exam_id", "project_id"),
 }
 
 
@@ -127,7 +131,7 @@ def expected(address: str, cursus_id: int = 21, *, relations: bool = True) -> Ta
     }
     tables["quests_users"] = progress
     tables["quests"] = {r["quest"]["id"]: r["quest"] for r in rows(address, "quests_users")}
-    return tables
+    return tables | _agenda(address, campuses, projects, users, cursus_id)
 
 
 def differences(
@@ -185,6 +189,55 @@ def _achievements(
                     pairs[campus, key] = {"campus_id": campus, "achievement_id": key}
     offered = {key for _, key in pairs}
     return {key: row for key, row in achievements.items() if key in offered}, pairs
+
+
+def _agenda(address: str, campuses: Any, projects: Any, users: Any, cursus_id: int) -> Tables:
+    """Events and exams for the cursus or for everybody, at a kept campus, and what they name."""
+    events = {
+        row["id"]: row
+        for row in rows(address, "events")
+        if (cursus_id in row["cursus_ids"] or not row["cursus_ids"])
+        and any(campus in campuses for campus in row["campus_ids"])
+    }
+    exams = {}
+    for row in rows(address, "exams"):
+        cursus = [one["id"] for one in row["cursus"]]
+        if (cursus_id in cursus or not cursus) and row["campus"]["id"] in campuses:
+            exams[row["id"]] = {**row, "campus_id": row["campus"]["id"], "cursus": cursus}
+
+    def pairs(names: tuple[str, str], found: Iterator[tuple[int, int]]) -> dict[Any, Row]:
+        return {pair: dict(zip(names, pair, strict=True)) for pair in found}
+
+    return {
+        "events": events,
+        "exams": exams,
+        "campus_events": pairs(
+            LINKS["campus_events"],
+            ((c, key) for key, row in events.items() for c in row["campus_ids"] if c in campuses),
+        ),
+        "cursus_events": pairs(
+            LINKS["cursus_events"],
+            ((cursus_id, key) for key, row in events.items() if cursus_id in row["cursus_ids"]),
+        ),
+        "cursus_exams": pairs(
+            LINKS["cursus_exams"],
+            ((cursus_id, key) for key, row in exams.items() if cursus_id in row["cursus"]),
+        ),
+        "exams_projects": pairs(
+            LINKS["exams_projects"],
+            (
+                (key, one["id"])
+                for key, row in exams.items()
+                for one in row["projects"]
+                if one["id"] in projects
+            ),
+        ),
+        "events_users": {
+            row["id"]: row
+            for row in rows(address, "events_users")
+            if row["event_id"] in events and row["user_id"] in users
+        },
+    }
 
 
 def _offered_at(address: str, campus: int) -> list[int]:

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from extract import run as runs
 from extract.progress import ExtractionProgress
+from extract.tables.streams import STREAMS
 from ops.sync import dbt_build, sync
 from tests.end_to_end.oracle import differences, expected
 
@@ -28,6 +29,10 @@ CHANGES = {
     "transfer": 1,
     "start_quests": 3,
     "validate_quests": 3,
+    "new_events": 2,
+    "edit_events": 2,
+    "sign_up": 6,
+    "cancel_sign_up": 3,
 }
 
 
@@ -47,8 +52,9 @@ def advance(address: str, **changes: int) -> None:
 
 @pytest.mark.parametrize("passes", [1, pytest.param(24, marks=pytest.mark.slow)])
 def test_after_a_day_of_changes_the_mirror_equals_the_truth(
-    passes: int, world: str, connection: Connection
+    passes: int, world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("STREAMS", ",".join(STREAMS))
     extract("full")
     extract("backfill")
     for number in range(passes):

@@ -73,6 +73,28 @@ def test_a_stream_that_is_switched_on_later_is_filled_and_off_again_it_stays(
     assert all(name in shown.output for name in STREAMS), shown.output
 
 
+def test_a_new_sign_up_comes_with_a_live_pass_and_a_cancelled_one_goes_with_a_full_one(
+    world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMS", "agenda")
+    for mode in ("full", "backfill"):
+        assert run("run", "--mode", mode).exit_code == 0
+    before = count(connection, "events_users")
+    requests.post(f"{world}/_sandbox/advance", json={"sign_up": 4}, timeout=10)
+    live = run("run", "--mode", "live")
+    assert count(connection, "events_users") == before + 4, live.output
+
+    day = {"cancel_sign_up": 3, "sign_up": 3}
+    done = requests.post(f"{world}/_sandbox/advance", json=day, timeout=10).json()
+    gone = done["cancel_sign_up"]["events_users"]
+    assert run("run").exit_code == 0
+    assert count(connection, "events_users") == before + 4
+    with connection.cursor() as cursor:
+        cursor.execute("select count(*) from raw.events_users where id = any(%s)", (gone,))
+        assert cursor.fetchone() == (0,)
+    assert "raw is loaded: 0 rows" in run("run", "--mode", "backfill").output
+
+
 @pytest.mark.parametrize(
     ("streams", "said"),
     [("relations,seat", "STREAMS names seat; the streams are"), ("attempts", "name relations too")],

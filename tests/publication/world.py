@@ -127,6 +127,33 @@ select
         "updated_at": "2024-01-01T00:00:00Z"
     }'
 from raw.users;
+insert into raw.events (
+    id, name, kind, location, begin_at, end_at, max_people, nbr_subscribers, campus_ids, cursus_ids,
+    themes, created_at, updated_at
+)
+select
+    number, 'Event ' || number, 'meet', 'Cluster ' || number % 3,
+    now() + make_interval(days => number - 20), now() + make_interval(days => number - 18),
+    nullif(number % 5, 0) * 10, 3, jsonb_build_array(1 + number % 6, 1 + number % 2),
+    case number % 7 when 0 then '[9]' when 1 then '[]' else '[9, 21]' end::jsonb, '[]',
+    '2024-01-01', '2024-01-01'
+from generate_series(1, 60) as number;
+
+insert into raw.events_users (id, event_id, user_id)
+select number, 1 + number % 61, 1 + number % (:users + 1)
+from generate_series(1, 300) as number;
+
+insert into raw.exams (
+    id, campus_id, name, location, begin_at, end_at, max_people, nbr_subscribers, cursus, projects,
+    created_at, updated_at
+)
+select
+    number, 1 + number % 6, 'Exam ' || number, 'Cluster 1',
+    now() + make_interval(days => number - 10),
+    now() + make_interval(days => number - 10, hours => 4), 80, 7,
+    case number % 5 when 0 then '[{"id": 9}]' when 1 then '[]' else '[{"id": 21}]' end::jsonb,
+    jsonb_build_array(jsonb_build_object('id', 1 + number % 30)), '2024-01-01', '2024-01-01'
+from generate_series(1, 30) as number;
 
 insert into raw._dlt_loads values ('1', 'fortytwo', 0, now(), 'hash');
 """

@@ -54,3 +54,13 @@ select id as campus_id, name as campus_name, table_name, 700::bigint as students
     now() - interval '9 days' as oldest_read_at, now() as newest_read_at
 from mirror.campuses
 cross join unnest(array['achievements_users', 'coalitions_users', 'projects_users']) as table_name;
+
+create table reports.upcoming_agenda as
+select
+    campuses.id as campus_id, name as campus_name, 'events' as table_name, n as id,
+    'Event of some length ' || n as name, 'workshop' as kind, 'Cluster ' || n as location,
+    now() + make_interval(days => n % 14) as begin_at,
+    now() + make_interval(days => n % 14, hours => 2) as end_at, 40 as max_people,
+    case when n % 5 > 0 then n % 30 end as students_signed_up
+from mirror.campuses cross join generate_series(1, 12) as n
+where campuses.id < 54;

@@ -69,6 +69,7 @@ def test_a_campus_that_is_not_read_yet_has_no_figures_and_says_so(page: Page) ->
     section = page.locator("#project_outcomes").inner_text()
     assert "7 of 700 students read (1%)" in section and "No figures" in section
     assert page.locator("#chart-students_by_level").is_visible()
+    assert "this stands on is off" in page.locator("#upcoming_agenda").inner_text()
 
 
 def test_a_table_sorts_by_any_column_by_keyboard(page: Page) -> None:

@@ -109,9 +109,11 @@
       const height = drawn.rows ? Math.min(count, drawn.rows) * drawn.height : specification.height;
       const empty = section.querySelector("[data-empty]");
       empty.hidden = count > 0;
-      empty.textContent = data.relations[name].length
+      empty.textContent = data.off.includes(name)
+        ? "The stream that this stands on is off: make streams shows it, STREAMS in .env switches it on."
+        : data.relations[name].length
         ? "No figures: fewer than half of the students are read so far, or there is nothing to count."
-        : "Nobody.";
+        : "Nothing.";
       const element = document.getElementById(`chart-${name}`);
       element.hidden = !count;
       if (count) await charts.draw(element, { ...specification, height, data: { values: found } });

@@ -1,0 +1,13 @@
+with source as (
+    select * from {{ source('fortytwo', 'exams') }}
+),
+
+unnested as (
+    select distinct
+        (cursus.element ->> 'id')::bigint as cursus_id,
+        source.id as exam_id
+    from source
+    cross join lateral {{ json_list('source.cursus') }} as cursus (element)
+)
+
+select * from unnested

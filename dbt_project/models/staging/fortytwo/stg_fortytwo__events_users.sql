@@ -1,0 +1,13 @@
+with source as (
+    select * from {{ source('fortytwo', 'events_users') }}
+),
+
+renamed as (
+    select
+        id,
+        event_id,
+        user_id
+    from source
+)
+
+select * from renamed
