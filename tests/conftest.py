@@ -7,6 +7,7 @@ import os
 import re
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -91,6 +92,12 @@ def clean_environment(
     monkeypatch.setenv("FORTYTWO_ENV_FILE", os.devnull)
     monkeypatch.setenv("FORTYTWO_LOCAL", str(tmp_path / "local"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def heed_interrupts() -> None:
+    """A suite that a shell runs in the background ignores Ctrl-C, and what it starts would too."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 KINDS = ("inserted", "updated", "deleted")
@@ -35,11 +36,11 @@ GOOD = """(
         select from ops.runs as build where build.published_at > runs.finished_at
     ))
 )"""
-LAST_GOOD = f"""
+LAST_GOOD = sql.SQL("""
 select mode, max(coalesce(finished_at, started_at)) as finished_at
-from ops.runs where {GOOD}
+from ops.runs where {}
 group by mode
-"""
+""").format(sql.SQL(GOOD))
 # Tables that a run left as they were, until a later run reads them.
 # A database from before an upgrade lacks the column until the first run.
 DEGRADED = """
@@ -134,7 +135,7 @@ PARENTS = {
     "events": ("true", "events"),
 }
 # the pace is that of the last day, or of the time since the first batch of it
-BACKFILL = """
+BACKFILL = sql.SQL("""
 with students as (
     select id from raw.{parents} where {those}
 ),
@@ -157,7 +158,7 @@ counted as (
     group by resources.resource
 )
 select
-    resource, students, '{called}' as called, read, stale, oldest,
+    resource, students, {called} as called, read, stale, oldest,
     students - read as left_to_read,
     case
         when day > 0
@@ -165,7 +166,7 @@ select
     end as hours_left
 from counted
 order by resource
-"""
+""")
 APPLICATION = "select * from ops.application order by seen_at desc limit 1"
 
 
@@ -180,7 +181,7 @@ def last_attempt(connection: Connection, mode: str) -> datetime | None:
     return began.get(mode)
 
 
-def _rows(connection: Connection, query: str) -> list[tuple[str, datetime]]:
+def _rows(connection: Connection, query: str | sql.Composable) -> list[tuple[str, datetime]]:
     with connection.cursor() as cursor:
         cursor.execute("select to_regclass('ops.runs') is not null")
         if not (cursor.fetchone() or (False,))[0]:

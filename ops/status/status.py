@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
+from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import Json, RealDictCursor
 
@@ -101,7 +102,9 @@ def read_status(connection: Connection | None = None, now: datetime | None = Non
 
 
 def _read_database(connection: Connection, status: Status) -> None:
-    def rows(relation: str, query: str, values: Mapping[str, Any] | None = None) -> list[Row]:
+    def rows(
+        relation: str, query: str | sql.Composable, values: Mapping[str, Any] | None = None
+    ) -> list[Row]:
         """Rows of a query; none where a table is missing yet."""
         with connection.cursor(cursor_factory=RealDictCursor) as cursor:
             for name in relation.split():
@@ -154,7 +157,11 @@ def _read_database(connection: Connection, status: Status) -> None:
     for (parents, reads, parent), names in by_parents.items():
         those, called = queries.PARENTS[parents]
         query = queries.BACKFILL.format(
-            parents=parents, those=those, called=called, reads=reads, parent=parent
+            parents=sql.Identifier(parents),
+            those=sql.SQL(those),
+            called=sql.Literal(called),
+            reads=sql.Identifier(reads),
+            parent=sql.Identifier(parent),
         )
         status.backfill += rows(f"ops.{reads} raw.{parents}", query, {"backfilled": names})
     application = rows("ops.application", queries.APPLICATION)
