@@ -107,7 +107,7 @@ def _card(history: History, table: str) -> dict[str, Any]:
         difference = rows - before[-1]["rows"][table]
         change = f"{difference:+,} in 7 days" if difference else "as 7 days ago"
     else:
-        change = f"first published {known[0]['at']:%Y-%m-%d}"
+        change = f"new on {known[0]['at']:%Y-%m-%d}"
     return {"table": table, "rows": rows, "change": change}
 
 
