@@ -16,6 +16,8 @@ import psycopg2.extras
 import requests
 from psycopg2.extensions import connection as Connection
 
+from extract.tables import streams_on
+
 Row = dict[str, Any]
 Tables = dict[str, dict[Any, Row]]
 LINKS = {
@@ -131,6 +133,8 @@ def expected(address: str, cursus_id: int = 21, *, relations: bool = True) -> Ta
     }
     tables["quests_users"] = progress
     tables["quests"] = {r["quest"]["id"]: r["quest"] for r in rows(address, "quests_users")}
+    if "agenda" not in streams_on():
+        return tables
     return tables | _agenda(address, campuses, projects, users, cursus_id)
 
 

@@ -133,7 +133,7 @@ def test_a_whole_sync_leaves_no_secret_and_nobodys_data(empty: Case) -> None:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    said, _ = process.communicate(timeout=110)
+    said, _ = process.communicate(timeout=200)
     done.set()
     watcher.join()
     assert process.returncode == 0, said
