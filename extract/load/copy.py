@@ -26,7 +26,7 @@ from extract.base.settings import local_directory, make_private, path_of
 from extract.load.pipeline import DATASET, named, working_directory
 from extract.load.raw import Raw
 from extract.load.resources import hints
-from extract.tables import TABLES, UNKNOWN_FIELDS, Table
+from extract.tables import READS, TABLES, UNKNOWN_FIELDS, Table
 from extract.tables.ownership import names, refuse_foreign_objects
 
 ROWS_A_PIECE = 50_000
@@ -69,9 +69,7 @@ def copy(destination: str) -> dict[str, int]:
             ]
             + [
                 dlt.resource(_reads, name=reads)(connection, reads, parent)
-                for reads, parent in sorted(
-                    {(t.reads, t.scope) for t in TABLES.values() if t.backfill}
-                )
+                for reads, parent in READS.items()
             ],
             write_disposition="replace",
             loader_file_format="parquet",

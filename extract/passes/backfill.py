@@ -29,7 +29,7 @@ from extract.listing.listing import IDS_A_CALL, batches, of_parents
 from extract.load.context import Pass
 from extract.load.pipeline import Loader
 from extract.load.raw import Raw
-from extract.tables import TABLES, coming_with
+from extract.tables import READS, TABLES, coming_with
 
 # a load costs about half a second: few batches a load when they are slow, more when fast
 SECONDS_A_LOAD = 30.0
@@ -109,11 +109,11 @@ def mark_open_stale(connection: Connection, raw: Raw) -> None:
 def was_started(connection: Connection) -> bool:
     """Whether a backfill ever read anything: from then on full passes keep it up."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "select exists (select from ops.relation_reads union all select from ops.event_reads)"
-        )
-        (started,) = cursor.fetchone() or (False,)
-        return bool(started)
+        for reads in READS:
+            cursor.execute(sql.SQL("select 1 from ops.{} limit 1").format(sql.Identifier(reads)))
+            if cursor.fetchone():
+                return True
+    return False
 
 
 def backfilled(streams: Collection[str]) -> list[str]:

@@ -78,7 +78,6 @@ def _by_students(context: Pass, table: Table) -> Iterator[pa.Table]:
     for done in context.listing(listings):
         yield unseen(done.table, seen)
     _look_for_anonymised(context, table)
-    # users that left take their rows along: only rows of present users need the guard's word
     context.check_gone(table.name, len(known - seen))
     context.scope[table.name] = scope
 

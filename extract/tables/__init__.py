@@ -1,11 +1,12 @@
 """What is read of the 42 API: one declaration a table (`declarations.py`)."""
 
-from extract.tables.declarations import INDEXES, TABLES, coming_with
+from extract.tables.declarations import INDEXES, READS, TABLES, coming_with
 from extract.tables.streams import streams_on
 from extract.tables.table import UNKNOWN_FIELDS, Column, Row, Table
 
 __all__ = [
     "INDEXES",
+    "READS",
     "TABLES",
     "UNKNOWN_FIELDS",
     "Column",

@@ -435,6 +435,8 @@ def coming_with(table: str, streams: Collection[str]) -> list[Table]:
     return [t for t in TABLES.values() if t.comes_with == table and t.stream in streams]
 
 
+# where `ops` says whose rows a backfill has read: table -> the column that says of whom
+READS = {table.reads: table.scope for table in TABLES.values() if table.backfill}
 # indexes of raw, for merges, deletes and questions by person: name -> table, columns
 INDEXES = {
     f"{name}_{'_'.join(columns)}_idx": (name, columns)

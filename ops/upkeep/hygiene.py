@@ -12,7 +12,7 @@ from typing import Any, Literal
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from extract.tables import TABLES
+from extract.tables import READS, TABLES
 
 # PostgreSQL's own 20 % of two million rows is a vacuum every 400,000 dead ones; most passes change
 # a few thousand. In a small table the settings change nothing: the threshold of 1,000 rows decides.
@@ -31,8 +31,7 @@ HOT: dict[str, dict[str, str]] = {
     **{f"mirror.{table.mirror}": BIG for table in PEOPLE if table.mirror},
     "snapshots.users_history": BIG,
     "snapshots.cursus_users_history": BIG,
-    "ops.relation_reads": CHURNING,
-    "ops.event_reads": CHURNING,
+    **{f"ops.{reads}": CHURNING for reads in READS},
     "ops.rejections": BIG,
     "ops.api_calls": BIG,
 }

@@ -405,6 +405,16 @@ def test_everybody_says_the_same(
     assert 'level{level="failing"} 1' in (tmp_path / "mirror.prom").read_text()
 
 
+def test_a_pass_that_failed_before_it_was_on_record_is_a_failure_too(ops: Connection) -> None:
+    ran(ops, "full", "published", 1)
+    with pytest.raises(MirrorError), outcome("sync backfill"):
+        raise MirrorError("The API is out of reach.")
+
+    reasons = {reason.name: reason.level for reason in judge(read_status(ops)).reasons}
+
+    assert reasons == {"sync backfill": "degraded"}
+
+
 def listed(connection: Connection, run_id: str, table: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(

@@ -26,9 +26,11 @@
     lines.append(path);
     return { from, to, path };
   });
-  new ResizeObserver(() => {
+  const draw = () => {
     for (const { from, to, path } of paths) path.setAttribute("d", curve(from, to));
-  }).observe(picture);
+  };
+  draw();
+  new ResizeObserver(draw).observe(picture);
 
   const related = (start, one, other) => {
     const found = new Set([start]);
