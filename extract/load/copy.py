@@ -9,34 +9,34 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import dlt
-import pyarrow as pa
 from dlt.pipeline.exceptions import PipelineStepFailed
-from psycopg2 import sql
 from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ
 from psycopg2.extensions import connection as Connection
 
 from extract.base import database
-from extract.base.errors import UsageError
+from extract.base.errors import BusyError, UsageError
 from extract.base.settings import local_directory, make_private, path_of
+from extract.load.copied import Copied, tables_to_copy
+from extract.load.lake import Lake
 from extract.load.pipeline import DATASET, named, working_directory
-from extract.load.raw import Raw
 from extract.load.resources import hints
-from extract.tables import READS, TABLES, UNKNOWN_FIELDS, Table
+from extract.tables import TABLES
 from extract.tables.ownership import names, refuse_foreign_objects
 
-ROWS_A_PIECE = 50_000
+LOCK = (42, 22)
 
 
 def copy(destination: str) -> dict[str, int]:
-    """Replace the destination's schema `raw` by this database's, all tables of one moment.
+    """Bring the destination's `raw` to this database's, all tables of one moment.
 
     Args:
-        destination: dlt's name of it: duckdb, motherduck, bigquery, databricks … Its credentials
+        destination: dlt's name of it: duckdb, motherduck, bigquery, databricks … where `raw` is
+            replaced, or filesystem, where what has changed is added (lake.py). Its credentials
             are where dlt looks for them, such as DESTINATION__MOTHERDUCK__CREDENTIALS.
 
     Returns:
@@ -44,46 +44,38 @@ def copy(destination: str) -> dict[str, int]:
 
     Raises:
         UsageError: dlt cannot use the destination, or there is no `raw` yet.
+        BusyError: Another copy is at work.
         MirrorError: The database or the destination said no.
     """
     make_private()
+    lock = database.connect("fortytwo-mirror copy, its lock")
     connection = database.connect("fortytwo-mirror copy")
     working = working_directory("dlt-copy")
-    shutil.rmtree(working, ignore_errors=True)
     mask = os.umask(0o077)  # what is written is about people
     try:
+        _refuse_second_copy(lock)
+        shutil.rmtree(working, ignore_errors=True)
         refuse_foreign_objects(connection)
         connection.commit()
         connection.set_session(ISOLATION_LEVEL_REPEATABLE_READ, readonly=True)
-        tables = sorted(Raw(connection).tables)
+        tables = tables_to_copy(connection)
         if not tables:
             raise UsageError("There is nothing in `raw` to copy yet. Run `make extract` first.")
         pipeline = _pipeline(destination, working)
-        _refuse_foreign_tables(pipeline)
-        pipeline.run(
-            [
-                dlt.resource(_rows, name=table, columns=hints(TABLES[table]))(
-                    connection, TABLES[table]
-                )
-                for table in tables
-            ]
-            + [
-                dlt.resource(_reads, name=reads)(connection, reads, parent)
-                for reads, parent in READS.items()
-            ],
-            write_disposition="replace",
-            loader_file_format="parquet",
-        )
+        if destination == "filesystem":
+            with pipeline.destination_client() as client:
+                lake: Any = client  # a FilesystemClient
+                rows = Lake(lake.fs_client, lake.dataset_path, connection).copy(tables)
+        else:
+            rows = _replace(pipeline, tables, connection)
     except PipelineStepFailed as error:
         raise named(error) from error
     finally:
         os.umask(mask)
         connection.close()
         shutil.rmtree(working, ignore_errors=True)
-    trace = pipeline.last_trace
-    normalized = trace.last_normalize_info if trace else None
-    counts = normalized.row_counts if normalized else {}
-    return {table: counts.get(table, 0) for table in tables}
+        lock.close()
+    return {table.name: rows.get(table.name, 0) for table in tables if table.schema == DATASET}
 
 
 def duckdb_file() -> str:
@@ -91,14 +83,55 @@ def duckdb_file() -> str:
     return str(path_of("FORTYTWO_DUCKDB", local_directory() / "fortytwo.duckdb"))
 
 
+def lake_url() -> str:
+    """The folder or bucket of the destination `filesystem`, where profiles.yml's `spark` reads."""
+    return os.environ.get("DESTINATION__FILESYSTEM__BUCKET_URL") or str(local_directory() / "lake")
+
+
+def _refuse_second_copy(connection: Connection) -> None:
+    """Hold the copy's lock as long as the connection's transaction lasts.
+
+    Raises:
+        BusyError: Another copy holds it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_try_advisory_xact_lock(%s, %s)", LOCK)
+        if cursor.fetchone() != (True,):
+            raise BusyError("Another `make copy` is at work. Try again when it is done.")
+
+
+def _replace(
+    pipeline: dlt.Pipeline, tables: list[Copied], connection: Connection
+) -> dict[str, int]:
+    """Replace all tables of a destination that holds tables in SQL."""
+    _refuse_foreign_tables(pipeline)
+    pipeline.run(
+        [
+            dlt.resource(
+                table.rows(connection),
+                name=table.name,
+                columns=hints(TABLES[table.name]) if table.name in TABLES else {},
+            )
+            for table in tables
+        ],
+        write_disposition="replace",
+        loader_file_format="parquet",
+    )
+    trace = pipeline.last_trace
+    normalized = trace.last_normalize_info if trace else None
+    return normalized.row_counts if normalized else {}
+
+
 def _pipeline(destination: str, working: Path) -> dlt.Pipeline:
+    of_ours: dict[str, Callable[[], Any]] = {
+        "duckdb": lambda: dlt.destinations.duckdb(duckdb_file()),
+        "filesystem": lambda: dlt.destinations.filesystem(lake_url()),
+    }
     try:
         pipeline = dlt.pipeline(
             "fortytwo_copy",
             pipelines_dir=str(working),
-            destination=(
-                dlt.destinations.duckdb(duckdb_file()) if destination == "duckdb" else destination
-            ),
+            destination=of_ours[destination]() if destination in of_ours else destination,
             dataset_name=DATASET,
         )
         pipeline.sync_destination()
@@ -142,34 +175,3 @@ def _refuse_foreign_tables(pipeline: dlt.Pipeline) -> None:
             "Nothing was copied. Name another file or database (FORTYTWO_DUCKDB, or where dlt "
             "looks for the destination's credentials: docs/scale.md)."
         )
-
-
-def _rows(connection: Connection, declared: Table) -> Iterator[pa.Table]:
-    """A table in pieces, JSON as text; an empty one is an empty piece, so that it is made."""
-    schema = declared.loaded_schema()
-    json = {UNKNOWN_FIELDS, *(c.name for c in declared.loaded if c.data_type == "json")}
-    columns = sql.SQL(", ").join(
-        sql.SQL("{}::text" if name in json else "{}").format(sql.Identifier(name))
-        for name in schema.names
-    )
-    query = sql.SQL("select {} from raw.{}").format(columns, sql.Identifier(declared.name))
-    with connection.cursor(f"copy_{declared.name}") as cursor:
-        cursor.execute(query)
-        while True:
-            rows = cursor.fetchmany(ROWS_A_PIECE)
-            values: list[Any] = list(zip(*rows, strict=True)) or [()] * len(schema)
-            yield pa.table(values, schema=schema)
-            if len(rows) < ROWS_A_PIECE:
-                return
-
-
-def _reads(connection: Connection, reads: str, parent: str) -> Iterator[pa.Table]:
-    """Whose relations were read, which the reports divide by: a table of ops."""
-    columns = {"resource": pa.string(), parent: pa.int64(), "read_at": pa.timestamp("us", "UTC")}
-    query = sql.SQL("select resource, {}, read_at from {}").format(
-        sql.Identifier(parent), sql.Identifier("ops", reads)
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        values: list[Any] = list(zip(*cursor.fetchall(), strict=True)) or [()] * len(columns)
-        yield pa.table(values, schema=pa.schema(list(columns.items())))

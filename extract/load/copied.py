@@ -1,0 +1,88 @@
+"""What a copy holds: the tables of `raw`, and those of `ops` that the models read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+
+from extract.load.raw import Raw
+from extract.tables import READS, TABLES, UNKNOWN_FIELDS
+
+ROWS_A_PIECE = 50_000
+
+
+@dataclass(frozen=True)
+class Copied:
+    """A table as a copy holds it.
+
+    Attributes:
+        name: In the copy; there is only one schema.
+        schema: Of the table here.
+        columns: What is copied, JSON as text.
+        key: The columns that identify a row.
+        json: Those of the columns that are JSON here.
+    """
+
+    name: str
+    schema: str
+    columns: pa.Schema
+    key: tuple[str, ...]
+    json: frozenset[str] = frozenset()
+
+    @property
+    def relation(self) -> sql.Identifier:
+        """The table here."""
+        return sql.Identifier(self.schema, self.name)
+
+    def rows(
+        self, connection: Connection, condition: sql.Composable | None = None
+    ) -> Iterator[pa.Table]:
+        """The rows in pieces; none are an empty piece, so that the table is made."""
+        columns = sql.SQL(", ").join(
+            sql.SQL("{}::text" if name in self.json else "{}").format(sql.Identifier(name))
+            for name in self.columns.names
+        )
+        query = sql.SQL("select {} from {}").format(columns, self.relation)
+        if condition:
+            query += sql.SQL(" where ") + condition
+        with connection.cursor(f"copy_{self.name}") as cursor:
+            cursor.execute(query)
+            while True:
+                rows = cursor.fetchmany(ROWS_A_PIECE)
+                values: list[Any] = list(zip(*rows, strict=True)) or [()] * len(self.columns)
+                yield pa.table(values, schema=self.columns)
+                if len(rows) < ROWS_A_PIECE:
+                    return
+
+
+def tables_to_copy(connection: Connection) -> list[Copied]:
+    """Those that are there now; none before the first extraction."""
+    found = [
+        Copied(
+            name,
+            "raw",
+            TABLES[name].loaded_schema(),
+            TABLES[name].primary_key,
+            frozenset(c.name for c in TABLES[name].loaded if c.data_type == "json")
+            | {UNKNOWN_FIELDS},
+        )
+        for name in sorted(Raw(connection).tables)
+    ]
+    # whose relations were read, which the reports divide by
+    reads = [
+        Copied(
+            name,
+            "ops",
+            pa.schema(
+                {"resource": pa.string(), parent: pa.int64(), "read_at": pa.timestamp("us", "UTC")}
+            ),
+            ("resource", parent),
+        )
+        for name, parent in READS.items()
+    ]
+    return found and found + reads

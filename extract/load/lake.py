@@ -1,0 +1,229 @@
+"""A copy in a folder or bucket: parquet files, and a manifest that names those of one moment.
+
+A copy writes what has changed since the last one, under new names, and then the manifest, which
+replaces the old one at once: a reader who goes by it sees one moment. Of a table it names files of
+rows and files of keys that are gone; both say in `_copy` which copy wrote them. A row counts unless
+a later copy says that its key is gone: there it has another version, or none.
+
+What has changed PostgreSQL knows: a row's `xmin` is the transaction that wrote it, and all that
+were over at the last copy are older than the oldest one then under way.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+
+from extract.base.errors import UsageError
+from extract.load.copied import Copied
+
+MANIFEST = "manifest.json"
+# A table is written anew, and what it no longer holds goes from the files, when a quarter of their
+# rows do not count, and after a month in any case.
+STALE_FRACTION = 0.25
+LONGEST = timedelta(days=30)
+COPY = pa.field("_copy", pa.int64())
+
+
+class Lake:
+    """A folder or bucket that holds copies.
+
+    Args:
+        files: fsspec's file system.
+        path: The folder there.
+
+    Raises:
+        UsageError: Something else is in it, or the copies of another database.
+    """
+
+    def __init__(self, files: Any, path: str, connection: Connection) -> None:
+        self._files, self._path, self._connection = files, path.rstrip("/"), connection
+        self._now = _state(connection)
+        files.invalidate_cache()
+        there = {name.rpartition("/")[2] for name in files.find(self._path)}
+        self._last: dict[str, Any] = {}
+        if MANIFEST in there and files.exists(f"{self._path}/{MANIFEST}"):
+            self._last = json.loads(files.cat_file(f"{self._path}/{MANIFEST}"))
+        if there and self._last.get("database") != self._now["database"]:
+            raise UsageError(
+                f"{path} holds files that no copy of this database made. Nothing was copied. Name "
+                "another folder (DESTINATION__FILESYSTEM__BUCKET_URL), or remove what is there."
+            )
+        if not self._last:  # whose the files of a copy that is killed are
+            self._last = self._now | {"copy": 0, "tables": {}}
+            self._name(self._last)
+        self._number: int = self._last["copy"] + 1
+
+    def copy(self, tables: Iterable[Copied]) -> dict[str, int]:
+        """Bring the lake to what the connection's transaction sees; returns the rows by table."""
+        manifest = self._now | {
+            "copy": self._number,
+            "copied_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "tables": {table.name: self._copied(table) for table in tables},
+        }
+        last, named = _names(self._last), _names(manifest)
+        erased = self._last.get("erased_at") != self._now["erased_at"]
+        # whoever reads by the last manifest still finds its files, but nobody who was erased
+        manifest["superseded"] = [] if erased else sorted(last - named)
+        self._name(manifest)
+        self._remove_all_but(named.union(manifest["superseded"]))
+        return {name: table["rows"] for name, table in manifest["tables"].items()}
+
+    def _name(self, manifest: dict[str, Any]) -> None:
+        """Put the manifest in the place of the last one, at once."""
+        self._files.makedirs(self._path, exist_ok=True)
+        new = f"{self._path}/{MANIFEST}.new"
+        self._files.pipe_file(new, json.dumps(manifest, indent=1).encode())
+        self._files.mv(new, f"{self._path}/{MANIFEST}")
+
+    def _copied(self, table: Copied) -> dict[str, Any]:
+        """What the manifest says of a table, its new files written."""
+        last: dict[str, Any] | None = self._last["tables"].get(table.name)
+        columns = {field.name: str(field.type) for field in table.columns}
+        if last is None or last["columns"] != columns or self._must_be_whole(last):
+            whole = self._write(table.name, "rows", table.rows(self._connection), table.columns)
+            return {
+                "columns": columns,
+                "key": table.key,
+                "rows": whole["rows"],
+                "written_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                "files": [whole],
+                "gone": [],
+            }
+        # both ages are counted from now, so that it does not matter when the ids came round
+        changed_since = sql.SQL("age(xmin) <= age({}::text::xid)").format(
+            sql.Literal(self._last["changed_from"] % 2**32)
+        )
+        files, gone_files = list(last["files"]), list(last["gone"])
+        changed: list[pa.Table] = []  # the keys of these rows
+        pieces = _noting_keys(table.rows(self._connection, changed_since), table.key, changed)
+        first = next(pieces)
+        if first.num_rows:
+            files.append(self._write(table.name, "rows", chain([first], pieces), table.columns))
+        live, keys, key = self._live_keys(last), pa.concat_tables(changed), list(table.key)
+        added = keys.join(live, key, join_type="left anti")
+        gone = keys.join(live, key, join_type="left semi")
+        if live.num_rows + added.num_rows != self._count(table):
+            deleted = live.join(self._keys(table), key, join_type="left anti")
+            gone = pa.concat_tables([gone, deleted])
+        if gone.num_rows:
+            gone_files.append(self._write(table.name, "gone", [gone], keys.schema))
+        rows = live.num_rows - gone.num_rows + keys.num_rows
+        return last | {"rows": rows, "files": files, "gone": gone_files}
+
+    def _must_be_whole(self, last: dict[str, Any]) -> bool:
+        since = {name: self._last[name] for name in ("history", "erased_at")}
+        written = sum(file["rows"] for file in last["files"])
+        return (
+            since != {name: self._now[name] for name in since}
+            or self._now["changed_from"] - self._last["changed_from"] >= 2**31  # ids came round
+            or written - last["rows"] > STALE_FRACTION * written
+            or datetime.now(UTC) - datetime.fromisoformat(last["written_at"]) > LONGEST
+        )
+
+    def _write(
+        self, table: str, kind: str, pieces: Iterable[pa.Table], schema: pa.Schema
+    ) -> dict[str, Any]:
+        name, rows = f"{table}/{self._number:06}.{kind}.parquet", 0
+        self._files.makedirs(f"{self._path}/{table}", exist_ok=True)
+        with (
+            self._files.open(f"{self._path}/{name}", "wb") as file,
+            pq.ParquetWriter(file, schema.append(COPY)) as writer,
+        ):
+            for piece in pieces:
+                number = pa.array([self._number] * piece.num_rows, COPY.type)
+                writer.write_table(piece.append_column(COPY, number))
+                rows += piece.num_rows
+        return {"name": name, "rows": rows}
+
+    def _live_keys(self, last: dict[str, Any]) -> pa.Table:
+        """The keys of the rows that count in the last copy."""
+        key = list(last["key"])
+        written = self._read(last["files"], [*key, COPY.name])
+        if not last["gone"]:
+            return written.select(key)
+        gone = self._read(last["gone"], [*key, COPY.name]).group_by(key)
+        gone = gone.aggregate([(COPY.name, "max")])
+        both = written.join(gone, key, join_type="left outer")
+        counts = pc.greater_equal(both[COPY.name], pc.fill_null(both[f"{COPY.name}_max"], 0))
+        return both.filter(counts).select(key)
+
+    def _read(self, files: list[dict[str, Any]], columns: list[str]) -> pa.Table:
+        pieces = []
+        for named in files:
+            with self._files.open(f"{self._path}/{named['name']}", "rb") as file:
+                pieces.append(pq.read_table(file, columns=columns))
+        return pa.concat_tables(pieces)
+
+    def _count(self, table: Copied) -> int:
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql.SQL("select count(*) from {}").format(table.relation))
+            return int(cursor.fetchone()[0])  # type: ignore[index]
+
+    def _keys(self, table: Copied) -> pa.Table:
+        """Every key that is there now."""
+        text = io.BytesIO()
+        query = sql.SQL("copy (select {} from {}) to stdout (format csv, header)").format(
+            sql.SQL(", ").join(map(sql.Identifier, table.key)), table.relation
+        )
+        with self._connection.cursor() as cursor:
+            cursor.copy_expert(query, text)
+        text.seek(0)
+        types = {name: table.columns.field(name).type for name in table.key}
+        return pyarrow.csv.read_csv(
+            text, convert_options=pyarrow.csv.ConvertOptions(column_types=types)
+        )
+
+    def _remove_all_but(self, named: set[str]) -> None:
+        """Remove what no reader looks for: of the copy before the last one, or of a killed one."""
+        for path in self._files.find(self._path):
+            name = "/".join(path.split("/")[-2:])
+            if re.fullmatch(r"\w+/\d{6,}\.(rows|gone)\.parquet", name) and name not in named:
+                self._files.rm_file(path)
+
+
+def _noting_keys(
+    pieces: Iterable[pa.Table], key: tuple[str, ...], noted: list[pa.Table]
+) -> Iterator[pa.Table]:
+    for piece in pieces:
+        noted.append(piece.select(key))
+        yield piece
+
+
+def _names(manifest: dict[str, Any]) -> set[str]:
+    return {
+        file["name"]
+        for table in manifest["tables"].values()
+        for file in [*table["files"], *table["gone"]]
+    }
+
+
+def _state(connection: Connection) -> dict[str, Any]:
+    """Which database it is, and up to where its transactions are over.
+
+    `history` is another one when transaction ids have begun anew: the database was made again, or
+    brought back to an earlier time.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select system_identifier || '/' || datname, "
+            "timeline_id || '/' || pg_database.oid, "
+            "pg_snapshot_xmin(pg_current_snapshot())::text::bigint, "
+            "(select max(erased_at)::text from ops.erasures) "
+            "from pg_control_system(), pg_control_checkpoint(), pg_database "
+            "where datname = current_database()"
+        )
+        names = ("database", "history", "changed_from", "erased_at")
+        return dict(zip(names, cursor.fetchone() or (), strict=True))

@@ -1,0 +1,182 @@
+"""The copy into a folder: one moment by its manifest, and no more written than has changed."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import psycopg2
+import pytest
+
+from extract.base import database as databases
+from extract.base.errors import BusyError, UsageError
+from extract.load import lake
+from extract.load.copy import copy
+from extract.people.erase import erase
+from tests.dbt.world import create_raw, execute
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", f"file://{tmp_path}/lake")
+    create_raw()
+    execute("truncate raw.users")
+    execute(
+        "insert into raw.users (id, login, wallet) "
+        "select n, 'login' || n, n from generate_series(1, 1000) as n"
+    )
+    return tmp_path / "lake" / "raw"
+
+
+def manifest(folder: Path) -> dict[str, Any]:
+    return dict(json.loads((folder / lake.MANIFEST).read_text()))
+
+
+def in_lake(folder: Path, table: str, columns: str) -> list[tuple[Any, ...]]:
+    """A table as a reader finds it who goes by the manifest."""
+    named = manifest(folder)["tables"][table]
+    rows, gone = ([str(folder / f["name"]) for f in named[kind]] for kind in ("files", "gone"))
+    query = f"select {columns} from read_parquet({rows}) as live"
+    if gone:
+        same = " and ".join(f"gone.{name} = live.{name}" for name in named["key"])
+        query += (
+            f" where not exists (from read_parquet({gone}) as gone"
+            f" where {same} and gone._copy > live._copy)"
+        )
+    return sorted(duckdb.connect().execute(query).fetchall())
+
+
+def in_database(table: str, columns: str) -> list[tuple[Any, ...]]:
+    with psycopg2.connect("") as connection, connection.cursor() as cursor:
+        cursor.execute(f"select {columns} from raw.{table}")
+        return sorted(cursor.fetchall())
+
+
+def data_files(folder: Path) -> set[str]:
+    return {os.fspath(path.relative_to(folder)) for path in folder.rglob("*.parquet")}
+
+
+def test_a_copy_adds_what_changed_and_leaves_out_what_is_gone(folder: Path) -> None:
+    assert copy("filesystem")["users"] == 1000
+    whole = data_files(folder)
+    size = (folder / "users" / "000001.rows.parquet").stat().st_size
+
+    copy("filesystem")
+
+    assert data_files(folder) == whole
+
+    execute("update raw.users set wallet = -1 where id <= 5")
+    execute("delete from raw.users where id between 6 and 10")
+    execute("insert into raw.users (id, login) values (2000, 'new')")
+    execute("delete from raw.campus_achievements")
+    assert copy("filesystem")["users"] == 996
+
+    added = data_files(folder) - whole
+    assert added == {"users/000003.rows.parquet", "users/000003.gone.parquet"}
+    assert sum((folder / name).stat().st_size for name in added) < size / 2
+    assert in_lake(folder, "users", "id, login, wallet") == in_database(
+        "users", "id, login, wallet"
+    )
+
+    # back, changed a second time, and gone for good
+    execute("insert into raw.users (id, login) values (6, 'back')")
+    execute("update raw.users set wallet = -2 where id in (5, 2000)")
+    execute("delete from raw.users where id = 1")
+    copy("filesystem")
+
+    assert in_lake(folder, "users", "id, login, wallet") == in_database(
+        "users", "id, login, wallet"
+    )
+    assert in_lake(folder, "projects", "id, campus") == in_database("projects", "id, campus::text")
+    private = {path.stat().st_mode & 0o077 for path in folder.rglob("*")}
+    assert private == {0}
+
+
+def test_a_table_is_written_anew_when_much_of_its_files_counts_no_more(folder: Path) -> None:
+    copy("filesystem")
+    execute("update raw.users set wallet = -1 where id <= 500")
+    copy("filesystem")
+    assert len(manifest(folder)["tables"]["users"]["files"]) == 2
+
+    copy("filesystem")
+
+    assert [f["name"] for f in manifest(folder)["tables"]["users"]["files"]] == [
+        "users/000003.rows.parquet"
+    ]
+    # the last manifest's readers still find theirs, those of the one before do not
+    assert {"users/000001.rows.parquet", "users/000002.gone.parquet"} <= data_files(folder)
+    copy("filesystem")
+    assert {name for name in data_files(folder) if name.startswith("users/")} == {
+        "users/000003.rows.parquet"
+    }
+
+
+def test_a_copy_after_an_erasure_holds_nothing_of_the_person_in_any_file(folder: Path) -> None:
+    execute("update raw.users set first_name = 'Odalric' where id = 7")
+    copy("filesystem")
+    connection = databases.connect("test", autocommit=True)
+    erase(connection, [7], "on request", "run", keep_out=False)
+    connection.close()
+
+    copy("filesystem")
+
+    assert in_lake(folder, "users", "id, login") == in_database("users", "id, login")
+    found = duckdb.sql(f"select first_name from read_parquet('{folder}/users/*.rows.parquet')")
+    assert ("Odalric",) not in found.fetchall()
+
+
+def test_a_copy_that_is_killed_leaves_the_last_one_as_it_was(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lake.Lake, "_remove_all_but", stop)
+        patch.setattr(lake, "_names", stop)
+        with pytest.raises(KeyboardInterrupt):
+            copy("filesystem")
+    assert manifest(folder)["tables"] == {}
+    assert copy("filesystem")["users"] == 1000
+
+    before = in_lake(folder, "users", "id, wallet")
+    execute("update raw.users set wallet = -1")
+    with monkeypatch.context() as patch:
+        patch.setattr(lake, "_names", stop)
+        with pytest.raises(KeyboardInterrupt):
+            copy("filesystem")
+
+    assert in_lake(folder, "users", "id, wallet") == before
+    copy("filesystem")
+    assert in_lake(folder, "users", "id, wallet") == in_database("users", "id, wallet")
+
+
+def test_a_second_copy_at_the_same_time_is_told_to_wait(folder: Path) -> None:
+    with psycopg2.connect("") as other, other.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(42, 22)")
+        with pytest.raises(BusyError, match="Another `make copy` is at work"):
+            copy("filesystem")
+    assert copy("filesystem")["users"] == 1000
+
+
+def test_a_folder_with_files_of_others_is_named_and_left_alone(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    theirs = folder / "theirs.csv"
+    theirs.write_text("1,2\n")
+
+    with pytest.raises(UsageError, match="files that no copy of this database made"):
+        copy("filesystem")
+
+    assert [path.name for path in folder.rglob("*")] == ["theirs.csv"]
+    theirs.rename(folder.parent / "theirs.csv")
+    copy("filesystem")
+
+    of_another_database = manifest(folder) | {"database": "1/another"}
+    (folder / lake.MANIFEST).write_text(json.dumps(of_another_database))
+    with pytest.raises(UsageError, match="files that no copy of this database made"):
+        copy("filesystem")
