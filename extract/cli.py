@@ -15,12 +15,11 @@ import psycopg2
 import typer
 from rich.console import Console
 
-from extract import run as runs
 from extract.base import logs
 from extract.base.errors import MirrorError, UsageError
+from extract.base.lock import new_run_id, require_mode, run_lock
 from extract.base.settings import environment
 from extract.base.sqlstate import explained
-from extract.load import copy as copies
 from extract.progress import ExtractionProgress
 
 app = typer.Typer(
@@ -107,13 +106,14 @@ def parse_campus_ids(text: str) -> list[int] | None:
 def run(mode: Mode = "full", max_calls: MaxCalls = None, campus_ids: CampusIds = "") -> None:
     """Read one pass from the API into `raw`. `dbt build` then tests and publishes it."""
     with exit_status():
+        from extract.run import extract  # dlt takes a second to import
+
         chosen = parse_campus_ids(campus_ids)
-        if mode not in runs.MODES:
-            raise UsageError(f"MODE is {mode!r}; it must be one of {', '.join(runs.MODES)}.")
-        run_id = runs.new_run_id()
+        require_mode(mode)
+        run_id = new_run_id()
         logs.start(run_id, command=f"extract {mode}")
-        with runs.run_lock(mode, run_id) as connection, ExtractionProgress() as progress:
-            done = runs.extract(
+        with run_lock(mode, run_id) as connection, ExtractionProgress() as progress:
+            done = extract(
                 mode,
                 max_calls=max_calls,
                 campus_ids=chosen,
@@ -133,6 +133,8 @@ def run(mode: Mode = "full", max_calls: MaxCalls = None, campus_ids: CampusIds =
 def copy(destination: Destination = "duckdb") -> None:
     """Copy `raw` into another engine, for dbt to build the models there: docs/scale.md."""
     with exit_status():
+        from extract.load import copy as copies
+
         os.environ.update(environment())  # dlt looks for credentials there and knows no .env
         rows = copies.copy(destination)
         next_step = "dbt build --target duckdb" if destination == "duckdb" else "see docs/scale.md"

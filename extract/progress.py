@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
@@ -17,7 +18,9 @@ from extract.api.quota import Quota
 from extract.api.quota_file import HOUR
 from extract.base import logs
 from extract.listing.listing import Finished, Listing
-from extract.listing.reader import Arrived
+
+if TYPE_CHECKING:  # dlt takes a second to import
+    from extract.listing.reader import Arrived
 
 # seconds between two notes of a run in ops.runs
 NOTE_EVERY = 5.0

@@ -22,8 +22,8 @@ from extract.base.errors import (
     MirrorError,
     UsageError,
 )
-from extract.base.lock import LOCK, new_run_id, run_lock
-from extract.base.settings import Settings, local_directory, make_private
+from extract.base.lock import recorded_mode, require_mode
+from extract.base.settings import WARN_SECRET_DAYS, Settings, local_directory, make_private
 from extract.listing.cache import ListingCache
 from extract.listing.reader import ListingReader
 from extract.load.context import Pass
@@ -38,11 +38,8 @@ from extract.people.erase import anonymised_users, erase
 from extract.progress import ExtractionProgress
 from extract.tables import streams_on
 
-__all__ = ["LOCK", "MODES", "Extracted", "extract", "new_quota", "new_run_id", "run_lock"]
-MODES = ("full", "live", "backfill")
 # longest wait for the API's hour before a run gives up with 75, in seconds
 LONGEST_WAIT = {"full": 3700.0, "live": 300.0, "backfill": 0.0}
-WARN_SECRET_DAYS = 7
 
 
 @dataclass
@@ -73,11 +70,6 @@ class Extracted:
         return [*degraded, self.stopped] if self.stopped else degraded
 
 
-def recorded_mode(mode: str, campus_ids: Collection[int] | None) -> str:
-    """What ops.runs calls a pass: a full one of some campuses is no full pass of the mirror."""
-    return "campuses" if mode == "full" and campus_ids is not None else mode
-
-
 def extract(
     mode: str,
     *,
@@ -95,8 +87,7 @@ def extract(
     Raises:
         MirrorError: Nothing was loaded; the message says why.
     """
-    if mode not in MODES:
-        raise UsageError(f"MODE is {mode!r}; it must be one of {', '.join(MODES)}.")
+    require_mode(mode)
     settings, on = Settings.load(), streams_on()
     make_private()
     create_schema(connection)

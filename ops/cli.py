@@ -9,11 +9,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from extract.base.errors import UsageError
+from extract.base.lock import recorded_mode, require_mode
 from extract.base.settings import credentials_configured
 from extract.cli import CampusIds, MaxCalls, Mode, exit_status, parse_campus_ids
-from extract.passes.plan import make_plan, print_plan
-from extract.run import MODES, recorded_mode
 from ops import doctor as doctors
 from ops import uninstall
 from ops.backup.commands import app as backups
@@ -71,8 +69,7 @@ def sync(
     """
     with exit_status(), ExitStack() as stack:
         chosen = parse_campus_ids(campus_ids)
-        if mode not in MODES:
-            raise UsageError(f"MODE is {mode!r}; it must be one of {', '.join(MODES)}.")
+        require_mode(mode)
         console = Console(highlight=False)
         address = stack.enter_context(_api(sandbox_scale, console))
         with reported(f"sync {recorded_mode(mode, chosen)}"):
@@ -85,6 +82,8 @@ def sync(
 def plan(campus_ids: CampusIds = "", sandbox_scale: SandboxScale = "network") -> None:
     """Print the calls each resource needs, what the quota has left and the expected minutes."""
     with exit_status():
+        from extract.passes.plan import make_plan, print_plan  # dlt takes a second to import
+
         chosen = parse_campus_ids(campus_ids)
         console = Console(highlight=False)
         with _api(sandbox_scale, console):

@@ -15,11 +15,11 @@ from typing import Any
 import requests
 from rich.console import Console
 
-from extract.api.auth import ClientCredentials
 from extract.base import database
 from extract.base.errors import MirrorError
 from extract.base.settings import (
     ROOT,
+    WARN_SECRET_DAYS,
     Settings,
     credentials_configured,
     environment,
@@ -27,7 +27,6 @@ from extract.base.settings import (
     number,
 )
 from extract.base.usable import require_usable
-from extract.run import WARN_SECRET_DAYS
 from extract.tables.ownership import refuse_foreign_objects
 from ops.backup import age, archive
 from ops.schedule.schedule import Schedule
@@ -148,6 +147,8 @@ def _database() -> Found:
 def _api() -> Found:
     if not credentials_configured():
         return "well", "no credentials are set: a sync uses the bundled sandbox"
+    from extract.api.auth import ClientCredentials  # dlt takes a second to import
+
     settings, seen = Settings.load(), []
 
     def note(response: requests.Response, **_: Any) -> None:

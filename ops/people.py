@@ -8,11 +8,11 @@ import typer
 from rich.console import Console
 
 from extract.base.errors import MirrorError, UsageError
+from extract.base.lock import new_run_id, run_lock
 from extract.cli import exit_status
 from extract.load.record import create_schema
 from extract.people import kept_out
 from extract.people.erase import Person, erase, find, forget_readings
-from extract.run import new_run_id, run_lock
 from ops.backup import archive
 
 app = typer.Typer()

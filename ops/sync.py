@@ -16,9 +16,9 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 from rich.console import Console
 
-from extract import run as runs
 from extract.base import database, logs
 from extract.base.errors import MirrorError
+from extract.base.lock import new_run_id, run_lock
 from extract.base.settings import ROOT, local_directory
 from extract.load.raw import Raw
 from extract.load.record import Record
@@ -46,12 +46,14 @@ def sync(
     Raises:
         MirrorError: The extraction failed, or another run holds the lock.
     """
-    run_id = runs.new_run_id()
+    from extract.run import extract  # dlt takes a second to import
+
+    run_id = new_run_id()
     logs.start(run_id, command=f"sync {mode}")
-    with runs.run_lock(mode, run_id) as connection:
+    with run_lock(mode, run_id) as connection:
         console.print(f"Extract ({mode}): 42 API to raw", style="bold")
         with ExtractionProgress(console) as progress:
-            done = runs.extract(
+            done = extract(
                 mode,
                 max_calls=max_calls,
                 campus_ids=campus_ids,

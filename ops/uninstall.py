@@ -18,8 +18,8 @@ from psycopg2.extensions import connection as Connection
 from extract import embedded
 from extract.base import database
 from extract.base.errors import MirrorError
+from extract.base.lock import new_run_id, run_lock
 from extract.base.settings import ROOT, local_directory
-from extract.run import new_run_id, run_lock
 from extract.tables import ownership
 from ops.backup import archive, databases
 from ops.schedule import crontab, units

@@ -41,6 +41,7 @@ DATABASE = "test_mirror"
 TOGETHER = {
     "publication/": "builds",
     "dbt/": "builds",
+    "extract/test_tables.py": "builds",
     "end_to_end/": "builds",
     "site/": "site",
     "sandbox/test_worlds.py": "network",

@@ -1,9 +1,9 @@
-"""The run lock: one command at a time writes to the mirror."""
+"""A run: its mode, its id, and the lock by which one command at a time writes to the mirror."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
@@ -11,12 +11,28 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 
 from extract.base import database
-from extract.base.errors import BusyError
+from extract.base.errors import BusyError, UsageError
 from extract.base.usable import require_usable
 
 LOCK = (42, 21)
+MODES = ("full", "live", "backfill")
 # a batch of the backfill takes half a minute, its load less
 BACKFILL_PATIENCE = 120
+
+
+def require_mode(mode: str) -> None:
+    """Refuse what is none of `MODES`.
+
+    Raises:
+        UsageError: It is none.
+    """
+    if mode not in MODES:
+        raise UsageError(f"MODE is {mode!r}; it must be one of {', '.join(MODES)}.")
+
+
+def recorded_mode(mode: str, campus_ids: Collection[int] | None) -> str:
+    """What ops.runs calls a pass: a full one of some campuses is no full pass of the mirror."""
+    return "campuses" if mode == "full" and campus_ids is not None else mode
 
 
 def new_run_id() -> str:

@@ -23,6 +23,8 @@ from extract.base.errors import UsageError
 from extract.base.folders import own_folder
 
 ROOT = Path(__file__).resolve().parents[2]
+# the secret dies monthly; from so many days before it is asked for a new one
+WARN_SECRET_DAYS = 7
 DEFAULT_API_URL = "https://api.intra.42.fr"
 # an unquoted value with what may be a comment or the rest of a secret
 AMBIGUOUS = re.compile(r"""[^=]*=[^\S\n]*([^'"\s][^\n]*)?\s#""")

@@ -10,16 +10,18 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_values
 
-from extract.api.client import Call
 from extract.base import logs
 from extract.listing.listing import Finished
 from extract.tables.ownership import OPS_FILES, mark, refuse_foreign_objects
+
+if TYPE_CHECKING:  # dlt takes a second to import
+    from extract.api.client import Call
 
 RETENTION_DAYS = 30
 LONGEST_QUERY = 120

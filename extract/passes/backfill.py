@@ -29,7 +29,7 @@ from extract.listing.listing import IDS_A_CALL, batches, of_parents
 from extract.load.context import Pass
 from extract.load.pipeline import Loader
 from extract.load.raw import Raw
-from extract.tables import READS, TABLES, coming_with
+from extract.tables import READS, TABLES, backfilled, coming_with
 
 # a load costs about half a second: few batches a load when they are slow, more when fast
 SECONDS_A_LOAD = 30.0
@@ -114,11 +114,6 @@ def was_started(connection: Connection) -> bool:
             if cursor.fetchone():
                 return True
     return False
-
-
-def backfilled(streams: Collection[str]) -> list[str]:
-    """The tables that are read a hundred students at a time."""
-    return [table.name for table in TABLES.values() if table.backfill and table.stream in streams]
 
 
 def nightly_share(context: Pass) -> int:

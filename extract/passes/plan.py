@@ -17,8 +17,8 @@ from extract.base import database
 from extract.base.settings import Settings
 from extract.listing.listing import IDS_A_CALL, Listing, batches, join, of_parents, whole
 from extract.load.raw import Raw
-from extract.passes.backfill import backfilled, to_read
-from extract.tables import TABLES, Row, Table, streams_on
+from extract.passes.backfill import to_read
+from extract.tables import TABLES, Row, Table, backfilled, streams_on
 
 # most calls of a plan; what they leave unknown is estimated
 MOST_PROBES = 12

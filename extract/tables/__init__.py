@@ -1,6 +1,6 @@
 """What is read of the 42 API: one declaration a table (`declarations.py`)."""
 
-from extract.tables.declarations import INDEXES, READS, TABLES, coming_with
+from extract.tables.declarations import INDEXES, READS, TABLES, backfilled, coming_with
 from extract.tables.streams import streams_on
 from extract.tables.table import UNKNOWN_FIELDS, Column, Row, Table
 
@@ -12,6 +12,7 @@ __all__ = [
     "Column",
     "Row",
     "Table",
+    "backfilled",
     "coming_with",
     "streams_on",
 ]

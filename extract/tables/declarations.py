@@ -430,6 +430,11 @@ DECLARED = (
 TABLES = {table.name: table for table in DECLARED}
 
 
+def backfilled(streams: Collection[str]) -> list[str]:
+    """The tables that are read a hundred students at a time."""
+    return [table.name for table in TABLES.values() if table.backfill and table.stream in streams]
+
+
 def coming_with(table: str, streams: Collection[str]) -> list[Table]:
     """The tables of these streams whose rows come with those of another one."""
     return [t for t in TABLES.values() if t.comes_with == table and t.stream in streams]

@@ -26,9 +26,9 @@ from psycopg2.extensions import connection as Connection
 from extract import programs
 from extract.base import database, logs
 from extract.base.errors import BusyError, MirrorError, UsageError
+from extract.base.lock import new_run_id, run_lock
 from extract.base.settings import local_directory
 from extract.people import kept_out
-from extract.run import new_run_id, run_lock
 from ops.backup import age, archive, postgres
 
 # gzip, which every pg_dump knows; 3 takes half the time of 6 and a tenth more room

@@ -18,11 +18,11 @@ from psycopg2.extensions import connection as Connection
 
 from extract.base import database, logs
 from extract.base.errors import MirrorError, UsageError
+from extract.base.lock import new_run_id, run_lock
 from extract.base.settings import environment
 from extract.load.record import create_schema
 from extract.people import kept_out
 from extract.people.erase import erase, everybody
-from extract.run import new_run_id, run_lock
 from extract.tables.ownership import names, refuse_foreign_objects
 from ops.backup import age, archive, databases, loading, postgres
 

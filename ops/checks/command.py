@@ -10,7 +10,6 @@ import typer
 from psycopg2.extensions import connection as Connection
 from rich.console import Console
 
-from extract.api.lookup import rows_by_id
 from extract.base import database
 from extract.base.errors import CredentialsError, MirrorError
 from extract.base.settings import Settings, credentials_configured, max_delete_fraction
@@ -85,6 +84,8 @@ def check_mirror(console: Console, *, json: bool = False, sample: int = 5) -> No
 
 def _ask(connection: Connection | None) -> Fetch:
     """Asks the API by the ids of rows; logs in when it is first asked."""
+    from extract.api.lookup import rows_by_id  # dlt takes a second to import
+
     clients: list[Fetch] = []
 
     def fetch(table: str, ids: Sequence[int]) -> Any:

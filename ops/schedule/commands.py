@@ -16,6 +16,7 @@ from extract.base.settings import credentials_configured, environment
 from extract.cli import exit_status
 from ops.backup.restore import drill_obstacle
 from ops.schedule import crontab, units
+from ops.schedule import scheduled as jobs
 from ops.schedule.schedule import JOBS, Schedule, need_settings_in_file, own_variables
 
 app = typer.Typer()
@@ -137,8 +138,6 @@ def scheduled(job: Annotated[str, typer.Argument(help="live, full, backup or che
 
     Exit status 75, without a word, when another run is at work or the quota is spent.
     """
-    from ops.schedule import scheduled as jobs  # with all of dlt, which the crontab needs not
-
     with exit_status():
         if job not in JOBS:
             raise UsageError(f"There is no job {job!r}; it must be one of {', '.join(JOBS)}.")

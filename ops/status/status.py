@@ -22,11 +22,10 @@ from psycopg2.extras import Json, RealDictCursor
 from extract.api.quota import Quota
 from extract.base import database, logs
 from extract.base.errors import MirrorError
+from extract.base.lock import LOCK
 from extract.base.settings import Settings, environment, local_directory
-from extract.passes.backfill import backfilled
 from extract.progress import seconds_left
-from extract.run import LOCK
-from extract.tables import TABLES, streams_on
+from extract.tables import TABLES, backfilled, streams_on
 from ops.backup import archive
 from ops.schedule import crontab, heartbeat, units
 from ops.schedule.schedule import Schedule

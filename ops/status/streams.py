@@ -14,10 +14,10 @@ from rich.table import Table as Printed
 
 from extract.base import database
 from extract.base.errors import UsageError
+from extract.base.lock import new_run_id, run_lock
 from extract.cli import exit_status
 from extract.load.raw import Raw
 from extract.load.record import Record, create_schema
-from extract.run import new_run_id, run_lock
 from extract.tables import TABLES, Table, streams_on
 from extract.tables.streams import ESSENTIAL, STREAMS
 from ops.status.view import ago

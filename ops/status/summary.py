@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from rich.console import Console
 from rich.table import Table
 
-from extract.run import Extracted
+if TYPE_CHECKING:  # dlt takes a second to import
+    from extract.run import Extracted
 
 
 def print_summary(connection: Connection, run_id: str, done: Extracted, console: Console) -> None:

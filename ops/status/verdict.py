@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from extract.run import WARN_SECRET_DAYS
+from extract.base.settings import WARN_SECRET_DAYS
 from ops.status.status import Row, Status
 
 Level = Literal["well", "degraded", "failing"]

@@ -10,6 +10,7 @@ from psycopg2.extensions import connection as Connection
 from rich.console import Console
 
 from extract import run as runs
+from extract.base.lock import new_run_id, run_lock
 from extract.progress import ExtractionProgress
 from extract.tables.streams import STREAMS
 from ops.sync import dbt_build, sync
@@ -39,8 +40,8 @@ CHANGES = {
 def extract(mode: str) -> runs.Extracted:
     """One extraction in this process."""
     console = Console(file=io.StringIO())
-    run_id = runs.new_run_id()
-    with runs.run_lock(mode, run_id) as held, ExtractionProgress(console) as progress:
+    run_id = new_run_id()
+    with run_lock(mode, run_id) as held, ExtractionProgress(console) as progress:
         return runs.extract(mode, progress=progress, connection=held, run_id=run_id)
 
 
@@ -76,7 +77,7 @@ def test_what_a_live_pass_learns_is_published_and_nothing_else_moves(
     extract("backfill")
     advance(world, edit_with_updated_at=10, new_users=3, new_relations=10, transfer=2, seed=5)
     extract("live")
-    run_id = runs.new_run_id()
+    run_id = new_run_id()
     assert dbt_build(run_id) == 0
     found = differences(connection, expected(world))
     # reference tables are the full pass's: coalitions' scores and projects may differ until then

@@ -12,10 +12,10 @@ import requests
 from psycopg2.extensions import connection as Connection
 from typer.testing import Result
 
+from extract.base.lock import run_lock
 from extract.load.destination import PostponedMergeJob
 from extract.load.record import create_schema
 from extract.passes.plan import MOST_PROBES, make_plan
-from extract.run import run_lock
 from extract.tables import TABLES
 from tests.extract.commands import count, run, runs
 from tests.faults.truth import contents

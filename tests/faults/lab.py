@@ -22,6 +22,7 @@ from psycopg2.extensions import connection as Connection
 from rich.console import Console
 
 from extract import run as runs
+from extract.base.lock import new_run_id, run_lock
 from extract.listing.listing import Listing
 from extract.listing.reader import Arrived
 from extract.progress import ExtractionProgress
@@ -161,10 +162,10 @@ def run_here(
     on_page: Callable[[Listing, Arrived], None] = lambda listing, page: None,
 ) -> Ran:
     """Extract as `make extract` does, without the second that a new process costs."""
-    run_id = runs.new_run_id()
+    run_id = new_run_id()
     progress = Progress(on_page)
     try:
-        with runs.run_lock(mode, run_id) as connection, progress:
+        with run_lock(mode, run_id) as connection, progress:
             done = runs.extract(
                 mode,
                 campus_ids=campus_ids,

@@ -21,6 +21,7 @@ from extract import programs
 from extract import run as runs
 from extract.base import database as databases_of_the_mirror
 from extract.base.errors import BusyError, MirrorError, UsageError
+from extract.base.lock import new_run_id, run_lock
 from extract.people import kept_out
 from extract.progress import ExtractionProgress
 from extract.tables.ownership import mark
@@ -61,8 +62,8 @@ def extract(environment: dict[str, str]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
-        run_id = runs.new_run_id()
-        with runs.run_lock("full", run_id) as connection:
+        run_id = new_run_id()
+        with run_lock("full", run_id) as connection:
             progress = ExtractionProgress(Console(quiet=True))
             runs.extract("full", progress=progress, connection=connection, run_id=run_id)
 
@@ -318,7 +319,7 @@ def test_a_backup_is_one_moment_even_while_rows_are_written(mirrored: str) -> No
 
 def test_while_a_run_is_at_work_no_moment_is_taken(unchanged: str) -> None:
     with (
-        runs.run_lock("full", "20251121T010000Z-1"),
+        run_lock("full", "20251121T010000Z-1"),
         pytest.raises(BusyError, match="holds the lock"),
     ):
         backup(patience=0)

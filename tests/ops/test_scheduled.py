@@ -12,8 +12,8 @@ import pyrage  # type: ignore[import-untyped]
 import pytest
 from psycopg2.extensions import connection as Connection
 
-from extract import run as runs
 from extract.base.errors import BusyError, MirrorError, UsageError
+from extract.base.lock import run_lock
 from ops.backup import archive
 from ops.schedule import scheduled
 from ops.status.outcomes import last_outcomes
@@ -227,7 +227,7 @@ def test_a_run_that_finds_the_lock_taken_is_quiet_and_says_75(
         cursor.execute(
             "insert into ops.runs (run_id, mode, status) values ('a', 'full', 'published')"
         )
-    with runs.run_lock("full", "20251121T010000Z-1"):
+    with run_lock("full", "20251121T010000Z-1"):
         done = subprocess.run(
             [sys.executable, "-m", "ops", "scheduled", "live"], capture_output=True, text=True
         )

@@ -21,8 +21,8 @@ from typer.testing import CliRunner
 
 from extract.api.client import Call
 from extract.base.errors import MirrorError
+from extract.base.lock import run_lock
 from extract.load.record import Record
-from extract.run import run_lock
 from ops.cli import app
 from ops.schedule import crontab, heartbeat, scheduler
 from ops.schedule.schedule import Schedule

@@ -24,6 +24,7 @@ import yaml
 from rich.console import Console
 
 from extract import run as runs
+from extract.base.lock import new_run_id, run_lock
 from extract.load.copy import copy, duckdb_file
 from extract.programs import DBT
 from extract.progress import ExtractionProgress
@@ -64,9 +65,9 @@ def both_engines(
     monkeypatch.setenv("FORTYTWO_CLIENT_SECRET", "sandbox")
     monkeypatch.setenv("STREAMS", ",".join(STREAMS))
     for mode in ("full", "backfill"):
-        run_id = runs.new_run_id()
+        run_id = new_run_id()
         with (
-            runs.run_lock(mode, run_id) as held,
+            run_lock(mode, run_id) as held,
             ExtractionProgress(Console(file=io.StringIO())) as progress,
         ):
             runs.extract(mode, progress=progress, connection=held, run_id=run_id)

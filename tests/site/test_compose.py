@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from extract.base.errors import MirrorError
-from extract.run import run_lock
+from extract.base.lock import run_lock
 from ops.schedule import heartbeat, scheduler
 from ops.schedule.schedule import Schedule
 from ops.site.pages import render
