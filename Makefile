@@ -104,17 +104,14 @@ database-stop: setup ## Stop the embedded PostgreSQL
 LOCK := pip compile --quiet $(if $(UPGRADE),--upgrade) --python-version 3.11 --universal \
 	--only-binary :all: --generate-hashes --no-strip-extras --no-header --no-emit-index-url \
 	--no-emit-find-links
-.PHONY: develop test coverage test-slow test-faults lint lint-python lint-types lint-sql lint-dbt format docs docs-serve sandbox bench clean lock
+.PHONY: develop test test-slow test-faults lint lint-python lint-types lint-sql lint-dbt format docs docs-serve sandbox bench clean lock
 
 develop: ## Install what tests and development need too; the targets below do it by themselves
 	@PYTHON3=$(call quoted,PYTHON3) ops/install.sh dev
 
-test: develop ## Tests, some minutes (TESTS='tests/test_embedded.py -k killed')
-	@$(RUN) pytest $(if $(TESTS),$(TESTS),-n 3 --dist loadgroup -m 'not slow and not faults')
-
-coverage: develop ## How much of extract/ its own tests reach; fails below 90 %
-	@$(RUN) pytest -n 3 -m 'not slow and not faults' --cov --cov-report=term \
-		tests/extract tests/ops/test_logs.py tests/test_*.py
+test: develop ## Tests, some minutes (TESTS='tests/test_embedded.py -k killed', COVERAGE=1)
+	@$(RUN) pytest $(if $(TESTS),$(TESTS),-n 3 --dist loadgroup -m 'not slow and not faults') \
+		$(if $(COVERAGE),--cov --cov-report=term)
 
 test-slow: develop ## Those that take long: whole days of passes, several builds each
 	@$(RUN) pytest -n 2 --dist loadgroup -m slow
@@ -179,6 +176,7 @@ lock: develop ## Resolve pyproject.toml's dependencies anew, for all Pythons (UP
 #%  DESTINATION=duckdb       dlt's name of the engine that copy fills
 #%  LOGIN=jdoe or ID=12345   a person
 #%  VERSION=v0.2.0           what to upgrade to, a tag
+#%  COVERAGE=1               fail when extract/ is reached by its own tests to less than 90 %
 #%  PYTHON3=/path/to/python   for the installation: 3.11 to 3.14
 #%Settings are read from the environment, then from .env: see .env.example.
 #%
