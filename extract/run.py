@@ -199,6 +199,7 @@ def _pass(
     done.degraded = context.degraded
     context.know_refusals()
     loader = Loader(working_directory("dlt"))
+    raw.delete_old()
     phases.done("prepare")
     mode = done.mode
     if mode != "backfill":

@@ -116,7 +116,7 @@ def of_parents(
         table,
         f"{len(ids)} {table.parents}",
         cursus_id,
-        {f"filter[{table.scope}]": join(ids)},
+        {f"filter[{table.parent}]": join(ids)},
         background=background,
         # one row a user: a full page is the rule, not a sign of more
         to_short_page=table.rows_a_student != 1,
@@ -133,16 +133,21 @@ def by_id(table: Table, ids: Sequence[int], cursus_id: int) -> Listing:
 def changed(table: Table, field: str, since: datetime | int, cursus_id: int) -> Listing:
     """What changed, or is new; not only of students, so that leaving is seen too."""
     if isinstance(since, int):
-        bounds, key = f"{since},{LARGEST_ID}", f"from {since}"
-    else:
-        text = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
-        bounds, key = f"{text}Z,{FAR_FUTURE}", f"since {since:%F %T}"
-    return _listing(table, key, cursus_id, {f"range[{field}]": bounds})
+        bounds = {f"range[{field}]": f"{since},{LARGEST_ID}"}
+        return _listing(table, f"from {since}", cursus_id, bounds)
+    oldest = table.kept_from() if field == table.kept_by else None
+    since = max(since, oldest or since)
+    return _listing(table, f"since {since:%F %T}", cursus_id, _from(field, since))
 
 
 def again(table: Table, cursus_id: int) -> Listing:
     """What every live pass reads whole."""
     return _listing(table, "again", cursus_id, table.again)
+
+
+def still_open(table: Table, cursus_id: int) -> Listing:
+    """The rows that are not closed yet, of everybody."""
+    return _listing(table, "open", cursus_id, table.open_rows)
 
 
 def batches(ids: Iterable[int], size: int = IDS_A_CALL) -> Iterator[list[int]]:
@@ -167,12 +172,19 @@ def _listing(
     **more: Any,
 ) -> Listing:
     path = table.path.format(cursus=cursus_id, campus=campus)
+    oldest = table.kept_from()
+    kept = _from(table.kept_by, oldest) if oldest else {}
     return Listing(
         table.name,
         key,
         path,
-        {**table.params, **filters},
+        {**table.params, **kept, **filters},
         page_size=table.page_size,
         in_flight=table.in_flight,
         **more,
     )
+
+
+def _from(field: str, moment: datetime) -> dict[str, str]:
+    text = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
+    return {f"range[{field}]": f"{text}Z,{FAR_FUTURE}"}

@@ -35,18 +35,19 @@ class Raw:
             cursor.execute(query, values)
             return cursor.fetchall()
 
-    def keys(self, table: str, scope: Collection[int] | None = None) -> set[int]:
-        """Ids of the rows of a table; of those in the scope if one is given."""
+    def keys(self, table: str, values: Collection[int] | None = None, column: str = "") -> set[int]:
+        """Ids of the rows of a table; of those with some values of a column or of its scope."""
         if table not in self.tables:
             return set()
         query = sql.SQL("select {key} from raw.{table}").format(
             key=sql.Identifier(TABLES[table].primary_key[-1]),
             table=sql.Identifier(table),
         )
-        if scope is None:
+        if values is None:
             return {int(str(key)) for (key,) in self._rows(query)}
-        query += sql.SQL(" where {} = any(%s)").format(sql.Identifier(TABLES[table].scope))
-        return {int(str(key)) for (key,) in self._rows(query, (list(scope),))}
+        column = column or TABLES[table].scope
+        query += sql.SQL(" where {} = any(%s)").format(sql.Identifier(column))
+        return {int(str(key)) for (key,) in self._rows(query, (list(values),))}
 
     def keys_since(self, table: str, column: str, moment: datetime) -> set[int]:
         """Ids of the rows whose time in a column is not before a moment."""
@@ -142,6 +143,34 @@ class Raw:
         query = sql.SQL("select count(*) from raw.{}").format(sql.Identifier(table))
         return int(str(self._rows(query)[0][0]))
 
+    def open_ids(self, table: str) -> list[int]:
+        """Ids of the rows that are open, those that are so for the longest time first."""
+        if table not in self.tables:
+            return []
+        declared = TABLES[table]
+        query = sql.SQL("select id from raw.{} where {} is null order by {}, id").format(
+            *map(sql.Identifier, (table, declared.open_column, declared.kept_by))
+        )
+        return [int(str(key)) for (key,) in self._rows(query)]
+
+    def delete_old(self) -> None:
+        """Delete what its stream keeps no longer, whether the stream is on or off.
+
+        From `mirror` too: growing old is no loss that a publication's guard should ask about.
+        """
+        for declared in TABLES.values():
+            oldest = declared.kept_from()
+            for name in (f"raw.{declared.name}", f"mirror.{declared.mirror}") if oldest else ():
+                if not self._rows(sql.SQL("select to_regclass(%s)"), (name,))[0][0]:
+                    continue
+                with self._connection.cursor() as cursor:
+                    cursor.execute(
+                        sql.SQL("delete from {} where {} < %s").format(
+                            sql.Identifier(*name.split(".")), sql.Identifier(declared.kept_by)
+                        ),
+                        (oldest,),
+                    )
+
     def set_scope(self, scope: dict[str, Collection[int]]) -> None:
         """Say what the coming load may delete (see `delete_scope_condition`)."""
         with self._connection.cursor() as cursor:
@@ -171,7 +200,7 @@ class Raw:
         there = self.tables
         relations = [table for table in TABLES.values() if table.relation]
         of_parents = {
-            (schema, name, table.parents, table.scope)
+            (schema, name, table.parents, table.parent)
             for table in relations
             if table.name in there
             for schema, name in (("raw", table.name), ("ops", table.reads))

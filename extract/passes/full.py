@@ -12,6 +12,7 @@ from dlt.extract import DltResource
 
 from extract.listing.listing import batches, of_campus, of_parents, whole
 from extract.load.context import Pass
+from extract.passes.open_rows import open_rows, window_start
 from extract.passes.students import students, unseen
 from extract.people.erase import ANONYMISED_LOGIN
 from extract.tables import TABLES, Table
@@ -31,6 +32,9 @@ def full(context: Pass) -> list[DltResource]:
         # of some campuses only the people are read, once the rest is there
         wanted = context.campus_ids is None or table.person or table.name == "campus"
         if wanted and table.full and context.is_on(table):
+            if table.full == "open rows":
+                resources += open_rows(context, table, window_start(context, table), every=True)
+                continue
             read = readings[table.full]
             resources.append(
                 context.resource(table.name, lambda read=read, table=table: read(context, table))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -16,20 +16,15 @@ from dlt.extract import DltResource
 from extract.base.errors import ApiError
 from extract.listing.listing import again, batches, by_id, changed, of_parents
 from extract.load.context import Pass
+from extract.passes.open_rows import OVERLAP, open_rows, window_start
 from extract.passes.students import with_campus
 from extract.tables import TABLES, Table
 
-# a live pass reads this much again: range bounds are undocumented, clocks and commits overlap
-OVERLAP = timedelta(minutes=10)
 OVERLAPPING_IDS = 100
 
 
 def live(context: Pass) -> list[DltResource]:
     """What changed since the last live pass; nothing is deleted."""
-    newest = context.raw.newest_update("users")
-    assert newest is not None, "a live pass needs a full pass before it"
-    # only the first live pass starts here: before the oldest page of the full pass under it
-    initial = newest - context.raw.length_of_users_pass() - OVERLAP
     changes = LiveUsers(context)
     read = {"campus_users": changes.moved, "users": changes.users}
     there = context.raw.tables
@@ -38,8 +33,11 @@ def live(context: Pass) -> list[DltResource]:
     for table in sorted(TABLES.values(), key=lambda table: table.name != "campus_users"):
         if not context.is_on(table):
             continue
-        first_read = context.raw.first_relation_read(table.name) if table.backfill else None
-        start = min(initial, first_read - OVERLAP) if first_read else initial
+        start = window_start(context, table)
+        assert start is not None, "a live pass needs a full pass before it"
+        if table.open_rows:
+            resources += open_rows(context, table, start, every=False)
+            continue
         for field in table.ranges:
             first: datetime | int | None = start
             lag = OVERLAP.total_seconds()

@@ -15,7 +15,15 @@ from extract.api.client import FortyTwoClient
 from extract.api.quota import Quota
 from extract.base import database
 from extract.base.settings import Settings
-from extract.listing.listing import IDS_A_CALL, Listing, batches, join, of_parents, whole
+from extract.listing.listing import (
+    IDS_A_CALL,
+    Listing,
+    batches,
+    join,
+    of_parents,
+    still_open,
+    whole,
+)
 from extract.load.raw import Raw
 from extract.passes.backfill import to_read
 from extract.tables import TABLES, Row, Table, backfilled, streams_on
@@ -181,7 +189,8 @@ class _Planner:
                 calls = self._campuses_asked(table)
                 estimated = True
             elif not calls:
-                rows = self._rows(whole(table, self._cursus_id))
+                listing = still_open if table.full == "open rows" else whole
+                rows = self._rows(listing(table, self._cursus_id))
                 calls = max(1, _pages(rows))
             yield PlannedResource(table.name, rows, calls, "full", estimated)
 

@@ -91,6 +91,13 @@ def _events_user(row: Row) -> None:
     _nested_id(row, "event", "event_id")
 
 
+def _location(row: Row) -> None:
+    # `primary` is a word of SQL
+    _nested_id(row, "user", "user_id")
+    if "primary" in row:
+        row["is_primary"] = row.pop("primary")
+
+
 def _bloc(row: Row) -> None:
     # the coalitions' scores have a table of their own; here they only say who belongs where
     coalitions = row.get("coalitions")
@@ -425,6 +432,28 @@ DECLARED = (
         moving=frozenset({"nbr_subscribers"}),
         prepare=_exam,
         left_out=frozenset({"ip_range"}),  # it tells how networks are laid out
+    ),
+    Table(
+        "locations",
+        columns(
+            """bigint: id!! user_id! campus_id!
+            timestamp: begin_at! end_at
+            bool: is_primary
+            text: host"""
+        ),
+        "/locations",
+        mirror="locations",
+        stream="seats",
+        full="open rows",
+        backfill=True,
+        ranges=("end_at", "begin_at"),
+        kept_by="begin_at",
+        open_rows={"filter[active]": "true"},
+        open_column="end_at",
+        person="user_id",
+        rows_a_student=25,
+        prepare=_location,
+        left_out=frozenset({"floor", "row", "post"}),
     ),
 )
 TABLES = {table.name: table for table in DECLARED}

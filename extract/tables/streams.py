@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from extract.base.errors import UsageError
-from extract.base.settings import environment
+from extract.base.settings import environment, number
 
 ESSENTIAL = "essential"
 
@@ -18,12 +19,26 @@ class Stream:
         holds: What its tables tell, in a few words.
         default: Read when `STREAMS` says nothing.
         needs: The stream whose answers its rows come with.
+        days: How long its rows are kept, unless `<NAME>_RETENTION_DAYS` says otherwise.
     """
 
     name: str
     holds: str
     default: bool = True
     needs: str = ""
+    days: int | None = None
+
+    def kept_from(self) -> datetime | None:
+        """Before when its rows are neither asked for nor kept, a midnight (UTC); None: no limit.
+
+        Raises:
+            UsageError: The setting is no whole number.
+        """
+        if self.days is None:
+            return None
+        days = number(environment(), f"{self.name.upper()}_RETENTION_DAYS", self.days)
+        today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        return today - timedelta(days=days)
 
 
 STREAMS = {
@@ -33,6 +48,7 @@ STREAMS = {
         Stream("relations", "marks, achievements, coalition scores"),
         Stream("milestones", "quests, and how far each student is in them"),
         Stream("transfers", "who was at which campus, and since when"),
+        Stream("seats", "who sat at which computer, and when", default=False, days=90),
         Stream("attempts", "teams and their members, out of the marks", needs="relations"),
         Stream("agenda", "events, who signed up for them, and exams", default=False),
     )
@@ -43,8 +59,11 @@ def streams_on() -> frozenset[str]:
     """The streams that are read: the essential one, and those of `STREAMS` or the default ones.
 
     Raises:
-        UsageError: `STREAMS` names a stream that there is not, or one without what it needs.
+        UsageError: `STREAMS` names a stream that there is not, or one without what it needs, or a
+            retention is no number.
     """
+    for stream in STREAMS.values():
+        stream.kept_from()
     text = environment().get("STREAMS", "")
     if not text.strip():
         return frozenset(stream.name for stream in STREAMS.values() if stream.default)

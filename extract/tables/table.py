@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 import pyarrow as pa
 
-from extract.tables.streams import ESSENTIAL
+from extract.tables.streams import ESSENTIAL, STREAMS
 
 Row = dict[str, Any]
 DataType = Literal["bigint", "text", "bool", "double", "timestamp", "json"]
-Reading = Literal["whole", "by campus", "students", "by students"]
+Reading = Literal["whole", "by campus", "students", "by students", "open rows"]
 
 ARROW_TYPES: dict[DataType, pa.DataType] = {
     "bigint": pa.int64(),
@@ -77,6 +78,9 @@ class Table:
         prepare: Reduces nested copies to ids, in place.
         left_out: Fields that are known and deliberately not kept.
         derived: Optional columns that `prepare` makes; the payload has no such field.
+        kept_by: The column with the time by which its rows grow too old for their stream.
+        open_rows: The filter that leaves the rows that are still open: `open_column` is null in
+            them until they close or vanish, and no `updated_at` tells (passes/open_rows.py).
         places_people: A live pass asks it where people belong, whether its stream is on or not.
         set_apart: Columns that are loaded into the table that comes with this one, not into it.
     """
@@ -112,6 +116,9 @@ class Table:
     derived: frozenset[str] = frozenset()
     set_apart: frozenset[str] = frozenset()
     places_people: bool = False
+    kept_by: str = ""
+    open_rows: Mapping[str, str] = field(default_factory=dict)
+    open_column: str = ""
 
     @property
     def essential(self) -> bool:
@@ -122,6 +129,15 @@ class Table:
     def relation(self) -> bool:
         """Whether its rows are read for their parents and go with them."""
         return self.full == "by students" or self.backfill or bool(self.comes_with)
+
+    @property
+    def parent(self) -> str:
+        """The column with the id by which a backfill reads it."""
+        return self.person if self.parents == "users" else self.scope
+
+    def kept_from(self) -> datetime | None:
+        """Before when its rows are neither asked for nor kept; None for no limit."""
+        return STREAMS[self.stream].kept_from() if self.kept_by else None
 
     @property
     def reads(self) -> str:

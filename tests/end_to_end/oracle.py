@@ -49,7 +49,13 @@ def flat(row: Row) -> Row:
     return {name: value for name, value in row.items() if plain(value)}
 
 
-def expected(address: str, cursus_id: int = 21, *, relations: bool = True) -> Tables:
+def expected(
+    address: str,
+    cursus_id: int = 21,
+    *,
+    relations: bool = True,
+    kept_from: datetime | None = None,
+) -> Tables:
     """The published tables by their keys; without those that fill up later if so asked."""
     campuses = {
         row["id"]: row
@@ -132,6 +138,12 @@ def expected(address: str, cursus_id: int = 21, *, relations: bool = True) -> Ta
         if r["user"]["id"] in users and r["quest"]["cursus_id"] == cursus_id
     }
     tables["quests_users"] = progress
+    tables["locations"] = {
+        r["id"]: {**r, "user_id": r["user"]["id"], "is_primary": r["primary"]}
+        for r in (rows(address, "locations") if kept_from else ())
+        if r["user"]["id"] in users and r["campus_id"] in campuses
+        if datetime.fromisoformat(r["begin_at"]) >= kept_from
+    }
     tables["quests"] = {r["quest"]["id"]: r["quest"] for r in rows(address, "quests_users")}
     if "agenda" not in streams_on():
         return tables

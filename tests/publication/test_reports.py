@@ -29,6 +29,20 @@ update mirror.cursus_users set
     level = id % 7 + 0.5,
     blackholed_at = now() + make_interval(days => (id % 60 - 30)::int),
     end_at = case when id % 4 = 0 then now() + make_interval(days => (id % 80 - 40)::int) end;
+delete from mirror.locations;
+insert into mirror.locations (id, user_id, campus_id, host, is_primary, begin_at, end_at)
+select
+    10 * id + n, id, case n when 5 then 1 + id % 4 else campus_id end,
+    case n when 5 then 'laptop-' || id else 'c' || id % 3 || 'r1s' || id % 12 end, (id + n) % 6 > 0,
+    begin_at,
+    case when n > 0 or id % 3 > 0
+        then begin_at + make_interval(mins => 90 + ((id * 13 + n * 31) % 400)::int) end
+from mirror.users
+cross join generate_series(0, 5) as n
+cross join lateral (
+    select
+        date_trunc('hour', now()) - make_interval(hours => (id * 7 % 300 + 5 * n)::int) as begin_at
+) as session;
 update mirror.users set active = case id % 3 when 0 then true when 1 then false end;
 insert into ops.event_reads (resource, event_id, read_at, checked_at)
 select 'events_users', id, now() - interval '1 day', now() from mirror.events where id % 2 = 0;
@@ -176,6 +190,62 @@ BY_HAND = {
         from mirror.exams where begin_at - now() <= interval '14 days' and end_at > now()
         ) as upcoming
     """,
+    "cluster_occupancy (campus_id, cluster, people, computers_in_use, computers, share_in_use, "
+    "students, students_read)": """
+        select
+            campus_id, (regexp_match(host, '^(.+)r\\d+[a-z]+\\d+$'))[1],
+            count(distinct user_id) filter (where sits), count(distinct host) filter (where sits),
+            case when enough then count(distinct host) end,
+            case when enough then round(
+                (count(distinct host) filter (where sits))::numeric / count(distinct host), 3) end,
+            students, students_read
+        from mirror.locations
+        inner join hand.campus using (campus_id)
+        cross join lateral (
+            select end_at is null and begin_at > now() - interval '1 day' as sits
+        ) as open
+        group by campus_id, 2, enough, students, students_read
+    """,
+    "logtime_by_week (user_id, week, minutes, days)": """
+        select
+            user_id, date_trunc('week', day)::date,
+            floor(round(sum(extract(epoch from upper(part) - lower(part))), 3) / 60),
+            count(distinct day)
+        from (
+            select user_id, range_agg(tstzrange(begin_at, coalesce(end_at, now()))) as present
+            from mirror.locations
+            where is_primary and (end_at is not null or begin_at > now() - interval '1 day')
+            group by user_id
+        ) as presence
+        inner join hand.student on student.id = user_id
+        cross join generate_series(
+            current_date - 30, current_date + 1, interval '1 day'
+        ) as days (midnight)
+        cross join lateral (select midnight::timestamp as day) as local
+        cross join unnest(present * tstzmultirange(tstzrange(
+            day at time zone 'Europe/Paris', (day + interval '1 day') at time zone 'Europe/Paris'
+        ))) as part
+        where is_read
+        group by user_id, 2
+    """,
+    "last_seen (user_id, seen_at, seen_campus_id, host, is_seated)": """
+        select student.id, seen_at, seen.campus_id, host, coalesce(sits, false)
+        from hand.student
+        left join lateral (
+            select
+                campus_id, host, end_at is null and begin_at > now() - interval '1 day' as sits,
+                case
+                    when end_at is not null then end_at
+                    when begin_at > now() - interval '1 day' then now()
+                    else begin_at
+                end as seen_at
+            from mirror.locations
+            where user_id = student.id
+            order by seen_at desc, id desc
+            limit 1
+        ) as seen on true
+        where is_read
+    """,
     "blackhole_outlook (user_id, days_left)": """
         select user_id, ceil(extract(epoch from blackholed_at - now()) / 86400)
         from mirror.cursus_users
@@ -200,7 +270,8 @@ def rows(lab: Lab, query: str) -> list[Any]:
 
 
 def test_each_report_has_its_figures_by_hand() -> None:
-    assert {report.partition(" ")[0] for report in BY_HAND} == set(REPORTS)
+    # those of seats, which are off until asked for, are in no page
+    assert {report.partition(" ")[0] for report in BY_HAND} >= set(REPORTS)
 
 
 @pytest.mark.parametrize("percent", [0, 1, 50, 100])

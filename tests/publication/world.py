@@ -155,6 +155,12 @@ select
     jsonb_build_array(jsonb_build_object('id', 1 + number % 30)), '2024-01-01', '2024-01-01'
 from generate_series(1, 30) as number;
 
+insert into raw.locations (id, user_id, campus_id, host, is_primary, begin_at, end_at)
+select
+    id, id, campus_id, 'c' || id % 3 || 'r1s' || id % 12, id % 7 > 0, '2024-01-01 09:00+00',
+    case when id % 5 > 0 then timestamptz '2024-01-01 12:00+00' end
+from raw.users;
+
 insert into raw._dlt_loads values ('1', 'fortytwo', 0, now(), 'hash');
 """
 

@@ -12,7 +12,7 @@ import os
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -42,8 +42,11 @@ REPORTS = (
     "achievement_rarity",
     "activity_by_hour",
     "blackhole_outlook",
+    "cluster_occupancy",
     "coalition_standings",
     "coverage",
+    "last_seen",
+    "logtime_by_week",
     "project_outcomes",
     "students_by_level",
     "students_by_status",
@@ -142,7 +145,7 @@ def comparable(names: list[str], row: tuple[Any, ...], json_columns: set[str]) -
     for name, value in sorted(zip(names, row, strict=True)):
         if name in json_columns and value is not None:
             value = json.loads(value)
-        if isinstance(value, datetime):
+        if isinstance(value, date):  # or a datetime
             value = value.isoformat()
         if isinstance(value, Decimal):
             value = float(value)

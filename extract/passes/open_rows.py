@@ -1,0 +1,96 @@
+"""Rows that open, close and vanish, and no `updated_at` tells (`open_rows` of a declaration).
+
+New and closed ones come by the `ranges`. The others that are open in raw are asked for by id: all
+of them in a full pass, after the list of those that the API calls open; in a live pass those that
+are open for the longest time. An id that does not come back was deleted. A row that was closed
+before it was deleted goes when its student is read again (`RECONCILE_DAYS`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+import dlt
+import pyarrow as pa
+import pyarrow.compute as pc
+from dlt.extract import DltResource
+
+from extract.listing.listing import IDS_A_CALL, batches, by_id, changed, still_open
+from extract.load.context import Pass
+from extract.passes.students import unseen
+from extract.tables import Table
+
+# a row that was deleted is open in raw for ever, and the longest open ones are asked for first
+LIVE_CALLS = 3
+# a live pass reads this much again: range bounds are undocumented, clocks and commits overlap
+OVERLAP = timedelta(minutes=10)
+
+
+def window_start(context: Pass, table: Table) -> datetime | None:
+    """Where the first reading of a table's changes starts; None before the first full pass.
+
+    That is before the oldest page of the full pass under it, and of the backfill.
+    """
+    newest = context.raw.newest_update("users")
+    if newest is None:
+        return None
+    start = newest - context.raw.length_of_users_pass() - OVERLAP
+    first_read = context.raw.first_relation_read(table.name) if table.backfill else None
+    return min(start, first_read - OVERLAP) if first_read else start
+
+
+def open_rows(
+    context: Pass, table: Table, since: datetime | None, *, every: bool
+) -> list[DltResource]:
+    """What changed, of students that raw has.
+
+    Args:
+        since: Where the first reading by `ranges` starts; None to read by none of them.
+        every: Reconcile every open row, for a call for each hundred of them.
+    """
+    cursus_id = context.settings.cursus_id
+    known, seen = context.raw.keys("users"), set[int]()
+
+    def ours(rows: pa.Table) -> pa.Table:
+        """Rows of known students; closed ones are read first, and each row once in a load."""
+        people = pa.array(known, pa.int64())
+        return unseen(rows.filter(pc.is_in(rows.column(table.person), people)), seen)
+
+    def changes(field: str, cursor: Any) -> Iterator[pa.Table]:
+        for done in context.listing([changed(table, field, cursor.start_value, cursus_id)]):
+            yield ours(done.table)
+
+    def others() -> Iterator[pa.Table]:
+        yield table.schema().empty_table()
+        open_before = context.raw.open_ids(table.name)
+        if every:
+            for done in context.listing([still_open(table, cursus_id)]):
+                seen_open = set(done.keys())
+                open_before = [key for key in open_before if key not in seen_open]
+                yield ours(done.table)
+        else:
+            open_before = open_before[: LIVE_CALLS * IDS_A_CALL]
+        asked = [key for key in open_before if key not in seen]
+        gone = set(asked)
+        listings = (by_id(table, ids, cursus_id) for ids in batches(asked))
+        for done in context.listing(listings, keep=False):
+            gone -= set(done.keys())
+            yield ours(done.table)
+        context.check_gone(table.name, len(gone))
+        context.scope[table.name] = gone
+
+    return [
+        *(
+            context.resource(
+                table.name,
+                partial(changes, field),
+                dlt.sources.incremental(field, initial_value=since, lag=OVERLAP.total_seconds()),
+                f"{table.name}_{field}",
+            )
+            for field in (table.ranges if since else ())
+        ),
+        context.resource(table.name, others),
+    ]

@@ -1,0 +1,70 @@
+"""Sessions at computers: opened, closed and vanished ones, and no older ones than are kept."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import requests
+from psycopg2.extensions import connection as Connection
+
+from tests.end_to_end.oracle import rows
+from tests.extract.commands import count, run
+
+Session = tuple[datetime, datetime | None]
+
+
+def moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def sessions(world: str, connection: Connection, days: int) -> tuple[set[object], set[object]]:
+    """The students' sessions as the API has them and as raw does."""
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    oldest = midnight - timedelta(days=days)
+    with connection.cursor() as cursor:
+        cursor.execute("select id from raw.users")
+        students = {user for (user,) in cursor.fetchall()}
+        cursor.execute("select id, user_id, host, begin_at, end_at from raw.locations")
+        mirrored = {row for row in cursor.fetchall() if row[1] in students}
+    listed = {
+        (r["id"], r["user"]["id"], r["host"], moment(r["begin_at"]), moment(r["end_at"]))
+        for r in rows(world, "locations")
+        if r["user"]["id"] in students and datetime.fromisoformat(r["begin_at"]) >= oldest
+    }
+    return listed, mirrored
+
+
+@pytest.mark.slow
+def test_sessions_open_close_and_vanish_and_grow_too_old(
+    world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMS", "seats")
+    for mode in ("full", "backfill"):
+        assert run("run", "--mode", mode).exit_code == 0
+    listed, mirrored = sessions(world, connection, 90)
+    assert listed and mirrored == listed
+
+    changes = {"open_sessions": 6, "close_sessions": 4, "delete_sessions": 4}
+    for mode, seed in (("live", 1), ("live", 2), ("full", 3)):
+        requests.post(f"{world}/_sandbox/advance", json={**changes, "seed": seed}, timeout=30)
+        requests.post(f"{world}/_sandbox/clock", json={"advance_seconds": 900}, timeout=10)
+        requests.delete(f"{world}/_sandbox/calls", timeout=10)
+        assert run("run", "--mode", mode).exit_code == 0
+        if mode == "live":
+            answer = requests.get(f"{world}/_sandbox/calls", timeout=10).json()
+            assert answer["paths"]["/v2/locations"] <= 5
+            # a closed session that vanished is seen when its student is read again
+            listed, mirrored = sessions(world, connection, 90)
+            assert listed <= mirrored
+    listed, mirrored = sessions(world, connection, 90)
+    assert mirrored == listed
+
+    monkeypatch.setenv("SEATS_RETENTION_DAYS", "7")
+    assert run("run", "--mode", "live").exit_code == 0
+    listed, mirrored = sessions(world, connection, 7)
+    assert mirrored == listed
+    kept = count(connection, "locations")
+    monkeypatch.setenv("STREAMS", "essential")
+    assert run("run", "--mode", "live").exit_code == 0
+    assert count(connection, "locations") == kept
