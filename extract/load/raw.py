@@ -132,7 +132,7 @@ class Raw:
         if table not in self.tables:
             return 0
         query = sql.SQL("select count(*) from raw.{} where {} = any(%s)").format(
-            sql.Identifier(table), sql.Identifier(TABLES[table].scope)
+            sql.Identifier(table), sql.Identifier(TABLES[table].parent)
         )
         return int(str(self._rows(query, (list(ids),))[0][0]))
 

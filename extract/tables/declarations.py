@@ -470,7 +470,7 @@ def coming_with(table: str, streams: Collection[str]) -> list[Table]:
 
 
 # where `ops` says whose rows a backfill has read: table -> the column that says of whom
-READS = {table.reads: table.scope for table in TABLES.values() if table.backfill}
+READS = {table.reads: table.parent for table in TABLES.values() if table.backfill}
 # indexes of raw, for merges, deletes and questions by person: name -> table, columns
 INDEXES = {
     f"{name}_{'_'.join(columns)}_idx": (name, columns)
@@ -478,7 +478,7 @@ INDEXES = {
     # a key of one column has its index from dlt's `unique`
     for columns in dict.fromkeys(
         [declared.primary_key]
-        + ([(declared.person,), (declared.scope,)] if declared.person not in ("", "id") else [])
+        + ([(declared.person,), (declared.parent,)] if declared.person not in ("", "id") else [])
     )
     if columns != ("id",)
 }

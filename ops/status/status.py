@@ -152,7 +152,7 @@ def _read_database(connection: Connection, status: Status) -> None:
     status.streams = sorted(streams_on())
     by_parents: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
     for table in map(TABLES.__getitem__, backfilled(status.streams)):
-        by_parents[table.parents, table.reads, table.scope].append(table.name)
+        by_parents[table.parents, table.reads, table.parent].append(table.name)
     for (parents, reads, parent), names in by_parents.items():
         those, called = queries.PARENTS[parents]
         query = queries.BACKFILL.format(

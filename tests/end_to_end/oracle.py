@@ -17,6 +17,7 @@ import requests
 from psycopg2.extensions import connection as Connection
 
 from extract.tables import streams_on
+from extract.tables.streams import STREAMS
 
 Row = dict[str, Any]
 Tables = dict[str, dict[Any, Row]]
@@ -54,7 +55,6 @@ def expected(
     cursus_id: int = 21,
     *,
     relations: bool = True,
-    kept_from: datetime | None = None,
 ) -> Tables:
     """The published tables by their keys; without those that fill up later if so asked."""
     campuses = {
@@ -138,13 +138,14 @@ def expected(
         if r["user"]["id"] in users and r["quest"]["cursus_id"] == cursus_id
     }
     tables["quests_users"] = progress
+    tables["quests"] = {r["quest"]["id"]: r["quest"] for r in rows(address, "quests_users")}
+    kept_from = STREAMS["seats"].kept_from()
     tables["locations"] = {
         r["id"]: {**r, "user_id": r["user"]["id"], "is_primary": r["primary"]}
-        for r in (rows(address, "locations") if kept_from else ())
+        for r in (rows(address, "locations") if "seats" in streams_on() else ())
         if r["user"]["id"] in users and r["campus_id"] in campuses
-        if datetime.fromisoformat(r["begin_at"]) >= kept_from
+        if kept_from and datetime.fromisoformat(r["begin_at"]) >= kept_from
     }
-    tables["quests"] = {r["quest"]["id"]: r["quest"] for r in rows(address, "quests_users")}
     if "agenda" not in streams_on():
         return tables
     return tables | _agenda(address, campuses, projects, users, cursus_id)
