@@ -50,12 +50,7 @@ def flat(row: Row) -> Row:
     return {name: value for name, value in row.items() if plain(value)}
 
 
-def expected(
-    address: str,
-    cursus_id: int = 21,
-    *,
-    relations: bool = True,
-) -> Tables:
+def expected(address: str, cursus_id: int = 21, *, relations: bool = True) -> Tables:
     """The published tables by their keys; without those that fill up later if so asked."""
     campuses = {
         row["id"]: row
