@@ -67,6 +67,8 @@ def both_engines(
     monkeypatch.setenv("FORTYTWO_CLIENT_ID", "sandbox")
     monkeypatch.setenv("FORTYTWO_CLIENT_SECRET", "sandbox")
     monkeypatch.setenv("STREAMS", ",".join(STREAMS))
+    # the world's sessions are of 2026, whatever year it is
+    monkeypatch.setenv("SEATS_RETENTION_DAYS", "36500")
     for mode in ("full", "backfill"):
         run_id = new_run_id()
         with (
