@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -18,6 +18,7 @@ from psycopg2.extensions import connection as Connection
 
 from extract.tables import streams_on
 from extract.tables.streams import STREAMS
+from sandbox.world.values import EPOCH
 
 Row = dict[str, Any]
 Tables = dict[str, dict[Any, Row]]
@@ -39,6 +40,11 @@ def rows(address: str, resource: str) -> Iterator[Row]:
         answer.raise_for_status()
         for line in answer.iter_lines(1 << 20):
             yield orjson.loads(line)
+
+
+def days_since(before: int) -> int:
+    """Days from now to so many before the sandbox's epoch, whatever the date is today."""
+    return max(1, (datetime.now(UTC) - EPOCH).days + before)
 
 
 def flat(row: Row) -> Row:

@@ -8,8 +8,7 @@ import pytest
 import requests
 from psycopg2.extensions import connection as Connection
 
-from sandbox.world.values import EPOCH
-from tests.end_to_end.oracle import rows
+from tests.end_to_end.oracle import days_since, rows
 from tests.extract.commands import count, run
 
 Session = tuple[datetime, datetime | None]
@@ -17,11 +16,6 @@ Session = tuple[datetime, datetime | None]
 
 def moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
-
-
-def days(before: int) -> int:
-    """Days from now to so many before the sandbox's epoch, whatever the date is today."""
-    return max(1, (datetime.now(UTC) - EPOCH).days + before)
 
 
 def sessions(world: str, connection: Connection, kept: int) -> tuple[set[object], set[object]]:
@@ -46,10 +40,10 @@ def test_sessions_open_close_and_vanish_and_grow_too_old(
     world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STREAMS", "seats")
-    monkeypatch.setenv("SEATS_RETENTION_DAYS", str(days(60)))
+    monkeypatch.setenv("SEATS_RETENTION_DAYS", str(days_since(60)))
     for mode in ("full", "backfill"):
         assert run("run", "--mode", mode).exit_code == 0
-    listed, mirrored = sessions(world, connection, days(60))
+    listed, mirrored = sessions(world, connection, days_since(60))
     assert listed and mirrored == listed
 
     changes = {"open_sessions": 6, "close_sessions": 4, "delete_sessions": 4}
@@ -62,14 +56,14 @@ def test_sessions_open_close_and_vanish_and_grow_too_old(
             answer = requests.get(f"{world}/_sandbox/calls", timeout=10).json()
             assert answer["paths"]["/v2/locations"] <= 5
             # a closed session that vanished is seen when its student is read again
-            listed, mirrored = sessions(world, connection, days(60))
+            listed, mirrored = sessions(world, connection, days_since(60))
             assert listed <= mirrored
-    listed, mirrored = sessions(world, connection, days(60))
+    listed, mirrored = sessions(world, connection, days_since(60))
     assert mirrored == listed
 
-    monkeypatch.setenv("SEATS_RETENTION_DAYS", str(days(7)))
+    monkeypatch.setenv("SEATS_RETENTION_DAYS", str(days_since(7)))
     assert run("run", "--mode", "live").exit_code == 0
-    listed, mirrored = sessions(world, connection, days(7))
+    listed, mirrored = sessions(world, connection, days_since(7))
     assert mirrored == listed
     kept = count(connection, "locations")
     monkeypatch.setenv("STREAMS", "essential")

@@ -33,6 +33,7 @@ from extract.tables import UNKNOWN_FIELDS
 from extract.tables.streams import STREAMS
 from ops.sync import dbt_build
 from tests.conftest import ROOT
+from tests.end_to_end.oracle import days_since
 
 TABLES = yaml.safe_load((ROOT / "dbt_project.yml").read_text())["vars"]["published_tables"]
 
@@ -67,8 +68,7 @@ def both_engines(
     monkeypatch.setenv("FORTYTWO_CLIENT_ID", "sandbox")
     monkeypatch.setenv("FORTYTWO_CLIENT_SECRET", "sandbox")
     monkeypatch.setenv("STREAMS", ",".join(STREAMS))
-    # the world's sessions are of 2026, whatever year it is
-    monkeypatch.setenv("SEATS_RETENTION_DAYS", "36500")
+    monkeypatch.setenv("SEATS_RETENTION_DAYS", str(days_since(30)))
     for mode in ("full", "backfill"):
         run_id = new_run_id()
         with (
