@@ -37,7 +37,10 @@ def rows_by_id(kept_out: KeptOut) -> Callable[[str, Sequence[int]], list[Row]]:
         declared = TABLES[table]
         path = declared.path.format(cursus=settings.cursus_id)
         if declared.by_id:
-            return client.page(path, {"filter[id]": ",".join(map(str, ids))}).rows
+            size = declared.page_size
+            parts = (ids[start : start + size] for start in range(0, len(ids), size))
+            filters = ({"filter[id]": ",".join(map(str, part))} for part in parts)
+            return [row for only in filters for row in client.page(path, only, size=size).rows]
         rows: list[Row] = []  # without a filter: the whole list, which is a few pages
         number = 1
         while True:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -14,6 +14,7 @@ import orjson
 import pyarrow as pa
 
 from extract.tables import TABLES, Row, Table
+from extract.tables.table import FIRST_DAY
 
 # more ids in one filter are answered 502 (42-api.md section 4)
 IDS_A_CALL = 100
@@ -37,6 +38,7 @@ class Listing:
         to_short_page: When X-Total fills the last page, ask for one more, in case it is wrong.
         in_flight: Most pages of this listing at once; heavy ones fill the memory.
         change_row: Applied to each object before it is held to the table's columns.
+        parents: The ids of a reading by parents.
     """
 
     table: str
@@ -50,6 +52,7 @@ class Listing:
     to_short_page: bool = True
     in_flight: int = 100
     change_row: Callable[[Row], Row] | None = None
+    parents: tuple[int, ...] = ()
 
     @cached_property
     def question(self) -> str:
@@ -112,11 +115,16 @@ def of_parents(
     table: Table, ids: Sequence[int], cursus_id: int, *, background: bool = False
 ) -> Listing:
     """The rows of at most 100 users, or of what else the table is read by."""
+    only = {f"filter[{table.parent}]": join(ids)}
+    if table.parents == "days":
+        first, last = (date.fromordinal(FIRST_DAY + day) for day in (min(ids), max(ids)))
+        only = {f"range[{table.kept_by}]": f"{first}T00:00:00.000Z,{last}T23:59:59.999Z"}
     return _listing(
         table,
         f"{len(ids)} {table.parents}",
         cursus_id,
-        {f"filter[{table.parent}]": join(ids)},
+        only,
+        parents=tuple(ids),
         background=background,
         # one row a user: a full page is the rule, not a sign of more
         to_short_page=table.rows_a_student != 1,
@@ -157,6 +165,11 @@ def batches(ids: Iterable[int], size: int = IDS_A_CALL) -> Iterator[list[int]]:
         yield batch
 
 
+def batches_of_parents(table: Table, ids: Iterable[int]) -> Iterator[list[int]]:
+    """So many parents as `of_parents` is asked of at once: a network's day alone is many pages."""
+    return batches(ids, 1 if table.parents == "days" else IDS_A_CALL)
+
+
 def join(ids: Iterable[int]) -> str:
     """Ids as a filter takes them."""
     return ",".join(map(str, ids))
@@ -174,11 +187,12 @@ def _listing(
     path = table.path.format(cursus=cursus_id, campus=campus)
     oldest = table.kept_from()
     kept = _from(table.kept_by, oldest) if oldest else {}
+    params = {name: value.format(cursus=cursus_id) for name, value in table.params.items()}
     return Listing(
         table.name,
         key,
         path,
-        {**table.params, **kept, **filters},
+        {**params, **kept, **filters},
         page_size=table.page_size,
         in_flight=table.in_flight,
         **more,

@@ -9,6 +9,10 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from extract.tables import INDEXES, TABLES, Table
+from extract.tables.table import day_of
+
+# so far ahead people sign up for what is read by days; what is later still comes once it changes
+DAYS_AHEAD = 15
 
 
 class Raw:
@@ -83,11 +87,25 @@ class Raw:
         return [int(str(i)) for (i,) in self._rows(chosen, (list(campus_ids),))]
 
     def parents(self, table: Table, campus_ids: Collection[int] | None = None) -> list[int]:
-        """Whose rows of a table are mirrored, the newest first: of students, or of all events."""
+        """Whose rows of a table are mirrored, the newest first: students, all events, or days."""
         if table.parents == "users":
             return self.students(campus_ids)
+        if table.parents == "days" and not campus_ids:
+            oldest, today = day_of(table.kept_from()), day_of(self.newest_update("users"))
+            if oldest is None or today is None:
+                return []
+            return list(range(today + DAYS_AHEAD, oldest - 1, -1))
         # of some campuses only the people are read
         return [] if campus_ids else sorted(self.keys(table.parents), reverse=True)
+
+    def open_parents(self, table: Table, moment: datetime) -> Collection[int]:
+        """Whose rows come and go without a word: of what was not over yet at a moment."""
+        if table.parents == "days":
+            first = day_of(moment) or 0
+            return [day for day in self.parents(table) if day >= first]
+        if not table.open_until or table.parents not in self.tables:
+            return []
+        return self.keys_since(table.parents, table.open_until, moment)
 
     def newest_update(self, table: str) -> datetime | None:
         """The latest `updated_at` of a table."""

@@ -94,6 +94,18 @@ create table if not exists ops.event_reads (
 comment on table ops.event_reads is
 'Of which events the rows were read completely, and when: as ops.relation_reads says of students.';
 
+create table if not exists ops.day_reads (
+    resource text not null,
+    begin_day bigint not null,
+    read_at timestamptz not null,
+    checked_at timestamptz not null,
+    stale boolean not null default false,
+    primary key (resource, begin_day)
+);
+comment on table ops.day_reads is
+'Of which days the rows were read completely, and when: as ops.relation_reads says of students.';
+comment on column ops.day_reads.begin_day is 'Number of the day (UTC) since 1970.';
+
 create table if not exists ops.refusals (
     resource text primary key,
     status integer not null,

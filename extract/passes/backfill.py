@@ -25,7 +25,7 @@ from psycopg2.extras import execute_values
 
 from extract.api.client import FortyTwoClient
 from extract.base.errors import ApiError, BudgetSpent
-from extract.listing.listing import IDS_A_CALL, batches, of_parents
+from extract.listing.listing import batches_of_parents, of_parents
 from extract.load.context import Pass
 from extract.load.pipeline import Loader
 from extract.load.raw import Raw
@@ -101,9 +101,8 @@ def mark_open_stale(connection: Connection, raw: Raw) -> None:
     """Have the backfill read again what comes and goes without a word, such as sign-ups."""
     now = raw.newest_update("users")  # of the API's own clock
     for table in TABLES.values():
-        if table.open_until and table.parents in raw.tables and now:
-            ids = raw.keys_since(table.parents, table.open_until, now - STAYS_OPEN)
-            mark_stale(connection, ids, table.name)
+        if table.backfill and now:
+            mark_stale(connection, raw.open_parents(table, now - STAYS_OPEN), table.name)
 
 
 def was_started(connection: Connection) -> bool:
@@ -118,9 +117,10 @@ def was_started(connection: Connection) -> bool:
 
 def nightly_share(context: Pass) -> int:
     """Calls after a full pass that read every relation row once in `reconcile_days`."""
-    rows = sum(map(context.raw.row_count, backfilled(context.streams)))
+    names = backfilled(context.streams)
+    pages = sum(TABLES[name].pages(context.raw.row_count(name)) for name in names)
     days = max(1, context.settings.reconcile_days)
-    return max(LEAST_SHARE, math.ceil(rows / IDS_A_CALL / days))
+    return max(LEAST_SHARE, math.ceil(pages / days))
 
 
 class Backfill:
@@ -186,7 +186,9 @@ class Backfill:
         return not self.stopped
 
     def _read(self, users: Callable[[str], list[int]]) -> None:
-        queues = {table: list(batches(users(table))) for table in self._tables}
+        queues = {
+            table: list(batches_of_parents(TABLES[table], users(table))) for table in self._tables
+        }
         at_once = 1
         while any(queues.values()) and self._may_go_on():
             started = time.monotonic()
@@ -237,13 +239,14 @@ class Backfill:
         )
         with self._connection.cursor() as cursor:
             cursor.execute(query, (table, CHECK_EVERY_HOURS))
-            parents = [parent for (parent,) in cursor.fetchall()]
+            mirrored = set(self._context.raw.parents(TABLES[table]))
+            parents = [parent for (parent,) in cursor.fetchall() if parent in mirrored]
         agrees = _of_reads(
             table,
             "update {reads} set checked_at = now() where resource = %s and {parent} = any(%s)",
         )
         most = None if most_calls is None else most_calls // len(self._tables)
-        for ids in islice(batches(parents), most):
+        for ids in islice(batches_of_parents(TABLES[table], parents), most):
             if table in self._context.degraded or not self._may_go_on():
                 return
             listing = of_parents(TABLES[table], ids, self._context.settings.cursus_id)
@@ -282,8 +285,7 @@ def relations(context: Pass, table: str, groups: Sequence[Sequence[int]]) -> Dlt
         try:
             with closing(context.listing(listings)) as finished:
                 for done in finished:
-                    asked = done.listing.params[f"filter[{declared.parent}]"]
-                    ids = [int(parent) for parent in asked.split(",")]
+                    ids = done.listing.parents
                     gone = context.raw.keys(table, ids, declared.parent) - set(done.keys())
                     context.check_gone(table, len(gone))
                     if gone:  # or the load would compare the whole table to delete nothing

@@ -18,7 +18,7 @@ from extract.base.settings import Settings
 from extract.listing.listing import (
     IDS_A_CALL,
     Listing,
-    batches,
+    batches_of_parents,
     join,
     of_parents,
     still_open,
@@ -203,13 +203,13 @@ class _Planner:
         for name in names:
             most = 1 + math.floor(left * TABLES[name].rows_a_student / all_rows)
             students = to_read(connection, raw, name, self._streams, self._campus_ids)
-            groups = list(batches(students))
+            groups = list(batches_of_parents(TABLES[name], students))
             # evenly spread and centred: old students have many rows, new ones few
             step = max(1, len(groups) / most)
             sample = [groups[int((n + 0.5) * step)] for n in range(min(most, len(groups)))]
             rows = [self._rows(of_parents(TABLES[name], ids, self._cursus_id)) for ids in sample]
             share = len(groups) / max(1, len(sample))
-            calls = sum(max(1, _pages(count)) for count in rows) * share
+            calls = sum(max(1, TABLES[name].pages(count)) for count in rows) * share
             estimated = len(sample) < len(groups)
             yield PlannedResource(
                 name, round(sum(rows) * share), round(calls), "backfill", estimated

@@ -12,8 +12,9 @@ rules hold for columns:
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
-from extract.tables.table import Row, Table, columns
+from extract.tables.table import Row, Table, columns, day_of
 
 
 def _nested_id(row: Row, nested: str, column: str) -> None:
@@ -98,6 +99,30 @@ def _location(row: Row) -> None:
         row["is_primary"] = row.pop("primary")
 
 
+def _scale_team(row: Row) -> None:
+    """Name who takes part, and in which role; people are "invisible" until shortly before."""
+    if ROLES.keys() <= row.keys():
+        people: Any = []
+        for name, role in ROLES.items():
+            value = row.pop(name)
+            if name != "truant":
+                row[f"{role}_hidden"] = value == INVISIBLE
+            found = value if isinstance(value, list) else [{} if value == INVISIBLE else value]
+            odd = [one for one in found if not isinstance(one, dict | None)]
+            if odd:  # for the contract to refuse
+                people = odd[0]
+                break
+            ids = [one.get("id") for one in found if one]  # {} stands for nobody
+            people += [{"user_id": one, "role": role} for one in ids if one is not None]
+        row["people"] = people
+    if isinstance(team := row.pop("team", None), dict):
+        row |= {"team_id": team.get("id"), "project_id": team.get("project_id")}
+    flag = row.get("flag")
+    if isinstance(flag, dict):
+        row["flag"] = {name: flag.get(name) for name in ("id", "name", "positive")}
+    row["begin_day"] = day_of(row.get("begin_at"))
+
+
 def _bloc(row: Row) -> None:
     # the coalitions' scores have a table of their own; here they only say who belongs where
     coalitions = row.get("coalitions")
@@ -105,6 +130,8 @@ def _bloc(row: Row) -> None:
         row["coalitions"] = [{"id": c.get("id")} for c in coalitions if isinstance(c, dict)]
 
 
+INVISIBLE = "invisible"
+ROLES = {"corrector": "corrector", "correcteds": "corrected", "truant": "truant"}
 QUEST = (
     *("id", "name", "slug", "kind", "internal_name", "cursus_id", "campus_id", "grade_id"),
     *("position", "created_at", "updated_at"),
@@ -455,6 +482,36 @@ DECLARED = (
         prepare=_location,
         left_out=frozenset({"floor", "row", "post"}),
     ),
+    Table(
+        "scale_teams",
+        columns(
+            """bigint: id!! scale_id! team_id project_id final_mark feedback_rating
+            json: people! flag
+            bool: corrector_hidden corrected_hidden
+            timestamp: begin_at! filled_at
+            bigint: begin_day
+            timestamp: created_at updated_at!"""
+        ),
+        "/scale_teams",
+        mirror="scale_teams",
+        stream="evaluations",
+        full=None,
+        backfill=True,
+        # no filter by people or teams is sure to find all of theirs
+        parents="days",
+        ranges=("updated_at",),
+        params={"sort": "id", "filter[cursus_id]": "{cursus}"},
+        scope="begin_day",
+        kept_by="begin_at",
+        rows_a_student=30,
+        page_size=30,  # more take too long
+        moving=frozenset({"corrector_hidden", "corrected_hidden"}),
+        prepare=_scale_team,
+        derived=frozenset(
+            {"team_id", "project_id", "people", "corrector_hidden", "corrected_hidden", "begin_day"}
+        ),
+        left_out=frozenset({"comment", "feedback", "feedbacks", "questions_with_answers", "scale"}),
+    ),
 )
 TABLES = {table.name: table for table in DECLARED}
 
@@ -476,9 +533,6 @@ INDEXES = {
     f"{name}_{'_'.join(columns)}_idx": (name, columns)
     for name, declared in TABLES.items()
     # a key of one column has its index from dlt's `unique`
-    for columns in dict.fromkeys(
-        [declared.primary_key]
-        + ([(declared.person,), (declared.parent,)] if declared.person not in ("", "id") else [])
-    )
-    if columns != ("id",)
+    for columns in dict.fromkeys([declared.primary_key, (declared.person,), (declared.parent,)])
+    if columns not in (("id",), ("",))
 }

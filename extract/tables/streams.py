@@ -9,6 +9,7 @@ from extract.base.errors import UsageError
 from extract.base.settings import environment, number
 
 ESSENTIAL = "essential"
+LONGEST = 36500  # days; a calendar begins somewhere
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Stream:
             return None
         days = number(environment(), f"{self.name.upper()}_RETENTION_DAYS", self.days)
         today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        return today - timedelta(days=days)
+        return today - timedelta(days=min(days, LONGEST))
 
 
 STREAMS = {
@@ -51,6 +52,7 @@ STREAMS = {
         Stream("seats", "who sat at which computer, and when", default=False, days=90),
         Stream("attempts", "teams and their members, out of the marks", needs="relations"),
         Stream("agenda", "events, who signed up for them, and exams", default=False),
+        Stream("evaluations", "who evaluated whom, and when", default=False, days=365),
     )
 }
 

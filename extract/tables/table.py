@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -24,6 +25,7 @@ ARROW_TYPES: dict[DataType, pa.DataType] = {
     "json": pa.string(),
 }
 UNKNOWN_FIELDS = "unknown_fields"
+FIRST_DAY = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True)
@@ -58,9 +60,10 @@ class Table:
         full: How a full pass reads it. None: a full pass does not.
         campuses: Of a reading by campus: every campus, or those whose name another one shares.
         backfill: Read by 100 students at a time with what quota is left.
-        parents: The table by 100 of whose ids a backfill reads it; `scope` holds them.
+        parents: The table by 100 of whose ids a backfill reads it; `scope` holds them. "days": no
+            table, but each day (UTC) of `kept_by`, by its number since 1970.
         open_until: The time in a row of `parents` until which its rows here come and go without a
-            word: each full pass has the backfill read them again.
+            word: each full pass has the backfill read them again. Of days those to come are open.
         ranges: The fields by whose `range[…]` a live pass reads what is new.
         again: Filters of a list that every live pass reads whole, of rows that change unsaid.
         params: Filters and sort order of every reading.
@@ -74,6 +77,7 @@ class Table:
         moving: Columns that change without `updated_at`.
         always_has_rows: An empty answer to the whole listing is an error.
         rows_a_student: About so many (or of another parent), which says what a reading costs.
+        page_size: Rows a page; more where the endpoint answers so many in time.
         in_flight: Most pages of one listing at once; heavy ones fill the memory.
         prepare: Reduces nested copies to ids, in place.
         left_out: Fields that are known and deliberately not kept.
@@ -94,7 +98,7 @@ class Table:
     full: Reading | None = "whole"
     campuses: Literal["every", "of shared name"] = "every"
     backfill: bool = False
-    parents: Literal["users", "events"] = "users"
+    parents: Literal["users", "events", "days"] = "users"
     open_until: str = ""
     ranges: tuple[str, ...] = ()
     again: Mapping[str, str] = field(default_factory=dict)
@@ -128,7 +132,8 @@ class Table:
     @property
     def relation(self) -> bool:
         """Whether its rows are read for their parents and go with them."""
-        return self.full == "by students" or self.backfill or bool(self.comes_with)
+        of_parents = self.backfill and self.parents != "days"
+        return self.full == "by students" or of_parents or bool(self.comes_with)
 
     @property
     def parent(self) -> str:
@@ -142,7 +147,12 @@ class Table:
     @property
     def reads(self) -> str:
         """The table of `ops` that says of which parents its rows were read, and when."""
-        return {"users": "relation_reads", "events": "event_reads"}[self.parents]
+        names = {"users": "relation_reads", "events": "event_reads", "days": "day_reads"}
+        return names[self.parents]
+
+    def pages(self, rows: int) -> int:
+        """Calls that so many rows take."""
+        return math.ceil(rows / self.page_size)
 
     @property
     def loaded(self) -> tuple[Column, ...]:
@@ -183,3 +193,12 @@ def columns(text: str) -> tuple[Column, ...]:
                 Column(name.rstrip("?"), data_type, name, required, not_null)  # type: ignore[arg-type]
             )
     return tuple(found)
+
+
+def day_of(moment: date | str | None) -> int | None:
+    """The number of its day since 1970 in UTC, as the API's times are; None of what is no date."""
+    try:
+        day = moment if isinstance(moment, date) else date.fromisoformat(str(moment)[:10])
+    except ValueError:
+        return None
+    return day.toordinal() - FIRST_DAY

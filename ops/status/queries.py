@@ -129,15 +129,12 @@ select
 from ops.api_calls
 where called_at > now() - interval '24 hours'
 """
-# by whom a backfill reads (`Table.parents`): who of them, and what they are called
-PARENTS = {
-    "users": ("kind = 'student' and alumni is not true", "students"),
-    "events": ("true", "events"),
-}
+# what those by whom a backfill reads (`Table.parents`) are called
+PARENTS = {"users": "students", "events": "events", "days": "days"}
 # the pace is that of the last day, or of the time since the first batch of it
 BACKFILL = sql.SQL("""
 with students as (
-    select id from raw.{parents} where {those}
+    select unnest(%(parents)s::bigint[]) as id
 ),
 resources (resource) as (select unnest(%(backfilled)s::text[])),
 counted as (

@@ -24,8 +24,9 @@ from extract.base import database, logs
 from extract.base.errors import MirrorError
 from extract.base.lock import LOCK
 from extract.base.settings import Settings, environment, local_directory
+from extract.load.raw import Raw
 from extract.progress import seconds_left
-from extract.tables import TABLES, backfilled, streams_on
+from extract.tables import TABLES, Table, backfilled, streams_on
 from ops.backup import archive
 from ops.schedule import crontab, heartbeat, units
 from ops.schedule.schedule import Schedule
@@ -150,19 +151,20 @@ def _read_database(connection: Connection, status: Status) -> None:
     calls = rows("ops.api_calls", queries.CALLS)
     status.calls = {**(calls[0] if calls else {}), **_quota()}
     status.streams = sorted(streams_on())
-    by_parents: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
+    by_parents: defaultdict[str, list[Table]] = defaultdict(list)
     for table in map(TABLES.__getitem__, backfilled(status.streams)):
-        by_parents[table.parents, table.reads, table.parent].append(table.name)
-    for (parents, reads, parent), names in by_parents.items():
-        those, called = queries.PARENTS[parents]
+        by_parents[table.parents].append(table)
+    for parents, (table, *others) in by_parents.items():
         query = queries.BACKFILL.format(
-            parents=sql.Identifier(parents),
-            those=sql.SQL(those),
-            called=sql.Literal(called),
-            reads=sql.Identifier(reads),
-            parent=sql.Identifier(parent),
+            called=sql.Literal(queries.PARENTS[parents]),
+            reads=sql.Identifier(table.reads),
+            parent=sql.Identifier(table.parent),
         )
-        status.backfill += rows(f"ops.{reads} raw.{parents}", query, {"backfilled": names})
+        values = {
+            "parents": Raw(connection).parents(table),
+            "backfilled": [one.name for one in (table, *others)],
+        }
+        status.backfill += rows(f"ops.{table.reads} raw.users", query, values)
     application = rows("ops.application", queries.APPLICATION)
     status.application = application[0] if application else None
     run_id = (status.running or "").rpartition(" ")[2]

@@ -16,6 +16,7 @@ from extract.base import database
 from extract.base.errors import UsageError
 from extract.base.lock import new_run_id, run_lock
 from extract.cli import exit_status
+from extract.listing.listing import batches_of_parents
 from extract.load.raw import Raw
 from extract.load.record import Record, create_schema
 from extract.tables import TABLES, Table, streams_on
@@ -87,11 +88,11 @@ def _show(connection: Connection, on: frozenset[str], console: Console) -> None:
 
 
 def _first_fill(tables: list[Table], raw: Raw) -> str:
-    """Calls of the batches of 100 students, or events, where their number is known."""
+    """Calls of the batches of 100 students, or events, or of days, where their number is known."""
     calls = sum(
-        math.ceil(len(raw.parents(t)) / 100) * math.ceil(t.rows_a_student)
+        t.pages(math.ceil(len(batch) * t.rows_a_student))
         for t in tables
-        if t.backfill
+        for batch in (batches_of_parents(t, raw.parents(t)) if t.backfill else ())
     )
     return f"about {calls:,}" if calls else "-"
 

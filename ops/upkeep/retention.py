@@ -10,6 +10,7 @@ reconciliation); the log files 40 MB with every call that the API allows.
 | ops.changes | CHANGES_RETENTION_DAYS (the publication) |
 | ops.rejections that are over | CHANGES_RETENTION_DAYS (the publication) |
 | sessions in raw and mirror | SEATS_RETENTION_DAYS (extract/load/raw.py) |
+| evaluations in raw and mirror | EVALUATIONS_RETENTION_DAYS (extract/load/raw.py) |
 | ops.relation_reads of people who left | not at all |
 | .local/postgres.log | 10 MB, and one file before it, compressed |
 | .local/dbt/logs | 10 MB and five files before it (dbt itself) |

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from sandbox.api.query import Column, Query
+from sandbox.api.query import Column, Query, bounds
 from sandbox.clock import Clock
 from sandbox.resources.base import (
     Resource,
@@ -171,6 +171,8 @@ def scale_teams(world: World, clock: Clock) -> Resource:
     def rows(query: Query) -> Iterable[Row]:
         if query.filters.get("future") == ["true"] and "user_id" not in query.filters:
             return relation.booked()
+        if "begin_at" in query.ranges and not query.ranges.keys() & {"updated_at"}:
+            return relation.begun(*bounds(query, found, "begin_at"))
         if "corrector_id" in query.plain:
             user = user_finder(world)(query.plain["corrector_id"])
             return relation.corrected_by(user) if user else []

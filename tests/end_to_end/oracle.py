@@ -30,12 +30,13 @@ LINKS = {
     "cursus_events": ("cursus_id", "event_id"),
     "cursus_exams": ("cursus_id", "exam_id"),
     "exams_projects": ("exam_id", "project_id"),
+    "scale_teams_users": ("scale_team_id", "user_id", "role"),
 }
 
 
-def rows(address: str, resource: str) -> Iterator[Row]:
+def rows(address: str, resource: str, only: str = "") -> Iterator[Row]:
     """Every row of a resource that the API lists now, one at a time: relations are millions."""
-    path = f"{address}/_sandbox/rows/{resource}?listed=true"
+    path = f"{address}/_sandbox/rows/{resource}?listed=true{only}"
     with requests.get(path, timeout=60, stream=True) as answer:
         answer.raise_for_status()
         for line in answer.iter_lines(1 << 20):
@@ -147,6 +148,8 @@ def expected(address: str, cursus_id: int = 21, *, relations: bool = True) -> Ta
         if r["user"]["id"] in users and r["campus_id"] in campuses
         if kept_from and datetime.fromisoformat(r["begin_at"]) >= kept_from
     }
+    if "evaluations" in streams_on():
+        tables |= _evaluations(address, projects, users, cursus_id)
     if "agenda" not in streams_on():
         return tables
     return tables | _agenda(address, campuses, projects, users, cursus_id)
@@ -256,6 +259,36 @@ def _agenda(address: str, campuses: Any, projects: Any, users: Any, cursus_id: i
             if row["event_id"] in events and row["user_id"] in users
         },
     }
+
+
+def _evaluations(address: str, projects: Any, users: Any, cursus_id: int) -> Tables:
+    """Evaluations on a kept project, of a kept person or of people who are hidden yet."""
+    kept_from = STREAMS["evaluations"].kept_from()
+    evaluations, people = {}, {}
+    for row in rows(address, "scale_teams", f"&filter[cursus_id]={cursus_id}"):
+        if not kept_from or datetime.fromisoformat(row["begin_at"]) < kept_from:
+            continue
+        team = row.get("team") or {}
+        project = team.get("project_id")
+        given, received, missed = row["corrector"], row["correcteds"], row["truant"]
+        hidden = given == "invisible", received == "invisible"
+        parts = {(given["id"], "corrector")} if not hidden[0] and given else set()
+        parts |= {(one["id"], "corrected") for one in received} if not hidden[1] else set()
+        parts |= {(missed["id"], "truant")} if missed else set()
+        parts = {part for part in parts if part[0] in users}
+        if (project is None or project in projects) and (any(hidden) or parts):
+            evaluations[row["id"]] = {
+                **flat(row),
+                "team_id": team.get("id"),
+                "project_id": project,
+                "corrector_hidden": hidden[0],
+                "corrected_hidden": hidden[1],
+                **{f"flag_{name}": row["flag"][name] for name in ("id", "name", "positive")},
+            }
+            for user, role in parts:
+                key = row["id"], user, role
+                people[key] = dict(zip(LINKS["scale_teams_users"], key, strict=True))
+    return {"scale_teams": evaluations, "scale_teams_users": people}
 
 
 def _offered_at(address: str, campus: int) -> list[int]:

@@ -37,6 +37,10 @@ CHANGES = {
     "open_sessions": 6,
     "close_sessions": 4,
     "delete_sessions": 2,
+    "book_evaluations": 6,
+    "hold_evaluations": 3,
+    "miss_evaluations": 1,
+    "cancel_evaluations": 2,
 }
 
 
@@ -61,7 +65,8 @@ def test_after_a_day_of_changes_the_mirror_equals_the_truth(
     passes: int, world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STREAMS", ",".join(STREAMS))
-    monkeypatch.setenv("SEATS_RETENTION_DAYS", str(days_since(30)))
+    for stream in ("SEATS", "EVALUATIONS"):
+        monkeypatch.setenv(f"{stream}_RETENTION_DAYS", str(days_since(30)))
     extract("full")
     extract("backfill")
     for number in range(passes):

@@ -43,6 +43,18 @@ cross join lateral (
     select
         date_trunc('hour', now()) - make_interval(hours => (id * 7 % 300 + 5 * n)::int) as begin_at
 ) as session;
+delete from mirror.scale_teams;
+insert into mirror.scale_teams (id, final_mark, begin_at)
+select
+    id, case when id % 5 > 0 then id % 126 end,
+    now() - make_interval(hours => (id * 7 % 900)::int)
+from mirror.users;
+insert into mirror.scale_teams_users (scale_team_id, user_id, role)
+select scale_teams.id, users.id, role
+from mirror.scale_teams
+inner join mirror.users on users.id between scale_teams.id and scale_teams.id + 2
+inner join unnest(array['corrector', 'corrected', 'truant']) with ordinality as roles (role, n)
+    on users.id - scale_teams.id = n - 1 and (n < 3 or scale_teams.id % 5 = 0);
 update mirror.users set active = case id % 3 when 0 then true when 1 then false end;
 insert into ops.event_reads (resource, event_id, read_at, checked_at)
 select 'events_users', id, now() - interval '1 day', now() from mirror.events where id % 2 = 0;
@@ -226,6 +238,19 @@ BY_HAND = {
             day at time zone 'Europe/Paris', (day + interval '1 day') at time zone 'Europe/Paris'
         ))) as part
         where is_read
+        group by user_id, 2
+    """,
+    "evaluations_by_week (user_id, week, given, received, missed)": """
+        select
+            user_id,
+            (local.day - (extract(isodow from local.day)::int - 1))::date,
+            sum((role = 'corrector' and final_mark > -1)::int),
+            sum((role = 'corrected' and final_mark > -1)::int),
+            sum((role = 'truant')::int)
+        from mirror.scale_teams_users
+        inner join mirror.scale_teams on scale_team_id = scale_teams.id
+        cross join lateral (select (begin_at at time zone 'Europe/Paris')::date as day) as local
+        where final_mark > -1 or role = 'truant'
         group by user_id, 2
     """,
     "last_seen (user_id, seen_at, seen_campus_id, host, is_seated)": """

@@ -161,6 +161,16 @@ select
     case when id % 5 > 0 then timestamptz '2024-01-01 12:00+00' end
 from raw.users;
 
+insert into raw.scale_teams
+    (id, scale_id, project_id, final_mark, people, flag, corrector_hidden, corrected_hidden,
+    begin_at, begin_day, created_at, updated_at)
+select
+    id, 3, 1 + id % 30, case when id % 4 > 0 then 100 end,
+    jsonb_build_array(jsonb_build_object('user_id', id, 'role', 'corrected')),
+    jsonb_build_object('id', 1, 'name', 'Ok', 'positive', true), false, id % 4 = 0,
+    '2024-01-01 09:00+00', 19723, '2024-01-01', '2024-01-01'
+from raw.users;
+
 insert into raw._dlt_loads values ('1', 'fortytwo', 0, now(), 'hash');
 """
 

@@ -46,6 +46,7 @@ REPORTS = (
     "cluster_occupancy",
     "coalition_standings",
     "coverage",
+    "evaluations_by_week",
     "last_seen",
     "logtime_by_week",
     "project_outcomes",
@@ -68,7 +69,8 @@ def both_engines(
     monkeypatch.setenv("FORTYTWO_CLIENT_ID", "sandbox")
     monkeypatch.setenv("FORTYTWO_CLIENT_SECRET", "sandbox")
     monkeypatch.setenv("STREAMS", ",".join(STREAMS))
-    monkeypatch.setenv("SEATS_RETENTION_DAYS", str(days_since(30)))
+    for stream in ("SEATS", "EVALUATIONS"):
+        monkeypatch.setenv(f"{stream}_RETENTION_DAYS", str(days_since(30)))
     for mode in ("full", "backfill"):
         run_id = new_run_id()
         with (

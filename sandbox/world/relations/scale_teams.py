@@ -96,6 +96,13 @@ class ScaleTeams(LazyRelation[ScaleTeam]):
         rows = (self.find(row_id) for row_id in ids)
         return list({row.id: row for row in (*rows, *self.overlaid()) if row is not None}.values())
 
+    def begun(self, low: int, high: int) -> list[ScaleTeam]:
+        """Return candidates for the evaluations that begin between two moments."""
+        # a base row is updated an hour after its beginning, unless it is only booked
+        ids = [row_id for _, row_id in self.ids_updated(low + HOUR, high + HOUR)]
+        rows = [row for row_id in ids if (row := self.find(row_id)) is not None]
+        return list({row.id: row for row in (*rows, *self.booked())}.values())
+
     def corrected_by(self, user: User) -> list[ScaleTeam]:
         """Return the evaluations that a person gave or will give, to somebody of the campus."""
         near = [self._users[key] for key in self._indexes[self._homes.get(user.id)]]

@@ -1,0 +1,110 @@
+"""Evaluations: who takes part, hidden people, booked and cancelled ones, day by day."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+import pytest
+import requests
+from psycopg2.extensions import connection as Connection
+
+from extract.base.errors import ContractError
+from extract.listing.columns import to_arrow
+from extract.tables import TABLES
+from extract.tables.streams import STREAMS
+from tests.end_to_end.oracle import days_since, rows
+from tests.extract.commands import run
+
+SEVEN, EIGHT = ({"id": n, "login": f"user{n}", "url": ""} for n in (7, 8))
+GIVEN, RECEIVED, MISSED = (
+    {"user_id": 7, "role": "corrector"},
+    {"user_id": 8, "role": "corrected"},
+    {"user_id": 8, "role": "truant"},
+)
+
+
+def payload(**changed: Any) -> dict[str, Any]:
+    """An evaluation with fields that the mirror needs, and some others."""
+    return {
+        "id": 1,
+        "scale_id": 3,
+        **dict.fromkeys(("begin_at", "created_at", "updated_at"), "2026-03-01T22:30:00.000Z"),
+        **dict.fromkeys(("filled_at", "final_mark", "feedback_rating", "flag")),
+        "corrector": SEVEN,
+        "correcteds": [EIGHT],
+        "truant": {},
+        "comment": "Kind.",
+        **changed,
+    }
+
+
+@pytest.mark.parametrize(
+    ("changed", "people", "hidden"),
+    [
+        ({}, [GIVEN, RECEIVED], (False, False)),
+        ({"truant": EIGHT}, [GIVEN, RECEIVED, MISSED], (False, False)),
+        ({"corrector": "invisible"}, [RECEIVED], (True, False)),
+        ({"corrector": {}, "correcteds": "invisible"}, [], (False, True)),
+        ({"corrector": None, "correcteds": None, "truant": None}, [], (False, False)),
+    ],
+)
+def test_who_takes_part_has_a_role_and_is_nobody_or_hidden_as_the_api_says(
+    changed: dict[str, Any], people: list[dict[str, Any]], hidden: tuple[bool, bool]
+) -> None:
+    (row,) = to_arrow(TABLES["scale_teams"], [payload(**changed)], "/v2/scale_teams").to_pylist()
+    assert json.loads(row["people"]) == people
+    assert (row["corrector_hidden"], row["corrected_hidden"]) == hidden
+    assert "Kind." not in str(row)
+
+
+@pytest.mark.parametrize("changed", [{"corrector": "somebody"}, {"correcteds": [8]}, {"truant": 8}])
+def test_people_of_another_shape_break_the_contract_instead_of_being_lost(
+    changed: dict[str, Any],
+) -> None:
+    gone = {name: value for name, value in payload().items() if name not in changed}
+    for row in (payload(**changed), gone):
+        with pytest.raises(ContractError, match=r"raw\.scale_teams\.people failed"):
+            to_arrow(TABLES["scale_teams"], [row], "/v2/scale_teams")
+
+
+@pytest.mark.slow
+def test_evaluations_are_booked_held_shown_and_cancelled(
+    world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def differ() -> set[Any]:
+        """Evaluations of the API and of raw that the other does not have so."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select id, final_mark, corrector_hidden, corrected_hidden from raw.scale_teams"
+            )
+            mirrored = set(cursor.fetchall())
+        oldest = STREAMS["evaluations"].kept_from()
+        assert mirrored
+        return mirrored ^ {
+            (
+                *(r["id"], r["final_mark"]),
+                *(r[name] == "invisible" for name in ("corrector", "correcteds")),
+            )
+            for r in rows(world, "scale_teams", "&filter[cursus_id]=21")
+            if oldest and datetime.fromisoformat(r["begin_at"]) >= oldest
+        }
+
+    monkeypatch.setenv("STREAMS", "evaluations")
+    monkeypatch.setenv("EVALUATIONS_RETENTION_DAYS", str(days_since(20)))
+    for mode in ("full", "backfill"):
+        assert run("run", "--mode", mode).exit_code == 0
+    assert not differ()
+
+    for seed in (1, 2):
+        changes = {f"{what}_evaluations": 4 for what in ("book", "hold", "miss", "cancel")}
+        requests.post(f"{world}/_sandbox/advance", json={**changes, "seed": seed}, timeout=30)
+        requests.delete(f"{world}/_sandbox/calls", timeout=10)
+        assert run("run", "--mode", "live").exit_code == 0
+        answer = requests.get(f"{world}/_sandbox/calls", timeout=10).json()
+        assert answer["paths"]["/v2/scale_teams"] == 1
+    assert len(differ()) <= 8, "nothing but what was cancelled"
+    requests.post(f"{world}/_sandbox/clock", json={"advance_seconds": 7200}, timeout=10)
+    assert run("run").exit_code == 0
+    assert not differ()
