@@ -162,6 +162,8 @@ clean: ## Remove what tools made; the database (.local), .venv and .env stay
 lock: develop ## Resolve pyproject.toml's dependencies anew, for all Pythons (UPGRADE=1: to the newest)
 	@$(RUN) uv $(LOCK) --group sandbox --output-file requirements.lock pyproject.toml
 	@$(RUN) uv $(LOCK) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+	@# pyspark is published as sources only, which hold the jars
+	@$(RUN) uv $(LOCK) --no-binary pyspark --group spark --constraint requirements.lock --constraint requirements-dev.lock --output-file requirements-spark.lock
 
 #%
 #%Variables

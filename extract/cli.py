@@ -137,7 +137,8 @@ def copy(destination: Destination = "duckdb") -> None:
 
         os.environ.update(environment())  # dlt looks for credentials there and knows no .env
         rows = copies.copy(destination)
-        next_step = "dbt build --target duckdb" if destination == "duckdb" else "see docs/scale.md"
+        target = {"duckdb": "duckdb", "filesystem": "spark"}.get(destination)
+        next_step = f"dbt build --target {target}" if target else "see docs/scale.md"
         typer.echo(
             f"raw is copied to {destination}: {sum(rows.values()):,} rows of {len(rows)} tables. "
             f"Next: {next_step}"

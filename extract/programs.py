@@ -123,7 +123,9 @@ def dbt() -> None:
         for name in [name for name in os.environ if name.startswith("DBT_")]:
             if name not in DBT_OF_OURS:
                 del os.environ[name]
-        elsewhere = any("duckdb" in argument for argument in sys.argv[1:])  # docs/scale.md
+        lake = os.environ.get("DESTINATION__FILESYSTEM__BUCKET_URL") or str(local / "lake")
+        os.environ["DESTINATION__FILESYSTEM__BUCKET_URL"] = lake
+        elsewhere = re.search("duckdb|spark", " ".join(sys.argv[1:]))  # docs/scale.md
         if not elsewhere and not DBT_WITHOUT_DATABASE.intersection(sys.argv[1:]):
             _prepare_database()
         os.environ.update(database.libpq_environment())

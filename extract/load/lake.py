@@ -85,7 +85,7 @@ class Lake:
         """Put the manifest in the place of the last one, at once."""
         self._files.makedirs(self._path, exist_ok=True)
         new = f"{self._path}/{MANIFEST}.new"
-        self._files.pipe_file(new, json.dumps(manifest, indent=1).encode())
+        self._files.pipe_file(new, json.dumps(manifest).encode())
         self._files.mv(new, f"{self._path}/{MANIFEST}")
 
     def _copied(self, table: Copied) -> dict[str, Any]:

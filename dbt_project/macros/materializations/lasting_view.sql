@@ -45,6 +45,10 @@ $replace$;
     {{ return(dbt.materialization_view_default()) }}
 {% endmaterialization %}
 
+{% materialization lasting_view, adapter='spark' %}
+    {{ return(create_or_replace_view()) }}
+{% endmaterialization %}
+
 {#-
     Whether the view has this definition and these descriptions. PostgreSQL prints both definitions in
     the same way, so formatting and SQL comments do not count. The candidate goes with dbt's

@@ -3,7 +3,7 @@
     {{ return(adapter.dispatch('create_types')()) }}
 {%- endmacro %}
 
-{% macro postgres__create_types() -%}
+{% macro default__create_types() -%}
 {%- endmacro %}
 
 {% macro duckdb__create_types() -%}

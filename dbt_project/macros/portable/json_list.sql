@@ -12,3 +12,8 @@
 {% macro duckdb__json_list(column, as_text) -%}
     unnest(json_extract{{ '_string' if as_text }}({{ column }}, '$[*]'))
 {%- endmacro %}
+
+{#- Elements that are texts lose their quotes, all others are JSON: as text or not is the same. -#}
+{% macro spark__json_list(column, as_text) -%}
+    explode(from_json({{ column }}, 'array<string>'))
+{%- endmacro %}

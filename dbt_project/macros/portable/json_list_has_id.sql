@@ -10,3 +10,12 @@
 {% macro duckdb__json_list_has_id(column, id) -%}
     list_contains(json_extract_string({{ column }}, '$[*].id'), ({{ id }})::text)
 {%- endmacro %}
+
+{#- An object would be read as a list of one. -#}
+{% macro spark__json_list_has_id(column, id) -%}
+    case
+        when json_array_length({{ column }}) is not null then exists(
+            from_json({{ column }}, 'array<struct<id: bigint>>'), element -> element.id = ({{ id }})
+        )
+    end
+{%- endmacro %}

@@ -14,3 +14,7 @@
 {% macro duckdb__json_object(pairs) -%}
     json_object({{ pairs | join(', ') }})
 {%- endmacro %}
+
+{% macro spark__json_object(pairs) -%}
+    to_json(named_struct({{ pairs | join(', ') }}), map('ignoreNullFields', 'false'))
+{%- endmacro %}

@@ -17,3 +17,7 @@
 {% macro default__published_until() -%}
 'infinity'::timestamptz
 {%- endmacro %}
+
+{% macro spark__published_until() -%}
+timestamp '9999-12-31'
+{%- endmacro %}

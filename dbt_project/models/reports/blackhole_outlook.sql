@@ -12,7 +12,7 @@ due_soon as (
         level,
         grade,
         blackholed_at,
-        ceil(extract(epoch from blackholed_at - now()) / 86400)::bigint as days_left
+        ceil({{ seconds_between('now()', 'blackholed_at') }} / 86400)::bigint as days_left
     from enrolments
     where
         blackholed_at > now()

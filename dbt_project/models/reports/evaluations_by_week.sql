@@ -20,7 +20,7 @@ local_campuses as (
         campuses.name,
         coalesce(known_zones.name, 'UTC') as time_zone
     from campuses
-    left join pg_timezone_names() as known_zones on campuses.time_zone = known_zones.name
+    left join {{ time_zone_names() }} as known_zones on campuses.time_zone = known_zones.name
 ),
 
 parts as (

@@ -35,7 +35,7 @@ registrations as (
         coalesce(projects_users.marked and projects_users.validated, false) as is_validated,
         -- The first attempt is occurrence 0.
         coalesce(projects_users.occurrence, 0) = 0 as is_first_try,
-        extract(epoch from projects_users.marked_at - projects_users.created_at)
+        {{ seconds_between('projects_users.created_at', 'projects_users.marked_at') }}
         / 86400 as days_to_mark
     from projects_users
     inner join users on projects_users.user_id = users.id

@@ -14,7 +14,7 @@ unknown_zones as (
         campuses.id,
         campuses.time_zone
     from campuses
-    left join pg_timezone_names() as known_zones on campuses.time_zone = known_zones.name
+    left join {{ time_zone_names() }} as known_zones on campuses.time_zone = known_zones.name
     where campuses.time_zone is not null and known_zones.name is null
 )
 
