@@ -5,6 +5,8 @@
 {% macro spark_sql(sql) -%}
     {%- set spellings = [
         ("([\\w.]+) ->>? '([^']+)'", "get_json_object(\\1, '$.\\2')"),
+        ("([\\w.]+) ~ '", "\\1 rlike '"),
+        ("'\\\\1'", "'$1'"),
         ("::text\\b", "::string"),
         ("\\btimestamptz\\b", "timestamp"),
         ("::numeric\\b(?!\\()", "::double"),
