@@ -29,6 +29,14 @@ update mirror.cursus_users set
     level = id % 7 + 0.5,
     blackholed_at = now() + make_interval(days => (id % 60 - 30)::int),
     end_at = case when id % 4 = 0 then now() + make_interval(days => (id % 80 - 40)::int) end;
+update mirror.cursus_users set begin_at = now() - make_interval(days => 400 + (id % 50)::int);
+update mirror.quests_users set
+    validated_at = case
+        when id % 4 > 0 then now() - make_interval(hours => (id * 37 % 5000)::int)
+    end;
+update mirror.teams set
+    created_at = now() - interval '90 days',
+    closed_at = case when id % 3 > 0 then now() - make_interval(hours => (id * 13 % 900)::int) end;
 delete from mirror.locations;
 insert into mirror.locations (id, user_id, campus_id, host, is_primary, begin_at, end_at)
 select
@@ -252,6 +260,39 @@ BY_HAND = {
         cross join lateral (select (begin_at at time zone 'Europe/Paris')::date as day) as local
         where final_mark > -1 or role = 'truant'
         group by user_id, 2
+    """,
+    "working_time (project_id, campus_id, teams, median_days, students, students_read)": """
+        select
+            project_id, campus_id, case when enough then count(*) end,
+            case when enough then round((percentile_cont(0.5) within group (order by
+                extract(epoch from closed_at - created_at) / 86400))::numeric, 1) end,
+            students, students_read
+        from mirror.teams
+        cross join lateral (
+            select distinct campus_id from mirror.teams_users
+            inner join hand.student on student.id = user_id
+            where team_id = teams.id and is_read
+        ) as place
+        inner join hand.campus using (campus_id)
+        where closed_at > created_at
+        group by project_id, campus_id, enough, students, students_read
+    """,
+    "milestones_by_month (quest_id, campus_id, month, reached_by, median_days)": """
+        select
+            quest_id, student.campus_id,
+            (local.day - extract(day from local.day)::int + 1)::date,
+            case when enough then count(*) end,
+            case when enough then round((percentile_cont(0.5) within group (order by
+                extract(epoch from validated_at - begin_at) / 86400))::numeric, 1) end
+        from mirror.quests_users
+        inner join hand.student on student.id = quests_users.user_id and is_read
+        inner join hand.campus using (campus_id)
+        inner join mirror.cursus_users on cursus_users.user_id = student.id
+        cross join lateral (
+            select (validated_at at time zone 'Europe/Paris')::date as day
+        ) as local
+        where validated_at is not null
+        group by 1, 2, 3, enough
     """,
     "last_seen (user_id, seen_at, seen_campus_id, host, is_seated)": """
         select student.id, seen_at, seen.campus_id, host, coalesce(sits, false)

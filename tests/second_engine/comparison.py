@@ -31,10 +31,12 @@ REPORTS = (
     "evaluations_by_week",
     "last_seen",
     "logtime_by_week",
+    "milestones_by_month",
     "project_outcomes",
     "students_by_level",
     "students_by_status",
     "upcoming_agenda",
+    "working_time",
 )
 COMPARED = {
     **{
