@@ -32,7 +32,7 @@ install() { # FILE STAMP
     # no dependencies but those of the lock; no compiling of what is never imported
     .venv/bin/python -m pip install --disable-pip-version-check --no-deps --no-compile \
         --require-hashes --requirement "$1" 2>&1 | tee "$said" | awk -v all="$all" '
-            /^(Collecting|Ignoring|Requirement already)/ && ++n % 25 == 0 { print "      " n " of " all; fflush() }
+            /^(Collecting|Ignoring|Processing|Requirement already)/ && ++n % 25 == 0 { print "      " n " of " all; fflush() }
             /^Installing/ { print "      unpacking"; fflush() }' ||
         fail 1 "The installation failed: $(grep -v '^WARNING' "$said" | tail -n 3)
 Run the command again when the cause is gone; pip's whole words are in $said."

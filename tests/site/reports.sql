@@ -53,7 +53,9 @@ select id as campus_id, name as campus_name, table_name, 700::bigint as students
     case when id < 54 then 690::bigint else 7 end as students_read,
     now() - interval '9 days' as oldest_read_at, now() as newest_read_at
 from mirror.campuses
-cross join unnest(array['achievements_users', 'coalitions_users', 'projects_users']) as table_name;
+cross join unnest(
+    array['achievements_users', 'coalitions_users', 'locations', 'projects_users', 'quests_users']
+) as table_name;
 
 create table reports.upcoming_agenda as
 select
@@ -64,3 +66,33 @@ select
     case when n % 5 > 0 then n % 30 end as students_signed_up
 from mirror.campuses cross join generate_series(1, 12) as n
 where campuses.id < 54;
+
+create table reports.working_time as
+select project as project_id, 'Project of some length ' || project as project_name,
+    campuses.id as campus_id, (10 + project)::bigint as teams, 4.5 + project as median_days
+from mirror.campuses cross join generate_series(1, 40) as project;
+
+create table reports.milestones_by_month as
+select rank as quest_id, 'Common Core Rank 0' || rank as quest_name, rank as position,
+    campuses.id as campus_id, (date_trunc('month', now()) - make_interval(months => months))::date as month,
+    (20 - rank)::bigint as reached_by, 90.5 * rank as median_days
+from mirror.campuses cross join generate_series(1, 6) as rank cross join generate_series(0, 11) as months;
+
+create table reports.evaluations_by_week as
+select n as user_id, 1 + n % 54 as campus_id,
+    (date_trunc('week', now()) - make_interval(weeks => n % 13))::date as week,
+    1 + n % 7 as given, n % 5 as received, n % 2 as missed
+from generate_series(1, 5000) as n;
+
+create table reports.cluster_occupancy as
+select id as campus_id, name as campus_name, cluster, 20 + id as people, 20 as computers_in_use,
+    90 as computers, 0.222 as share_in_use
+from mirror.campuses cross join unnest(array['c1', 'c2', null]) as cluster;
+
+create table reports.logtime_by_week as
+select user_id, campus_id, week, 60 * (1 + user_id % 40) as minutes from reports.evaluations_by_week;
+
+create table reports.last_seen as
+select n as user_id, 1 + n % 54 as campus_id, n % 5 = 0 as is_seated,
+    case when n % 5 < 4 then now() - make_interval(hours => n) end as seen_at
+from generate_series(1, 2000) as n;

@@ -21,6 +21,12 @@ WIDTHS = {"desktop": 1280, "phone": 390}
 Look = Callable[..., Page]
 
 
+def test_the_names_of_a_rule_stand_beside_its_sentence(look: Look) -> None:
+    sentences = look("index.html").locator(".rules p").all_text_contents()
+    assert len(sentences) > 10
+    assert [text for text in sentences if "Rule:" in text or "Rules, in order" in text] == []
+
+
 @pytest.mark.parametrize(("name", "width"), list(product(OURS, WIDTHS)))
 def test_a_page_fits_its_window(look: Look, name: str, width: str) -> None:
     page = look(name, width=WIDTHS[width])
