@@ -42,6 +42,12 @@ def test_every_report_is_on_the_page_with_chart_table_and_sql(page: Page) -> Non
         assert f"from reports.{name}" in page.locator(f"#{name} pre").text_content()  # type: ignore[operator]
 
 
+def test_dbt_knows_which_reports_the_page_reads(manifest: Path) -> None:
+    exposures = json.loads(manifest.read_text())["exposures"]
+    read = exposures["exposure.fortytwo_mirror.reports_page"]["depends_on"]["nodes"]
+    assert {node.rpartition(".")[2] for node in read} == set(REPORTS)
+
+
 def test_the_page_links_to_every_other_page(page: Page) -> None:
     links = page.locator("header.bar nav a").evaluate_all("all => all.map(a => a.href)")
 
