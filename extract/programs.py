@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn
@@ -21,7 +21,7 @@ from extract import embedded
 from extract.base import database
 from extract.base.errors import MirrorError, UsageError
 from extract.base.lock import new_run_id, run_lock
-from extract.base.settings import ROOT, environment, path_of
+from extract.base.settings import ROOT, duckdb_file, environment, lake_url, path_of
 from extract.base.usable import require_usable
 
 DEBIAN = Path("/usr/lib/postgresql")
@@ -117,15 +117,13 @@ def dbt() -> None:
     try:
         os.environ.update(environment())
         # for profiles.yml, which knows neither ~ nor this folder
-        local = path_of("FORTYTWO_LOCAL", ROOT / ".local")
-        os.environ["FORTYTWO_LOCAL"] = str(local)
-        os.environ["FORTYTWO_DUCKDB"] = str(path_of("FORTYTWO_DUCKDB", local / "fortytwo.duckdb"))
+        os.environ["FORTYTWO_LOCAL"] = str(path_of("FORTYTWO_LOCAL", ROOT / ".local"))
+        os.environ["FORTYTWO_DUCKDB"] = duckdb_file()
+        os.environ["DESTINATION__FILESYSTEM__BUCKET_URL"] = lake_url()
         for name in [name for name in os.environ if name.startswith("DBT_")]:
             if name not in DBT_OF_OURS:
                 del os.environ[name]
-        lake = os.environ.get("DESTINATION__FILESYSTEM__BUCKET_URL") or str(local / "lake")
-        os.environ["DESTINATION__FILESYSTEM__BUCKET_URL"] = lake
-        elsewhere = re.search("duckdb|spark", " ".join(sys.argv[1:]))  # docs/scale.md
+        elsewhere = on_another_engine(sys.argv[1:])
         if not elsewhere and not DBT_WITHOUT_DATABASE.intersection(sys.argv[1:]):
             _prepare_database()
         os.environ.update(database.libpq_environment())
@@ -135,6 +133,12 @@ def dbt() -> None:
 
     gc.freeze()  # what is imported stays: the collector need not look at it again
     cli(prog_name="dbt")
+
+
+def on_another_engine(arguments: Sequence[str]) -> bool:
+    """Whether dbt is told to build on an engine beside the mirror's database (docs/scale.md)."""
+    lines = "\n".join(arguments)
+    return bool(re.search(r"^(--target[=\n]|-t\n?)(duckdb|spark)$", lines, re.MULTILINE))
 
 
 def _prepare_database() -> None:

@@ -8,6 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from extract.programs import on_another_engine
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -124,3 +128,23 @@ def test_the_embedded_server_can_be_run_by_hand(local: Path) -> None:
     local = local / "file" / "below"
     status, said = by_hand("start")
     assert (status, said.startswith("The embedded PostgreSQL cannot use")) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "elsewhere"),
+    [
+        ("build --target spark", True),
+        ("build --target=duckdb", True),
+        ("-t duckdb build", True),
+        ("build -tspark", True),
+        ("build", False),
+        ("build --target mirror", False),
+        ("build --project-dir /home/spark/duckdb", False),
+        ("build --select duckdb", False),
+        ("build --target-path spark", False),
+    ],
+)
+def test_dbt_looks_for_objects_of_others_unless_told_to_build_on_another_engine(
+    arguments: str, elsewhere: bool
+) -> None:
+    assert on_another_engine(arguments.split()) == elsewhere

@@ -118,13 +118,27 @@ def path_of(name: str, default: Path) -> Path:
     return path
 
 
+def _local() -> Path:
+    return path_of("FORTYTWO_LOCAL", ROOT / ".local")
+
+
+def duckdb_file() -> str:
+    """The file of the destination `duckdb`, which is profiles.yml's target of that name."""
+    return str(path_of("FORTYTWO_DUCKDB", _local() / "fortytwo.duckdb"))
+
+
+def lake_url() -> str:
+    """The folder or bucket of the destination `filesystem`, where profiles.yml's `spark` reads."""
+    return environment().get("DESTINATION__FILESYSTEM__BUCKET_URL") or str(_local() / "lake")
+
+
 def local_directory() -> Path:
     """Everything this machine keeps beside the database: `.local/`, or FORTYTWO_LOCAL.
 
     Raises:
         UsageError: FORTYTWO_LOCAL holds somebody else's files.
     """
-    path = path_of("FORTYTWO_LOCAL", ROOT / ".local")
+    path = _local()
     if path.is_relative_to(ROOT):
         return path
     earlier = (("logs/fortytwo-*.jsonl*", ""), ("postgres.held", ""))

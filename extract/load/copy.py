@@ -20,7 +20,7 @@ from psycopg2.extensions import connection as Connection
 
 from extract.base import database
 from extract.base.errors import BusyError, UsageError
-from extract.base.settings import local_directory, make_private, path_of
+from extract.base.settings import duckdb_file, lake_url, make_private
 from extract.load.copied import Copied, tables_to_copy
 from extract.load.lake import Lake
 from extract.load.pipeline import DATASET, named, working_directory
@@ -76,16 +76,6 @@ def copy(destination: str) -> dict[str, int]:
         shutil.rmtree(working, ignore_errors=True)
         lock.close()
     return {table.name: rows.get(table.name, 0) for table in tables if table.schema == DATASET}
-
-
-def duckdb_file() -> str:
-    """The file of the destination `duckdb`, which is profiles.yml's target of that name."""
-    return str(path_of("FORTYTWO_DUCKDB", local_directory() / "fortytwo.duckdb"))
-
-
-def lake_url() -> str:
-    """The folder or bucket of the destination `filesystem`, where profiles.yml's `spark` reads."""
-    return os.environ.get("DESTINATION__FILESYSTEM__BUCKET_URL") or str(local_directory() / "lake")
 
 
 def _refuse_second_copy(connection: Connection) -> None:

@@ -517,7 +517,7 @@ TABLES = {table.name: table for table in DECLARED}
 
 
 def backfilled(streams: Collection[str]) -> list[str]:
-    """The tables that are read a hundred students at a time."""
+    """The tables that a backfill reads by their parents (`Table.parents`)."""
     return [table.name for table in TABLES.values() if table.backfill and table.stream in streams]
 
 

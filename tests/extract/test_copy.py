@@ -10,7 +10,8 @@ import duckdb
 import pytest
 
 from extract.base.errors import UsageError
-from extract.load.copy import copy, duckdb_file
+from extract.base.settings import duckdb_file
+from extract.load.copy import copy
 from tests.dbt.world import create_raw, execute
 
 pytestmark = pytest.mark.usefixtures("database")

@@ -13,7 +13,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from extract.load.copy import copy, duckdb_file
+from extract.base.settings import duckdb_file
+from extract.load.copy import copy
 from tests.second_engine.comparison import assert_same_as_on_postgresql, build
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("second_engine")]

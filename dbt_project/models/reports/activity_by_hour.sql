@@ -11,7 +11,7 @@ users as (
 ),
 
 campuses as (
-    select * from {{ published('campuses') }}
+    select * from {{ ref('int_campuses__local') }}
 ),
 
 relation_reads as (
@@ -20,15 +20,6 @@ relation_reads as (
 
 coverage as (
     select * from {{ ref('int_relations__coverage') }}
-),
-
-local_campuses as (
-    select
-        campuses.id,
-        campuses.name,
-        coalesce(known_zones.name, 'UTC') as time_zone
-    from campuses
-    left join {{ time_zone_names() }} as known_zones on campuses.time_zone = known_zones.name
 ),
 
 events as (
@@ -50,15 +41,15 @@ events as (
 -- Twelve whole weeks, so that no weekday counts more often than another.
 local_events as (
     select
-        local_campuses.id as campus_id,
-        local_campuses.name as campus_name,
+        campuses.id as campus_id,
+        campuses.name as campus_name,
         events.event,
-        events.happened_at at time zone local_campuses.time_zone as local_time
+        events.happened_at at time zone campuses.time_zone as local_time
     from events
     inner join users on events.user_id = users.id
     inner join relation_reads
         on events.user_id = relation_reads.user_id and events.table_name = relation_reads.table_name
-    inner join local_campuses on users.campus_id = local_campuses.id
+    inner join campuses on users.campus_id = campuses.id
     where events.happened_at > now() - interval '84 days' and events.happened_at <= now()
 ),
 

@@ -11,25 +11,16 @@ users as (
 ),
 
 campuses as (
-    select * from {{ published('campuses') }}
-),
-
-local_campuses as (
-    select
-        campuses.id,
-        campuses.name,
-        coalesce(known_zones.name, 'UTC') as time_zone
-    from campuses
-    left join {{ time_zone_names() }} as known_zones on campuses.time_zone = known_zones.name
+    select * from {{ ref('int_campuses__local') }}
 ),
 
 parts as (
     select
         users.id as user_id,
         users.login,
-        local_campuses.id as campus_id,
-        local_campuses.name as campus_name,
-        date_trunc('week', scale_teams.begin_at at time zone local_campuses.time_zone)::date
+        campuses.id as campus_id,
+        campuses.name as campus_name,
+        date_trunc('week', scale_teams.begin_at at time zone campuses.time_zone)::date
             as week,
         scale_teams_users.role,
         -- An evaluation is held once it has a mark.
@@ -37,7 +28,7 @@ parts as (
     from scale_teams_users
     inner join scale_teams on scale_teams_users.scale_team_id = scale_teams.id
     inner join users on scale_teams_users.user_id = users.id
-    inner join local_campuses on users.campus_id = local_campuses.id
+    inner join campuses on users.campus_id = campuses.id
 ),
 
 evaluations as (

@@ -15,7 +15,7 @@ users as (
 ),
 
 campuses as (
-    select * from {{ published('campuses') }}
+    select * from {{ ref('int_campuses__local') }}
 ),
 
 relation_reads as (
@@ -28,31 +28,22 @@ coverage as (
     where table_name = 'quests_users'
 ),
 
-local_campuses as (
-    select
-        campuses.id,
-        campuses.name,
-        coalesce(known_zones.name, 'UTC') as time_zone
-    from campuses
-    left join {{ time_zone_names() }} as known_zones on campuses.time_zone = known_zones.name
-),
-
 reached as (
     select
         quests_users.quest_id,
         quests.name as quest_name,
         quests.position,
-        local_campuses.id as campus_id,
-        local_campuses.name as campus_name,
+        campuses.id as campus_id,
+        campuses.name as campus_name,
         quests_users.user_id,
-        date_trunc('month', quests_users.validated_at at time zone local_campuses.time_zone)::date
+        date_trunc('month', quests_users.validated_at at time zone campuses.time_zone)::date
             as month,
         {{ seconds_between('cursus_users.begin_at', 'quests_users.validated_at') }} / 86400 as days
     from quests_users
     inner join quests on quests_users.quest_id = quests.id
     inner join users on quests_users.user_id = users.id
     inner join relation_reads on users.id = relation_reads.user_id
-    inner join local_campuses on users.campus_id = local_campuses.id
+    inner join campuses on users.campus_id = campuses.id
     left join cursus_users
         on quests_users.user_id = cursus_users.user_id and quests.cursus_id = cursus_users.cursus_id
     where quests_users.validated_at is not null

@@ -7,7 +7,7 @@ users as (
 ),
 
 campuses as (
-    select * from {{ published('campuses') }}
+    select * from {{ ref('int_campuses__local') }}
 ),
 
 relation_reads as (
@@ -15,31 +15,22 @@ relation_reads as (
     where table_name = 'locations'
 ),
 
-local_campuses as (
-    select
-        campuses.id,
-        campuses.name,
-        coalesce(known_zones.name, 'UTC') as time_zone
-    from campuses
-    left join {{ time_zone_names() }} as known_zones on campuses.time_zone = known_zones.name
-),
-
 -- Each presence once for each local day that it touches.
 days as (
     select
         presences.user_id,
         users.login,
-        local_campuses.id as campus_id,
-        local_campuses.name as campus_name,
-        local_campuses.time_zone,
+        campuses.id as campus_id,
+        campuses.name as campus_name,
+        campuses.time_zone,
         presences.begin_at,
         presences.until,
-        date_trunc('day', presences.begin_at at time zone local_campuses.time_zone)::timestamp
+        date_trunc('day', presences.begin_at at time zone campuses.time_zone)::timestamp
             as day
     from presences
     inner join relation_reads on presences.user_id = relation_reads.user_id
     inner join users on presences.user_id = users.id
-    inner join local_campuses on users.campus_id = local_campuses.id
+    inner join campuses on users.campus_id = campuses.id
 
     union all
 
