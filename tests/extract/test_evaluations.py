@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,8 +12,11 @@ from psycopg2.extensions import connection as Connection
 
 from extract.base.errors import ContractError
 from extract.listing.columns import to_arrow
+from extract.load.raw import DAYS_AHEAD, Raw
+from extract.passes.backfill import mark_open_stale
 from extract.tables import TABLES
 from extract.tables.streams import STREAMS
+from extract.tables.table import day_of
 from tests.end_to_end.oracle import days_since, rows
 from tests.extract.commands import run
 
@@ -108,3 +111,12 @@ def test_evaluations_are_booked_held_shown_and_cancelled(
     requests.post(f"{world}/_sandbox/clock", json={"advance_seconds": 7200}, timeout=10)
     assert run("run").exit_code == 0
     assert not differ()
+
+    # from two days ago on a cancelled or hidden one is looked for after each full pass
+    raw = Raw(connection)
+    mark_open_stale(connection, raw)
+    with connection.cursor() as cursor:
+        cursor.execute("select min(begin_day), max(begin_day) from ops.day_reads where stale")
+        first, last = cursor.fetchone() or (None, None)
+    today = raw.newest_update("users")
+    assert (first, last) == (day_of(today - timedelta(days=2)), day_of(today) + DAYS_AHEAD)

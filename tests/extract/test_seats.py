@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import requests
 from psycopg2.extensions import connection as Connection
 
+from extract.listing.listing import changed
+from extract.tables import TABLES
 from tests.end_to_end.oracle import days_since, rows
 from tests.extract.commands import count, run
-
-Session = tuple[datetime, datetime | None]
 
 
 def moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def sessions(world: str, connection: Connection, kept: int) -> tuple[set[object], set[object]]:
+def still_open(found: set[Any]) -> set[Any]:
+    return {session for session in found if session[-1] is None}
+
+
+def sessions(world: str, connection: Connection, kept: int) -> tuple[set[Any], set[Any]]:
     """The students' sessions as the API has them and as raw does."""
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     oldest = midnight - timedelta(days=kept)
@@ -26,7 +31,7 @@ def sessions(world: str, connection: Connection, kept: int) -> tuple[set[object]
         cursor.execute("select id from raw.users")
         students = {user for (user,) in cursor.fetchall()}
         cursor.execute("select id, user_id, host, begin_at, end_at from raw.locations")
-        mirrored = {row for row in cursor.fetchall() if row[1] in students}
+        mirrored = set(cursor.fetchall())
     listed = {
         (r["id"], r["user"]["id"], r["host"], moment(r["begin_at"]), moment(r["end_at"]))
         for r in rows(world, "locations")
@@ -47,7 +52,8 @@ def test_sessions_open_close_and_vanish_and_grow_too_old(
     assert listed and mirrored == listed
 
     changes = {"open_sessions": 6, "close_sessions": 4, "delete_sessions": 4}
-    for mode, seed in (("live", 1), ("live", 2), ("full", 3)):
+    for mode, seed, calls in (("live", 1, 0), ("live", 2, 3), ("full", 3, 3)):
+        monkeypatch.setattr("extract.passes.open_rows.LIVE_CALLS", calls)
         requests.post(f"{world}/_sandbox/advance", json={**changes, "seed": seed}, timeout=30)
         requests.post(f"{world}/_sandbox/clock", json={"advance_seconds": 900}, timeout=10)
         requests.delete(f"{world}/_sandbox/calls", timeout=10)
@@ -58,8 +64,21 @@ def test_sessions_open_close_and_vanish_and_grow_too_old(
             # a closed session that vanished is seen when its student is read again
             listed, mirrored = sessions(world, connection, days_since(60))
             assert listed <= mirrored
+            # which of the open ones vanished is known of those that are asked for
+            assert bool(calls) == (still_open(mirrored) == still_open(listed))
     listed, mirrored = sessions(world, connection, days_since(60))
     assert mirrored == listed
+
+    # one that was closed before it vanished goes when its student is read again
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into raw.locations (id, user_id, campus_id, begin_at, end_at, _dlt_load_id) "
+            "select 900000000, user_id, campus_id, begin_at, begin_at, 'stray' "
+            "from raw.locations where end_at is not null limit 1"
+        )
+        cursor.execute("update ops.relation_reads set stale = true where resource = 'locations'")
+    assert run("run", "--mode", "backfill").exit_code == 0
+    assert sessions(world, connection, days_since(60)) == (listed, listed)
 
     monkeypatch.setenv("SEATS_RETENTION_DAYS", str(days_since(7)))
     assert run("run", "--mode", "live").exit_code == 0
@@ -69,3 +88,15 @@ def test_sessions_open_close_and_vanish_and_grow_too_old(
     monkeypatch.setenv("STREAMS", "essential")
     assert run("run", "--mode", "live").exit_code == 0
     assert count(connection, "locations") == kept
+
+
+@pytest.mark.parametrize("field", ["begin_at", "end_at"])
+def test_no_session_is_asked_for_that_is_older_than_sessions_are_kept(
+    field: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEATS_RETENTION_DAYS", "30")
+    long_ago, oldest = (datetime.now(UTC) - timedelta(days=days) for days in (365, 30))
+
+    asked = changed(TABLES["locations"], field, long_ago, 21)
+
+    assert asked.params["range[begin_at]"].startswith(f"{oldest:%F}T00:00:00")
