@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from extract.base.errors import UsageError
-from extract.base.settings import duckdb_file
+from extract.base.settings import duckdb_file, local_directory
 from extract.load.copy import copy
 from tests.dbt.world import create_raw, execute
 
@@ -70,6 +70,7 @@ def test_what_cannot_be_copied_is_said_in_words() -> None:
 
 def test_tables_of_others_in_the_destination_are_named_and_left_alone() -> None:
     create_raw()
+    local_directory()  # whose file stands in the mirror's own folder
     with duckdb.connect(duckdb_file()) as theirs:
         theirs.execute("create schema raw; create table raw.users as select 1 as theirs")
         theirs.execute("create schema marts; create table marts.campuses as select 2 as theirs")
