@@ -205,7 +205,7 @@ BROKEN = {
     "achievements_users_achievement_is_kept": """
         update marts.achievements_users set achievement_id = 998 where id = 1""",
     "cursus_is_the_anchor": "insert into marts.cursus (id, name, slug) values (9, 'Piscine', 'c')",
-    "assert_users_reconcile_with_raw": "delete from marts.users where id = 7",
+    "assert_every_raw_row_is_published_or_rejected": "delete from marts.users where id = 7",
 }
 
 
