@@ -11,7 +11,8 @@ COPY requirements.lock ./
 RUN python -m venv .venv \
     && .venv/bin/pip install -qq --no-cache-dir --no-deps --no-compile --require-hashes -r requirements.lock
 COPY . .
-RUN .venv/bin/python -c "import dbt.cli.main, dbt.adapters.postgres, extract.cli, ops.cli, sandbox.app"
+RUN .venv/bin/python -c "import dbt.cli.main, dbt.adapters.postgres, extract.cli, ops.cli, sandbox.app" \
+    && .venv/bin/python -c "from ops.site.charts import vega; vega.bundle()"
 
 FROM python:3.13-slim-bookworm
 RUN useradd --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin fortytwo \

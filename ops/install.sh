@@ -74,7 +74,8 @@ if ! [ .venv/.installed -nt requirements.lock ]; then
     echo "  2/3 dlt, dbt, PostgreSQL and what they need"
     install requirements.lock .venv/.unproven
     echo "  3/3 first start"
-    .venv/bin/python -c 'import dbt.cli.main, dbt.adapters.postgres, extract.cli, ops.cli, sandbox.app'
+    .venv/bin/python -c 'import dbt.cli.main, dbt.adapters.postgres, extract.cli, ops.cli, sandbox.app
+from ops.site.charts import vega; vega.bundle()'
     mv .venv/.unproven .venv/.installed
 fi
 if [ "${1:-}" = dev ] && ! [ .venv/.installed-dev -nt requirements-dev.lock ]; then

@@ -67,7 +67,7 @@ def write_page(directory: Path, name: str, text: str) -> Path:
     if not directory.is_dir():
         directory.mkdir(parents=True)
         directory.chmod(0o755)
-    write_whole(directory / name, text, mode=0o644)
+    write_whole(directory / name, text)
     return directory / name
 
 

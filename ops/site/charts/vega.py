@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
-from extract.base.settings import local_directory
+from extract.base.settings import ROOT
 
 
 def bundle() -> str:
-    """The script. Kept in a file once made: making it takes a second, reading it none."""
-    file = local_directory() / "cache" / f"vega-{version('vl-convert-python')}.js"
+    """The script. The installation keeps it beside the library: making it takes a second or two."""
+    file = ROOT / ".venv" / f"vega-{version('vl-convert-python')}.js"
     try:
         return file.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -22,14 +23,14 @@ def bundle() -> str:
     script = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").replace(
         "</script", r"<\/script"
     )
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(file, script)
+    with suppress(OSError):  # another user's installation: made anew each time
+        write_whole(file, script)
     return script
 
 
-def write_whole(file: Path, text: str, mode: int = 0o600) -> None:
+def write_whole(file: Path, text: str) -> None:
     """Write a file so that a reader sees the old text or the new, never a part."""
     part = file.with_name(f".{file.name}.{os.getpid()}")
     part.write_text(text, encoding="utf-8")
-    part.chmod(mode)
+    part.chmod(0o644)
     part.replace(file)
