@@ -145,6 +145,13 @@ class Raw:
         moment = self._rows(query, (table,))[0][0]
         return moment if isinstance(moment, datetime) else None
 
+    def parents_read(self, table: Table) -> int:
+        """Of how many users, or other parents, the rows were read."""
+        query = sql.SQL("select count(*) from {} where resource = %s").format(
+            sql.Identifier("ops", table.reads)
+        )
+        return int(str(self._rows(query, (table.name,))[0][0]))
+
     def rows_of_parents(self, table: str, ids: Collection[int]) -> int:
         """How many rows these users, or other parents, have in a relation table."""
         if table not in self.tables:

@@ -76,7 +76,8 @@ class Table:
             People nested in json columns are found wherever they are (extract/people/copies.py).
         moving: Columns that change without `updated_at`.
         always_has_rows: An empty answer to the whole listing is an error.
-        rows_a_student: About so many (or of another parent), which says what a reading costs.
+        rows_a_student: About so many (or an event has), as long as its stream keeps them unless
+            told otherwise: which says what a reading costs.
         page_size: Rows a page; more where the endpoint answers so many in time.
         in_flight: Most pages of one listing at once; heavy ones fill the memory.
         prepare: Reduces nested copies to ids, in place.

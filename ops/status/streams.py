@@ -89,12 +89,24 @@ def _show(connection: Connection, on: frozenset[str], console: Console) -> None:
 
 def _first_fill(tables: list[Table], raw: Raw) -> str:
     """Calls of the batches of 100 students, or events, or of days, where their number is known."""
-    calls = sum(
-        t.pages(math.ceil(len(batch) * t.rows_a_student))
-        for t in tables
-        for batch in (batches_of_parents(t, raw.parents(t)) if t.backfill else ())
-    )
+    calls = 0
+    for table in tables:
+        parents = raw.parents(table) if table.backfill else []
+        unread = max(0, len(parents) - raw.parents_read(table)) if parents else 0
+        rows = raw.row_count(table.name) + unread * _rows_of_a_parent(table, raw)
+        for batch in batches_of_parents(table, parents):
+            calls += max(1, table.pages(math.ceil(rows * len(batch) / len(parents))))
     return f"about {calls:,}" if calls else "-"
+
+
+def _rows_of_a_parent(table: Table, raw: Raw) -> float:
+    """What is usual; of a day for as many students as there are."""
+    kept_from, usual = table.kept_from(), STREAMS[table.stream].days
+    if not kept_from or not usual:
+        return table.rows_a_student
+    if table.parents == "days":
+        return table.rows_a_student * len(raw.students()) / usual
+    return table.rows_a_student * (datetime.now(UTC) - kept_from).days / usual
 
 
 def _drop(name: str, on: frozenset[str], console: Console, *, confirm: bool) -> None:

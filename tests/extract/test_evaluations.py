@@ -120,3 +120,19 @@ def test_evaluations_are_booked_held_shown_and_cancelled(
         first, last = cursor.fetchone() or (None, None)
     today = raw.newest_update("users")
     assert (first, last) == (day_of(today - timedelta(days=2)), day_of(today) + DAYS_AHEAD)
+
+    # one of before that was deleted is missed when its day is counted, once a day
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into raw.scale_teams "
+            "select (jsonb_populate_record(t, '{\"id\": 900000000}')).* "
+            "from raw.scale_teams as t where begin_day < %s order by id limit 1",
+            (first - 3,),
+        )
+        cursor.execute(
+            "update ops.day_reads set stale = false, checked_at = now() - '25h'::interval"
+        )
+    assert differ()
+    monkeypatch.setenv("BACKFILL_CALLS", "200")
+    assert run("run", "--mode", "live").exit_code == 0
+    assert not differ()

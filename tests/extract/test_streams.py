@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import requests
 from psycopg2.extensions import connection as Connection
 from typer.testing import CliRunner
 
+from extract.load.raw import Raw
 from extract.tables import TABLES
 from extract.tables.streams import STREAMS
 from ops.cli import app
@@ -93,6 +95,30 @@ def test_a_new_sign_up_comes_with_a_live_pass_and_a_cancelled_one_goes_with_a_fu
         cursor.execute("select count(*) from raw.events_users where id = any(%s)", (gone,))
         assert cursor.fetchone() == (0,)
     assert "raw is loaded: 0 rows" in run("run", "--mode", "backfill").output
+
+
+def test_the_first_fill_of_evaluations_is_as_large_as_the_network_or_as_what_was_read(
+    read_world: str, connection: Connection
+) -> None:
+    def calls_of_first_fill() -> int:
+        said = CliRunner().invoke(app, ["streams"], env={"COLUMNS": "300"}).output
+        line = next(line for line in said.splitlines() if line.startswith("evaluations "))
+        (calls,) = re.findall(r"about ([\d,]+)", line)
+        return int(calls.replace(",", ""))
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into raw.users select (jsonb_populate_record(u, jsonb_build_object("
+            "'id', u.id + 1000000 * n))).* from raw.users as u cross join generate_series(1, 130) n"
+        )
+    half_a_million = 500_000 / 30
+    assert calls_of_first_fill() == pytest.approx(half_a_million, rel=0.2)
+    days = Raw(connection).parents(TABLES["scale_teams"])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into ops.day_reads select 'scale_teams', unnest(%s), now(), now()", (days,)
+        )
+    assert calls_of_first_fill() == len(days), "a call to see that a day has none"
 
 
 @pytest.mark.parametrize(
