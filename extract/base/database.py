@@ -8,6 +8,7 @@ rest. What libpq reads for itself (passwords of ~/.pgpass, TLS, timeouts …) is
 from __future__ import annotations
 
 import os
+import re
 import time
 from pathlib import Path
 
@@ -158,7 +159,8 @@ def _open(values: dict[str, str], application_name: str) -> Connection:
             dsn = make_dsn(**{**values, "application_name": application_name})
             return psycopg2.connect(dsn)
         except psycopg2.OperationalError as error:
-            cause = " ".join(str(error).split())
+            # libpq's own question ("Is the server running …?") is what _fix answers
+            cause = " ".join(re.sub(r"\n\t.*\?", "", str(error)).split())
             if time.monotonic() > deadline or not any(text in cause for text in NOT_YET):
                 raise refused_connection(cause, _where(values), _fix()) from error
         time.sleep(0.2)

@@ -226,6 +226,8 @@ def _runs(status: Status, without: str) -> Iterator[Finding]:
         label = name if name in jobs else f"sync {name}" if name != "build" else "dbt build"
         if open_ends:
             message = max(open_ends)[2].strip().rstrip(".")
+            if status.unreachable and message == status.unreachable.rstrip("."):
+                message = "the database is out of reach"
             first = min(since for _, since, _ in open_ends)
             again = AGAIN.get(name)
             yield Finding(

@@ -20,6 +20,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from extract.api.client import Call
+from extract.base import database
 from extract.base.errors import MirrorError
 from extract.base.lock import run_lock
 from extract.load.record import Record
@@ -497,6 +498,23 @@ def test_a_database_out_of_reach_is_in_the_metrics_and_on_the_page(
     assert 'level{level="failing"} 1' in (tmp_path / "mirror.prom").read_text()
     page = (tmp_path / "site" / "status.html").read_text()
     assert "All is well" not in page and "no_such_database" in page
+
+
+def test_a_job_that_failed_for_the_database_out_of_reach_does_not_say_it_again(
+    past: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGHOST", "127.0.0.1")
+    monkeypatch.setenv("PGPORT", "1")
+    with pytest.raises(MirrorError), reported("sync full"):
+        database.connect("a sync")
+
+    reasons = [reason.sentence for reason in judge(read_status()).reasons]
+
+    assert [("Connection refused." in said, "out of reach" in said) for said in reasons[:2]] == [
+        (True, False),
+        (False, True),
+    ]
+    assert not any("Is the server running" in said for said in reasons)
 
 
 def test_a_database_out_of_reach_is_one_sentence_and_status_one(
