@@ -230,7 +230,7 @@ def mirror(
     for variable, value in api(address).items():
         monkeypatch.setenv(variable, value)
     execute(f"drop database {DATABASE} with (force)", "postgres")
-    execute(f"create database {DATABASE} template {kept}", "postgres")
+    execute(f"create database {DATABASE} template {kept} strategy file_copy", "postgres")
     return databases.connect("fortytwo-mirror test", autocommit=True)
 
 

@@ -53,7 +53,7 @@ def passed(
 
     def fill(name: str, modes: tuple[str, ...]) -> None:
         requests.post(f"{own_sandbox}/_sandbox/reset", timeout=30).raise_for_status()
-        administer(postgres_server, f"create database {name} template template0")
+        administer(postgres_server, f"create database {name} template template0 strategy file_copy")
         local = tmp_path_factory.mktemp(name)
         with pytest.MonkeyPatch.context() as patch:
             for variable, value in {
@@ -75,7 +75,9 @@ def passed(
             requests.post(f"{own_sandbox}/_sandbox/reset", timeout=30).raise_for_status()
             made.add(name)
         administer(postgres_server, f"drop database if exists {DATABASE} with (force)")
-        administer(postgres_server, f"create database {DATABASE} template {name}")
+        administer(
+            postgres_server, f"create database {DATABASE} template {name} strategy file_copy"
+        )
 
     return copy
 

@@ -49,7 +49,7 @@ def administer(server: dict[str, str], statement: str) -> None:
 
 def copy_database(server: dict[str, str], original: str, name: str = NAME) -> None:
     drop_database(server, name)
-    administer(server, f"create database {name} template {original}")
+    administer(server, f"create database {name} template {original} strategy file_copy")
 
 
 def drop_database(server: dict[str, str], name: str = NAME) -> None:
