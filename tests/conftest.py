@@ -37,12 +37,15 @@ OURS = re.compile(
 # One name for all: for a database of another name dbt reads the whole project again.
 DATABASE = "test_mirror"
 
+# For dbt, where a build would prove the same models again that tests/dbt proves.
+WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
+
 # Tests that share what takes long to make: one pytest process makes it.
 TOGETHER = {
     "publication/": "builds",
     "dbt/": "builds",
     "extract/test_tables.py": "builds",
-    "end_to_end/": "builds",
+    "end_to_end/": "",  # each file by itself
     "site/": "site",
     "sandbox/test_worlds.py": "network",
 }
@@ -53,7 +56,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for start, group in TOGETHER.items():
             if _place(item).startswith(start):
-                item.add_marker(pytest.mark.xdist_group(group))
+                item.add_marker(pytest.mark.xdist_group(group or _place(item)))
         if not TRACED.match(_place(item)):
             item.add_marker(pytest.mark.no_cover)
 

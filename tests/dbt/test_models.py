@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from tests.conftest import Parsed
+from tests.conftest import WITHOUT_UNIT_TESTS, Parsed
 from tests.dbt.world import create_raw, dbt, execute, query
 
 pytestmark = pytest.mark.usefixtures("database", "dbt_target")
@@ -46,7 +46,7 @@ def test_accidents_in_raw_fail_by_name_and_publish_nothing() -> None:
     execute("""update raw.projects set campus = '{"id": 1}'""")
     execute("truncate raw.coalitions")
 
-    built = dbt("build", "--exclude-resource-type", "unit_test")
+    built = dbt("build", *WITHOUT_UNIT_TESTS)
 
     assert not built.success
     assert built.failed() >= {

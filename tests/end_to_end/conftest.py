@@ -9,6 +9,7 @@ import pytest
 from psycopg2.extensions import connection as Connection
 
 from extract.base import database as databases
+from tests.conftest import WITHOUT_UNIT_TESTS
 
 
 @pytest.fixture
@@ -20,8 +21,7 @@ def world(
     monkeypatch.setenv("FORTYTWO_API_URL", fresh_sandbox)
     monkeypatch.setenv("FORTYTWO_CLIENT_ID", "sandbox")
     monkeypatch.setenv("FORTYTWO_CLIENT_SECRET", "sandbox")
-    # tests/dbt runs them; here they would prove the same models again in each build
-    monkeypatch.setenv("DBT_EXCLUDE_RESOURCE_TYPES", "unit_test")
+    monkeypatch.setattr("ops.sync._without_unit_tests", lambda *_: WITHOUT_UNIT_TESTS)
     return fresh_sandbox
 
 

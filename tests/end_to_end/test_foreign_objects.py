@@ -25,7 +25,7 @@ from ops.backup import postgres
 from ops.backup.backup import backup
 from ops.backup.restore import restore
 from ops.sync import dbt_build, sync
-from tests.conftest import DATABASE, ROOT, Parsed
+from tests.conftest import DATABASE, ROOT, WITHOUT_UNIT_TESTS, Parsed
 
 UNREACHABLE = {  # whoever asks the API before looking at the database fails otherwise
     "FORTYTWO_API_URL": "http://127.0.0.1:9",
@@ -198,6 +198,7 @@ def synced(
         execute(f"drop database if exists {DATABASE} with (force)", "postgres")
         execute(f"create database {DATABASE} template template0", "postgres")
         execute(THEIRS)
+        patch.setattr("ops.sync._without_unit_tests", lambda *_: WITHOUT_UNIT_TESTS)
         sync("full", console=Console(file=io.StringIO()))
         kept = f"synced_{uuid4().hex[:8]}"
         execute(f"alter database {DATABASE} rename to {kept}", "postgres")
@@ -215,7 +216,7 @@ create schema analytics; create table analytics.users as select 1 as id;
 
 
 def api(address: str) -> dict[str, str]:
-    return {**UNREACHABLE, "FORTYTWO_API_URL": address, "DBT_EXCLUDE_RESOURCE_TYPES": "unit_test"}
+    return {**UNREACHABLE, "FORTYTWO_API_URL": address}
 
 
 @pytest.fixture
@@ -274,7 +275,7 @@ def test_what_readers_add_survives_and_a_name_that_a_later_version_wants_stops_i
         update raw.users set wallet = wallet + 1
     """)
     try:
-        assert dbt_build("readers") == 0
+        assert dbt_build("readers", *WITHOUT_UNIT_TESTS) == 0
         assert execute("select count(*) > 0 from dashboards.mine, reports.notes") == [(True,)]
         assert execute(
             "select has_table_privilege('some_dashboard', 'mirror.users', 'select')"

@@ -11,6 +11,7 @@ import pytest
 from extract.base.settings import Settings
 from extract.tables import TABLES
 from ops.sync import dbt_build
+from tests.conftest import WITHOUT_UNIT_TESTS
 from tests.faults import lab
 from tests.faults.lab import Case, Postgres, Sandbox
 from tests.faults.truth import contents
@@ -56,7 +57,7 @@ def before(
         for mode in ("full", "backfill"):
             ran = lab.run_here(mode)
             assert ran.error is None, ran.said
-        assert dbt_build("") == 0
+        assert dbt_build("", *WITHOUT_UNIT_TESTS) == 0
         connection = postgres.connect(made)
         lab.stale(connection)
         connection.close()

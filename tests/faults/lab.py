@@ -290,6 +290,4 @@ def settings_of(address: str, local: Path) -> dict[str, str]:
         "FORTYTWO_LOCAL": str(local),
         "XDG_STATE_HOME": str(local / "state"),
         "FORTYTWO_ENV_FILE": os.devnull,
-        # unit tests of models tell nothing new here
-        "DBT_EXCLUDE_RESOURCE_TYPES": "unit_test",
     }

@@ -16,6 +16,7 @@ from extract.api.auth import ClientCredentials
 from extract.api.quota_file import machine_clock
 from extract.listing.listing import Listing
 from extract.programs import DBT
+from tests.conftest import WITHOUT_UNIT_TESTS
 from tests.end_to_end import oracle
 from tests.faults import children
 from tests.faults.lab import Case, run_here, stale
@@ -40,7 +41,7 @@ def wrong(case: Case, *tables: str) -> list[str]:
 def build(case: Case) -> subprocess.Popen[str]:
     """Start `dbt build`."""
     return subprocess.Popen(
-        [*DBT, "--quiet", "build"],
+        [*DBT, "--quiet", "build", *WITHOUT_UNIT_TESTS],
         cwd=ROOT,
         env={**os.environ, "DBT_LOG_PATH": str(case.local / "logs")},
         stdout=subprocess.PIPE,

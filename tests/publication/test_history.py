@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import WITHOUT_UNIT_TESTS
 from tests.publication.conftest import NAME, Published, copy_database, drop_database
 from tests.publication.lab import ROOT, Lab, Outcome
 
@@ -69,7 +70,7 @@ def story(
     # A report over mirror that uses the new column before anything was published with it.
     reports = project / "dbt_project/models/reports"
     (reports / "riches.sql").write_text("select login, riches from {{ published('users') }}\n")
-    outcome = lab.dbt("build", "--exclude-resource-type", "unit_test", project=project)
+    outcome = lab.dbt("build", *WITHOUT_UNIT_TESTS, project=project)
     yield Story(lab, outcome, before)
     drop_database(server)
 

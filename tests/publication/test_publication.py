@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.conftest import WITHOUT_UNIT_TESTS
 from tests.publication.conftest import Published
 from tests.publication.lab import TABLES, Lab
 
@@ -19,7 +20,7 @@ def test_the_first_build_publishes_every_table(published: Published) -> None:
 def test_an_unchanged_build_writes_nothing_to_mirror(lab: Lab) -> None:
     before = lab.writes()
 
-    again = lab.dbt("build", "--exclude-resource-type", "unit_test")
+    again = lab.dbt("build", *WITHOUT_UNIT_TESTS)
 
     assert again.success, again.output
     assert set(before) == set(TABLES)

@@ -7,6 +7,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from tests.conftest import WITHOUT_UNIT_TESTS
 from tests.publication.lab import Lab
 
 
@@ -68,7 +69,7 @@ def test_a_build_is_refused_while_another_run_holds_the_lock(lab: Lab) -> None:
 def test_a_build_without_ops_says_what_to_do_first(lab: Lab) -> None:
     lab.run("drop schema ops cascade")
 
-    outcome = lab.dbt("--quiet", "build", "--exclude-resource-type", "unit_test")
+    outcome = lab.dbt("--quiet", "build", *WITHOUT_UNIT_TESTS)
 
     assert not outcome.success
     assert "run `make extract` first" in outcome.output
@@ -83,7 +84,7 @@ def test_mass_deletion_is_stopped_until_it_is_confirmed(lab: Lab) -> None:
     """)
     before = lab.state()
     versions = lab.value("select count(*) from snapshots.users_history")
-    build = ("--quiet", "build", "--exclude-resource-type", "unit_test")
+    build = ("--quiet", "build", *WITHOUT_UNIT_TESTS)
 
     refused = lab.dbt(*build)
 
@@ -276,7 +277,7 @@ def test_a_relationship_that_lets_orphans_pass_is_refused_by_name(
     config = f"              config: {{{weaker}}}\n"
     contract.write_text(contract.read_text().replace(test, test + config))
 
-    outcome = lab.dbt("build", "--exclude-resource-type", "unit_test", project=project)
+    outcome = lab.dbt("build", *WITHOUT_UNIT_TESTS, project=project)
 
     assert not outcome.success
     assert "The test users_campus_is_kept makes a foreign key of mirror" in outcome.output
@@ -303,7 +304,7 @@ def test_a_model_that_breaks_its_rule_publishes_nothing(lab: Lab, project: Path)
     coalitions.write_text(coalitions.read_text() + "union all select * from with_bloc\n")
     before = lab.state()
 
-    outcome = lab.dbt("build", "--exclude-resource-type", "unit_test", project=project)
+    outcome = lab.dbt("build", *WITHOUT_UNIT_TESTS, project=project)
 
     assert not outcome.success
     assert {"campuses_are_active_public_and_populated", "coalitions"} <= outcome.failed()
