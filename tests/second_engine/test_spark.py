@@ -88,5 +88,4 @@ def test_every_table_and_report_is_the_same_on_spark(
         found = session.sql(text)
         return found.columns, found.collect()
 
-    # see dbt_project.yml
-    assert_same_as_on_postgresql(query, left_out={"reports.logtime_by_week"})
+    assert_same_as_on_postgresql(query)

@@ -1,4 +1,4 @@
-with recursive presences as (
+with presences as (
     select * from {{ ref('int_locations__presences') }}
 ),
 
@@ -15,8 +15,7 @@ relation_reads as (
     where table_name = 'locations'
 ),
 
--- Each presence once for each local day that it touches.
-days as (
+local_presences as (
     select
         presences.user_id,
         users.login,
@@ -25,26 +24,31 @@ days as (
         campuses.time_zone,
         presences.begin_at,
         presences.until,
-        date_trunc('day', presences.begin_at at time zone campuses.time_zone)::timestamp
-            as day
+        presences.begin_at at time zone campuses.time_zone as local_begin,
+        presences.until at time zone campuses.time_zone as local_until
     from presences
     inner join relation_reads on presences.user_id = relation_reads.user_id
     inner join users on presences.user_id = users.id
     inner join campuses on users.campus_id = campuses.id
+),
 
-    union all
-
+-- Each presence once for each local day that it touches.
+days as (
     select
-        user_id,
-        login,
-        campus_id,
-        campus_name,
-        time_zone,
-        begin_at,
-        until,
-        day + interval '1 day' as day
-    from days
-    where (day + interval '1 day') at time zone time_zone < until
+        local_presences.user_id,
+        local_presences.login,
+        local_presences.campus_id,
+        local_presences.campus_name,
+        local_presences.begin_at,
+        local_presences.until,
+        local_day.midnight as day,
+        {{ at_local_time('local_day.midnight', 'local_presences.time_zone') }} as day_begins,
+        {{ at_local_time("local_day.midnight + interval '1 day'", 'local_presences.time_zone') }}
+            as day_ends
+    from local_presences
+    cross join
+        lateral {{ each_day('local_presences.local_begin', 'local_presences.local_until') }}
+            as local_day (midnight)
 ),
 
 parts as (
@@ -54,9 +58,9 @@ parts as (
         campus_id,
         campus_name,
         day,
-        least(until, (day + interval '1 day') at time zone time_zone)
-        - greatest(begin_at, day at time zone time_zone) as duration
+        {{ seconds_between('greatest(begin_at, day_begins)', 'least(until, day_ends)') }} as seconds
     from days
+    where day_begins < until
 ),
 
 logtime as (
@@ -66,7 +70,7 @@ logtime as (
         campus_id,
         campus_name,
         date_trunc('week', day)::date as week,
-        floor(round(sum(extract(epoch from duration))::numeric, 3) / 60)::bigint as minutes,
+        floor(round(sum(seconds)::numeric, 3) / 60)::bigint as minutes,
         count(distinct day) as days
     from parts
     group by user_id, login, campus_id, campus_name, date_trunc('week', day)
