@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import building, extraction, loading, publication, quota
-from benchmarks.measure import CommandFailed
+from benchmarks import building, engines, extraction, loading, publication, quota
+from benchmarks.measure import CommandFailed, run
 from benchmarks.place import place, sandbox
 from benchmarks.table import Line, machine, render
 
@@ -24,6 +24,8 @@ class Part(StrEnum):
     live = "live"
     publication = "publication"
     growth = "growth"
+    engines = "engines"
+    copy = "copy"
 
 
 def main(
@@ -35,6 +37,9 @@ def main(
     rows: Annotated[str, typer.Option(help="Sizes of the relation loads.")] = "1000000,3000000",
     factors: Annotated[str, typer.Option(help="Sizes of the network, for growth.")] = "1,4,16",
     base: Annotated[int, typer.Option(help="Students at factor 1, for growth.")] = 10_000,
+    relations_at_one: Annotated[
+        int, typer.Option(help="Relation rows at factor 1, for engines.")
+    ] = 100_000,
     peers: Annotated[bool, typer.Option(help="Measure dlt's source and the Singer pair.")] = True,
 ) -> None:
     """Measure against floors and peers on this machine; an hour for everything.
@@ -64,6 +69,12 @@ def main(
             building.prepare(at)
             return building.live(at, address)
 
+    def copies() -> list[Line]:
+        with place() as at:
+            with sandbox(at, students):
+                run(extraction.EXTRACT, at.environment)
+            return engines.copies(at)
+
     measures: dict[Part, Callable[[], list[Line]]] = {
         Part.extract: extract,
         Part.relations: relations,
@@ -72,6 +83,8 @@ def main(
         Part.live: live,
         Part.publication: publication.lines,
         Part.growth: lambda: extraction.grow(_numbers(factors), base),
+        Part.engines: lambda: engines.grow(_numbers(factors), relations_at_one),
+        Part.copy: copies,
     }
     before = machine()
     found = {

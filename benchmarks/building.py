@@ -20,7 +20,7 @@ FULL_SECONDS, SMALL_SECONDS, NOTHING_SECONDS, CHANGED_SECONDS = 45, 20, 10, 40
 # 2.6 million rows of the people who are there, as a backfill would have left them
 FILL = """
 create temporary table students as
-    select id, row_number() over (order by id) as number from raw.users;
+    select id, row_number() over (order by id) as number from raw.users limit {students};
 create temporary table works as
     select id, row_number() over (order by id) as number from raw.projects;
 create temporary table rewards as
@@ -80,11 +80,12 @@ def large(at: Place) -> list[Line]:
     ]
 
 
-def fill(at: Place) -> None:
-    """Give the students of `raw` the relations that a backfill would have read."""
+def fill(at: Place, students: int | None = None) -> None:
+    """Give so many students of `raw`, or all, the relations that a backfill would have read."""
+    script = FILL.replace("{students}", str(students or "all"))
     connection = at.connect()
     with connection.cursor() as cursor:
-        for statement in filter(None, map(str.strip, FILL.split(";"))):
+        for statement in filter(None, map(str.strip, script.split(";"))):
             cursor.execute(statement)
     connection.close()
 

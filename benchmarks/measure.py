@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+
+import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
@@ -66,6 +69,48 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> tuple[Cost, s
         usage.ru_maxrss / 1024,
     )
     return cost, said
+
+
+def run_beside(server: int, command: Sequence[str], environment: Mapping[str, str]) -> Cost:
+    """Run a command to its end; the cost is that of its processes and a server's together.
+
+    Looked at twice a second: the memory is the largest that all had at once, shared pages once.
+    """
+    done = threading.Event()
+    seconds, mebibytes = [_used(server)[0]], [0.0]
+
+    def look() -> None:
+        while not done.wait(0.5):
+            processor, memory = _used(server)
+            seconds.append(processor)
+            mebibytes.append(memory)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        cost, _ = run(command, environment)
+    finally:
+        done.set()
+        looking.join()
+    psutil.wait_procs(psutil.Process().children(recursive=True), 60)  # a virtual machine's end
+    return Cost(cost.wall, max(seconds) - seconds[0], max(mebibytes))
+
+
+def _used(server: int) -> tuple[float, float]:
+    """Processor seconds and MiB of this process's children, of a server, and of all theirs."""
+    processor = memory = 0.0
+    parent = psutil.Process(server)
+    for process in [
+        parent,
+        *parent.children(recursive=True),
+        *psutil.Process().children(recursive=True),
+    ]:
+        try:
+            processor += sum(process.cpu_times()[:4])  # those of its ended children too
+            memory += process.memory_full_info().pss
+        except psutil.NoSuchProcess:
+            continue
+    return processor, memory / 2**20
 
 
 def middle(costs: Sequence[Cost]) -> Cost:

@@ -20,7 +20,10 @@ from psycopg2.extensions import connection as Connection
 from benchmarks.measure import PYTHON, ROOT
 from extract import embedded
 
-OURS = ("FORTYTWO_", "PG", "DBT_", "BACKFILL_", "RECONCILE_", "ALLOW_DELETES", "MAX_DELETE")
+OURS = (
+    *("FORTYTWO_", "PG", "DBT_", "DESTINATION_", "BACKFILL_", "RECONCILE_"),
+    *("ALLOW_DELETES", "MAX_DELETE"),
+)
 STARTUP_SECONDS = 900
 
 

@@ -1,0 +1,122 @@
+"""`dbt build` on PostgreSQL, DuckDB and Apache Spark as the relations grow, over the same rows."""
+
+from __future__ import annotations
+
+import shutil
+from importlib.util import find_spec
+
+from benchmarks.building import fill
+from benchmarks.extraction import EXTRACT
+from benchmarks.measure import PYTHON, Cost, run, run_beside
+from benchmarks.place import Place, place, sandbox
+from benchmarks.table import Line
+from extract import embedded
+from extract.programs import DBT
+
+ROWS_A_STUDENT = 67  # that `fill` gives; all students of the largest size are always there
+COPY = [PYTHON, "-m", "extract", "copy", "--destination"]
+# what relations go through, their tests too: the same on each engine, and nothing is published
+BUILD = [*DBT, "--quiet", "build", "--select", "+projects_users", "+achievements_users"]
+BUILD += ["--indirect-selection", "cautious", "--exclude-resource-type", "unit_test", "--target"]
+SHARE_OF_WHOLE = 0.05
+CHANGED = ("users", "cursus_users", "projects_users", "achievements_users")
+# half of it updates, a quarter deletions, a quarter new rows
+CHANGE_ONE_PERCENT = """
+update raw.users set wallet = wallet + 1 where id % 100 = 0;
+update raw.cursus_users set level = level + 0.1 where id % 100 = 0;
+update raw.projects_users set final_mark = 101 where id % 200 = 0;
+delete from raw.projects_users where id % 400 = 1;
+insert into raw.projects_users
+    (select (json_populate_record(r, json_build_object('id', r.id + 100000000))).*
+    from raw.projects_users as r where r.id % 400 = 2);
+update raw.achievements_users set nbr_of_success = 2 where id % 200 = 0;
+delete from raw.achievements_users where id % 400 = 1;
+insert into raw.achievements_users
+    (select (json_populate_record(r, json_build_object('id', r.id + 100000000))).*
+    from raw.achievements_users as r where r.id % 400 = 2);
+"""
+# dbt's target, by what its copy goes to
+ENGINES = {"PostgreSQL": ("mirror", ""), "DuckDB": ("duckdb", "duckdb")}
+SPARK = {"Spark": ("spark", "filesystem")}
+
+
+def grow(factors: list[int], rows: int) -> list[Line]:
+    """Relations of these multiples of `rows`, copied and built on each engine that is installed."""
+    missing = _missing_for_spark()
+    engines = ENGINES if missing else ENGINES | SPARK
+    lines: list[Line] = []
+    firsts: dict[str, tuple[Cost, int]] = {}
+    with place() as at:
+        with sandbox(at, rows * max(factors) // ROWS_A_STUDENT + 1):
+            run(EXTRACT, at.environment)
+        for target, _ in engines.values():
+            run([*DBT, "--quiet", "parse", "--target", target], at.environment)
+        for factor in factors:
+            at.execute("truncate raw.projects_users, raw.achievements_users")
+            fill(at, rows * factor // ROWS_A_STUDENT)
+            for engine, (target, destination) in engines.items():
+                commands = {"copy": [*COPY, destination]} if destination else {}
+                for what, command in {**commands, "dbt build": [*BUILD, target]}.items():
+                    cost = _run(command, at)
+                    first = firsts.setdefault(f"{engine} {what}", (cost, rows * factor))
+                    name = f"{engine}, {what}, {rows * factor:,} relations"
+                    beside = _by_row(cost, rows * factor, *first)
+                    lines.append(Line(name, cost, rows * factor, beside))
+    if missing:
+        lines.append(Line("Spark", None, of=f"left out: {missing}, see docs/scale.md"))
+    return sorted(lines, key=lambda line: line.what.split(", ")[:2])
+
+
+def _missing_for_spark() -> str:
+    if not shutil.which("java"):
+        return "no Java"
+    packages = ("pyspark", "dbt.adapters.spark")
+    return ", ".join(f"no {name}" for name in packages if not find_spec(name))
+
+
+def _run(command: list[str], at: Place) -> Cost:
+    server = embedded.status(at.local).process_id
+    assert server
+    return run_beside(server, command, at.environment)
+
+
+def _by_row(cost: Cost, rows: int, first: Cost, first_rows: int) -> str:
+    """Processor seconds and memory a row, and what each further million rows has taken."""
+    text = f"{1e6 * cost.cpu / rows:.0f} µs CPU, {1024 * cost.mebibytes / rows:.2f} KiB a row"
+    if rows == first_rows:
+        return text
+    millions = (rows - first_rows) / 1e6
+    return (
+        f"{text}; a million more: {(cost.cpu - first.cpu) / millions:.1f} s CPU, "
+        f"{(cost.mebibytes - first.mebibytes) / millions:.0f} MiB"
+    )
+
+
+def copies(at: Place) -> list[Line]:
+    """Copies in files, from the shell to the exit: all of it, nothing new, 1 % changed."""
+    fill(at)
+    rows = int(at.value(f"select {' + '.join(f'(select count(*) from raw.{t})' for t in CHANGED)}"))
+    lines: list[Line] = []
+    whole: tuple[Cost, int] | None = None
+    for what, change in (("whole", ""), ("nothing new", ""), ("1 % changed", CHANGE_ONE_PERCENT)):
+        at.execute(change or "select")
+        before = _bytes(at)
+        cost, _ = run([*COPY, "filesystem"], at.environment)
+        written = _bytes(at) - before
+        whole = whole or (cost, written)
+        share, of_bytes = cost.wall / whole[0].wall, written / whole[1]
+        judged = what.startswith("1 %")
+        lines.append(
+            Line(
+                f"{rows:,} rows, {what}",
+                cost,
+                of=f"{written / 1e6:.1f} MB; {share:.1%} of whole's time, {of_bytes:.1%} of bytes",
+                target=f"≤ {SHARE_OF_WHOLE:.0%} of both" if judged else "",
+                met=max(share, of_bytes) <= SHARE_OF_WHOLE if judged else None,
+            )
+        )
+    return lines
+
+
+def _bytes(at: Place) -> int:
+    return sum(file.stat().st_size for file in (at.local / "lake").rglob("*.parquet"))
