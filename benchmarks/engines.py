@@ -18,6 +18,24 @@ COPY = [PYTHON, "-m", "extract", "copy", "--destination"]
 # what relations go through, their tests too: the same on each engine, and nothing is published
 BUILD = [*DBT, "--quiet", "build", "--select", "+projects_users", "+achievements_users"]
 BUILD += ["--indirect-selection", "cautious", "--exclude-resource-type", "unit_test", "--target"]
+# as wide as the API sends them
+TEAMS = """
+update raw.projects_users set current_team = current_team || jsonb_build_object(
+    'name', login || ' group', 'url', 'https://api.example/v2/teams/' || current_team_id,
+    'final_mark', final_mark, 'project_id', project_id, 'created_at', created_at,
+    'updated_at', updated_at, 'status', status, 'terminating_at', null,
+    'users', jsonb_build_array(jsonb_build_object(
+        'id', user_id, 'login', login, 'url', 'https://api.example/v2/users/' || login,
+        'leader', true, 'occurrence', 0, 'validated', true, 'projects_user_id', id
+    )),
+    'locked?', true, 'validated?', validated, 'repo_uuid', 'intra-uuid-' || md5(id::text),
+    'repo_url', 'git@vogsphere.example:vogsphere/intra-uuid-' || md5(id::text) || '-' || login,
+    'locked_at', marked_at, 'closed_at', marked_at, 'project_session_id', project_id,
+    'project_gitlab_path', 'pedago_world/42-cursus/inner-circle/' || project_id
+)
+from (select id as student, login from raw.users) as students where user_id = student;
+vacuum full analyze raw.projects_users;
+"""
 SHARE_OF_WHOLE = 0.05
 CHANGED = ("users", "cursus_users", "projects_users", "achievements_users")
 # half of it updates, a quarter deletions, a quarter new rows
@@ -53,7 +71,7 @@ def grow(factors: list[int], rows: int) -> list[Line]:
             run([*DBT, "--quiet", "parse", "--target", target], at.environment)
         for factor in factors:
             at.execute("truncate raw.projects_users, raw.achievements_users")
-            fill(at, rows * factor // ROWS_A_STUDENT)
+            _fill(at, rows * factor // ROWS_A_STUDENT)
             for engine, (target, destination) in engines.items():
                 commands = {"copy": [*COPY, destination]} if destination else {}
                 for what, command in {**commands, "dbt build": [*BUILD, target]}.items():
@@ -65,6 +83,12 @@ def grow(factors: list[int], rows: int) -> list[Line]:
     if missing:
         lines.append(Line("Spark", None, of=f"left out: {missing}, see docs/scale.md"))
     return sorted(lines, key=lambda line: line.what.split(", ")[:2])
+
+
+def _fill(at: Place, students: int | None = None) -> None:
+    fill(at, students)
+    for statement in filter(None, map(str.strip, TEAMS.split(";"))):
+        at.execute(statement)
 
 
 def _missing_for_spark() -> str:
@@ -94,7 +118,7 @@ def _by_row(cost: Cost, rows: int, first: Cost, first_rows: int) -> str:
 
 def copies(at: Place) -> list[Line]:
     """Copies in files, from the shell to the exit: all of it, nothing new, 1 % changed."""
-    fill(at)
+    _fill(at)
     rows = int(at.value(f"select {' + '.join(f'(select count(*) from raw.{t})' for t in CHANGED)}"))
     lines: list[Line] = []
     whole: tuple[Cost, int] | None = None
