@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import building, engines, extraction, loading, publication, quota
+from benchmarks import building, day, engines, extraction, loading, publication, quota
 from benchmarks.measure import CommandFailed, run
 from benchmarks.place import place, sandbox
 from benchmarks.table import Line, machine, render
@@ -20,6 +20,7 @@ class Part(StrEnum):
     extract = "extract"
     relations = "relations"
     calls = "calls"
+    day = "day"
     build = "build"
     live = "live"
     publication = "publication"
@@ -60,6 +61,10 @@ def main(
         with place() as at, sandbox(at, students) as address:
             return quota.spent(at, address)
 
+    def whole_day() -> list[Line]:
+        with place() as at, sandbox(at, students) as address:
+            return day.spent(at, address)
+
     def build() -> list[Line]:
         with place() as at, sandbox(at, students):
             return building.small(at) + building.large(at)
@@ -79,6 +84,7 @@ def main(
         Part.extract: extract,
         Part.relations: relations,
         Part.calls: calls,
+        Part.day: whole_day,
         Part.build: build,
         Part.live: live,
         Part.publication: publication.lines,

@@ -22,7 +22,7 @@ from extract import embedded
 
 OURS = (
     *("FORTYTWO_", "PG", "DBT_", "DESTINATION_", "BACKFILL_", "RECONCILE_"),
-    *("ALLOW_DELETES", "MAX_DELETE"),
+    *("ALLOW_DELETES", "MAX_DELETE", "STREAMS", "SEATS_", "EVALUATIONS_"),
 )
 STARTUP_SECONDS = 900
 
