@@ -1,9 +1,10 @@
 """The big relations, read whole for 100 students at a time, newest students first.
 
 In this order: students never read; students whose rows are known to be stale; a count check (one
-row a call) of batches not checked for a day; students not read for `reconcile_days`; and, after a
-full pass, whoever was read the longest ago. Each batch is durable once loaded, so the backfill can
-stop anywhere. What is read by other parents than students (`Table.parents`) is read the same way.
+row a call) of batches not checked for a day, by halves where it differs; students not read for
+`reconcile_days`; and, after a full pass, whoever was read the longest ago. Each batch is durable
+once loaded, so the backfill can stop anywhere. What is read by other parents than students
+(`Table.parents`) is read the same way.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from __future__ import annotations
 import math
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 
 import pyarrow as pa
 from dlt.extract import DltResource
@@ -231,7 +232,10 @@ class Backfill:
         self.stopped = self.stopped or context.stopped
 
     def _check_counts(self, table: str, most_calls: int | None) -> None:
-        """Compare X-Total with raw for batches of students; a difference makes them stale."""
+        """Compare X-Total with raw for batches of students; a difference makes them stale.
+
+        A batch that differs is counted by halves while reading it takes more than a page.
+        """
         query = _of_reads(
             table,
             "select {parent} from {reads} where resource = %s and not stale "
@@ -245,17 +249,23 @@ class Backfill:
             table,
             "update {reads} set checked_at = now() where resource = %s and {parent} = any(%s)",
         )
-        most = None if most_calls is None else most_calls // len(self._tables)
-        for ids in islice(batches_of_parents(TABLES[table], parents), most):
-            if table in self._context.degraded or not self._may_go_on():
+        most = sys.maxsize if most_calls is None else most_calls // len(self._tables)
+        to_count = deque(batches_of_parents(TABLES[table], parents))
+        for _ in range(most):
+            if not to_count or table in self._context.degraded or not self._may_go_on():
                 return
+            ids = to_count.popleft()
             listing = of_parents(TABLES[table], ids, self._context.settings.cursus_id)
             page = self._client.page(listing.path, listing.params, size=1, background=True)
-            if page.total == self._context.raw.rows_of_parents(table, ids):
+            known = self._context.raw.rows_of_parents(table, ids)
+            if page.total == known:
                 with self._connection.cursor() as cursor:
                     cursor.execute(agrees, (table, ids))
-            else:
+            elif len(ids) == 1 or TABLES[table].pages(max(known, page.total or 0)) <= 1:
                 mark_stale(self._connection, ids, table)
+            else:
+                half = len(ids) // 2
+                to_count.extendleft((ids[half:], ids[:half]))
 
     def _someone_waits(self) -> bool:
         with self._connection.cursor() as cursor:

@@ -169,6 +169,38 @@ def test_a_count_that_disagrees_has_the_batch_read_again(
     assert count(connection, "achievements_users") == before + 3
 
 
+def test_a_count_that_disagrees_is_narrowed_down_before_students_are_read_again(
+    filled_world: str, connection: Connection
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("update ops.relation_reads set checked_at = now() - interval '2 days'")
+        cursor.execute(
+            "delete from raw.projects_users where id in "
+            "(select min(id) from raw.projects_users union select max(id) from raw.projects_users) "
+            "returning user_id"
+        )
+        lacking = {user for (user,) in cursor.fetchall()}
+        cursor.execute("select now()")
+        (began,) = cursor.fetchone() or (None,)
+        before = count(connection, "projects_users")
+        run("run", "--mode", "backfill")
+        cursor.execute(
+            "select user_id from ops.relation_reads where resource = 'projects_users' "
+            "and read_at > %s",
+            (began,),
+        )
+        again = {user for (user,) in cursor.fetchall()}
+        cursor.execute(
+            "select min(checked_at) > %s from ops.relation_reads where resource = 'projects_users'",
+            (began,),
+        )
+        everybody_was_counted = cursor.fetchone()
+
+    assert count(connection, "projects_users") == before + 2
+    assert lacking < again and len(again) < 60
+    assert everybody_was_counted == (True,)
+
+
 def test_a_batch_that_is_read_again_loses_what_the_api_lists_no_more(
     filled_world: str, connection: Connection
 ) -> None:
