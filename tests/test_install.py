@@ -145,6 +145,7 @@ def test_a_sync_in_any_folder_without_home_through_no_proxy_and_in_any_locale(
     assert "published" in told.stdout
     size = run(installed, "du", "-sm", ".venv").stdout.split()[0]
     assert int(size) <= 520
+    assert list(installed.glob(".venv/vega-*.js")), "the pages' script is part of it"
     assert run(installed, "make", "setup").stdout == "", "it is not made anew"
 
 

@@ -160,7 +160,7 @@ def _open(values: dict[str, str], application_name: str) -> Connection:
             return psycopg2.connect(dsn)
         except psycopg2.OperationalError as error:
             # libpq's own question ("Is the server running …?") is what _fix answers
-            cause = " ".join(re.sub(r"\n\t.*\?", "", str(error)).split())
+            cause = " ".join(re.sub(r"\n\t.*\?", ".", str(error)).split())
             if time.monotonic() > deadline or not any(text in cause for text in NOT_YET):
                 raise refused_connection(cause, _where(values), _fix()) from error
         time.sleep(0.2)

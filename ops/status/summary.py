@@ -9,6 +9,8 @@ from psycopg2.extensions import connection as Connection
 from rich.console import Console
 from rich.table import Table
 
+from extract.tables import TABLES, backfilled, streams_on
+
 if TYPE_CHECKING:  # dlt takes a second to import
     from extract.run import Extracted
 
@@ -26,6 +28,11 @@ def print_summary(connection: Connection, run_id: str, done: Extracted, console:
         rows = rows or _mirror_rows(cursor)
     console.print()
     console.print(_table(rows, changes or {}, done))
+    if not all(rows.get(TABLES[name].mirror, 1) for name in backfilled(streams_on())):
+        console.print(
+            "Tables without rows fill with `make sync MODE=backfill` or the schedule; "
+            "`make streams` shows what is off."
+        )
     if rejected:
         console.print()
         console.print("Left out by a rule (ops.rejected_rows)", style="bold")

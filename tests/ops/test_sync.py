@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg2.extensions import connection as Connection
+from rich.console import Console
 
+from extract.run import Extracted
+from extract.tables import TABLES, streams_on
+from ops.status.summary import print_summary
 from ops.sync import _what_failed, _without_unit_tests
 from ops.upkeep.logs import failures
 
@@ -28,6 +34,25 @@ def test_unit_tests_run_until_the_models_they_prove_are_published(
 ) -> None:
     expected = ["--exclude-resource-type", "unit_test"] if left_out else []
     assert _without_unit_tests(NOW, published) == expected
+
+
+@pytest.mark.parametrize(("marks", "is_said"), [(0, True), (5, False)])
+def test_whoever_sees_empty_tables_reads_how_they_fill(
+    ops: Connection, marks: int, is_said: bool
+) -> None:
+    filled = {table.mirror: 5 for table in TABLES.values() if table.stream in streams_on()}
+    rows = {**filled, "locations": 0, "projects_users": marks}
+    with ops.cursor() as cursor:
+        cursor.execute(
+            "insert into ops.runs (run_id, mode, status, rows) "
+            "values ('a', 'full', 'published', %s)",
+            (json.dumps(rows),),
+        )
+    said = io.StringIO()
+
+    print_summary(ops, "a", Extracted("a", "full"), Console(file=said, width=200))
+
+    assert ("MODE=backfill" in said.getvalue()) is is_said
 
 
 def results(*found: tuple[str, str, str, int | None]) -> str:

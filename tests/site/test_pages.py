@@ -12,6 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
+from ops.site.charts import vega
 from ops.site.incidents_page import DAYS
 from ops.site.pages import PAGES
 from tests.site.conftest import ROOT
@@ -189,6 +190,17 @@ def test_links_between_the_pages_lead_somewhere(look: Look, site: Path) -> None:
             elif fragment and f'id="{fragment}"' not in other.read_text():
                 broken.append(f"{file.name}: {target}#{fragment}")
     assert broken == []
+
+
+def test_an_installation_that_cannot_be_written_to_makes_the_charts_script_anew(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    kept = vega.bundle()
+    assert list((ROOT / ".venv").glob("vega-*.js"))
+    monkeypatch.setattr(vega, "ROOT", tmp_path)
+
+    assert vega.bundle() == kept
+    assert not list(tmp_path.iterdir())
 
 
 def test_dbts_own_graph_renders(look: Look) -> None:
