@@ -137,6 +137,7 @@ class Backfill:
         self._context, self._loader, self._client = context, loader, client
         self._connection = connection
         self._tables = backfilled(context.streams)
+        self._batches_a_load = 1
         self.batches_read = 0
         self.stopped = ""
 
@@ -190,16 +191,16 @@ class Backfill:
         queues = {
             table: list(batches_of_parents(TABLES[table], users(table))) for table in self._tables
         }
-        at_once = 1
         while any(queues.values()) and self._may_go_on():
-            started = time.monotonic()
+            started, at_once = time.monotonic(), self._batches_a_load
             for table in self._context.degraded.keys() & queues.keys():
                 del queues[table]
             self._load({table: queue[:at_once] for table, queue in queues.items() if queue})
             for queue in queues.values():
                 del queue[:at_once]
             pace = (time.monotonic() - started) / at_once
-            at_once = max(1, min(MOST_BATCHES_A_LOAD, int(SECONDS_A_LOAD / max(pace, 0.01))))
+            most = min(MOST_BATCHES_A_LOAD, int(SECONDS_A_LOAD / max(pace, 0.01)))
+            self._batches_a_load = max(1, most)
 
     def _load(self, groups: dict[str, list[list[int]]]) -> None:
         """Read some groups of students for each table, and load them at once."""
