@@ -113,9 +113,9 @@ class Lake:
         if first.num_rows:
             files.append(self._write(table.name, "rows", chain([first], pieces), table.columns))
         live, keys, key = self._live_keys(last), pa.concat_tables(changed), list(table.key)
-        added = keys.join(live, key, join_type="left anti")
-        gone = keys.join(live, key, join_type="left semi")
-        if live.num_rows + added.num_rows != self._count(table):
+        # a join holds its second table in memory: the few that changed
+        gone = live.join(keys, key, join_type="left semi")
+        if live.num_rows + keys.num_rows - gone.num_rows != self._count(table):
             deleted = live.join(self._keys(table), key, join_type="left anti")
             gone = pa.concat_tables([gone, deleted])
         if gone.num_rows:
