@@ -108,3 +108,18 @@ def test_a_report_loses_no_column_that_a_reader_uses(project: Path) -> None:
     assert query("select to_regclass('public.mine')") == [(None,)]
     assert done == ""
     assert query(LAST_CHANGE % REPORT) != before
+
+
+@pytest.mark.slow
+def test_what_an_earlier_version_built_as_a_table_becomes_a_view(project: Path) -> None:
+    name = "intermediate.int_cursus_users__classified"
+    execute(f"drop view {name} cascade")
+    execute(f"create table {name} as select 1 as id")
+    execute(f"create view intermediate.int_earlier as select * from {name}")
+    execute(f"comment on table {name} is '[fortytwo-mirror]'")
+    execute("comment on view intermediate.int_earlier is '[fortytwo-mirror]'")
+
+    built = dbt("--quiet", "run", "--select", "int_cursus_users__classified", project=project)
+
+    assert built.success, built.output
+    assert query(f"select relkind from pg_class where oid = '{name}'::regclass") == [("v",)]

@@ -1,7 +1,8 @@
 {#-
     A view that is never dropped while its columns stay, nor touched while its definition does: what
     readers built on it, their grants and their running queries live on. Where `create or replace` cannot
-    do (a column goes), it is made anew, and fails, naming them, while views of readers use it.
+    do (a column goes, it was a table), it is made anew, and fails, naming them, while views of readers
+    use it.
 
     dbt's own view is dropped and made anew by every build, under a lock that waits for all readers. Two
     threads that drop what stands on both wait for each other: a deadlock in one of eight builds. Only our
@@ -9,9 +10,10 @@
 -#}
 {% materialization lasting_view, adapter='postgres' %}
     {%- set target = this.incorporate(type='view') -%}
+    {%- set existing = load_cached_relation(this) -%}
     {{ run_hooks(pre_hooks) }}
     {#- `--empty` and `--sample` limit what the SQL reads: readers must not see such a view. -#}
-    {%- if load_cached_relation(this)
+    {%- if existing
         and (flags.EMPTY or flags.SAMPLE or lasting_view_is_unchanged(target, sql)) -%}
         {%- call noop_statement('main', 'UNCHANGED') -%}{%- endcall -%}
         {{ run_hooks(post_hooks) }}
@@ -24,8 +26,9 @@ begin
         create or replace view {{ target }} as (
 {{ sql }}
         );
-    exception when invalid_table_definition then
-        drop view {{ target }}{{ '' if config.get('meta', {}).has_readers else ' cascade' }};
+    exception when invalid_table_definition or wrong_object_type then
+        drop {{ existing.type if existing else 'view' }} {{ target }}
+            {{- '' if config.get('meta', {}).has_readers else ' cascade' }};
         create view {{ target }} as (
 {{ sql }}
         );

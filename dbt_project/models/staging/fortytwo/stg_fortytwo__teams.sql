@@ -25,8 +25,7 @@ renamed as (
         (element ->> 'closed_at')::timestamptz as closed_at,
         (element ->> 'terminating_at')::timestamptz as terminating_at,
         (element ->> 'created_at')::timestamptz as created_at,
-        (element ->> 'updated_at')::timestamptz as updated_at,
-        element -> 'users' as users
+        (element ->> 'updated_at')::timestamptz as updated_at
     from unnested
 )
 
