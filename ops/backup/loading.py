@@ -17,7 +17,6 @@ from ops.backup import age, archive, postgres
 MISSING_ROLE = re.compile(r'role "(.+)" does not exist')
 # pg_restore 17 and newer set this in servers that do not know it; restoring goes on all the same
 HARMLESS = re.compile(r'unrecognized configuration parameter "transaction_timeout"')
-NEWEST = 10**6  # any pg_restore can list
 
 
 def inspect(file: Path) -> archive.Manifest | None:

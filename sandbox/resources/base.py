@@ -16,8 +16,6 @@ from sandbox.world.values import millis
 Row = Any
 Test = Callable[[Row], bool]
 
-DATES = ("created_at", "updated_at")
-
 
 @dataclass(frozen=True)
 class Resource:

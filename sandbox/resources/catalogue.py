@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from sandbox.api.query import Column, Query
+from sandbox.api.query import Column
 from sandbox.clock import Clock
 from sandbox.resources.base import (
     Resource,
@@ -289,12 +289,3 @@ def blocs(world: World) -> Resource:
         render=render_bloc,
         parents={"campus_id": equals("campus_id"), "cursus_id": equals("cursus_id")},
     )
-
-
-def narrowed(query: Query, name: str) -> list[str] | None:
-    """Return the values a query pins a column to, by filter or by parent."""
-    if name in query.filters:
-        return query.filters[name]
-    if name in query.plain:
-        return [query.plain[name]]
-    return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -25,7 +25,6 @@ class Clock:
     """Time that passes only while somebody sleeps."""
 
     now: float = 1_000_000.0
-    sleeps: list[float] = field(default_factory=list)
 
     def __call__(self) -> float:
         return self.now

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 EPOCH = "2026-11-15T00:00:00.000Z"
-FAR = "2100-01-01T00:00:00.000Z"
 
 
 def ids(rows):
