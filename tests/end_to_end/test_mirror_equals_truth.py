@@ -64,10 +64,8 @@ def advance(address: str, **changes: int) -> None:
     answer.raise_for_status()
 
 
-@pytest.mark.parametrize(
-    "passes",
-    [1, pytest.param(PASSES_A_DAY, marks=(pytest.mark.slow, pytest.mark.timeout(1200)))],
-)
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("passes", [1, pytest.param(PASSES_A_DAY, marks=pytest.mark.slow)])
 def test_after_a_day_of_changes_the_mirror_equals_the_truth(
     passes: int, world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
