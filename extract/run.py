@@ -23,11 +23,17 @@ from extract.base.errors import (
     UsageError,
 )
 from extract.base.lock import recorded_mode, require_mode
-from extract.base.settings import WARN_SECRET_DAYS, Settings, local_directory, make_private
+from extract.base.settings import (
+    WARN_SECRET_DAYS,
+    Settings,
+    local_directory,
+    make_private,
+    working_directory,
+)
 from extract.listing.cache import ListingCache
 from extract.listing.reader import ListingReader
 from extract.load.context import Pass
-from extract.load.pipeline import Loader, named, working_directory
+from extract.load.pipeline import Loader, named
 from extract.load.raw import Raw
 from extract.load.record import Phases, Record, create_schema
 from extract.passes.backfill import Backfill, mark_open_stale, nightly_share, was_started

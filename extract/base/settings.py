@@ -8,6 +8,7 @@ dotenv, and nowhere is a variable put in for its name.
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import os
 import re
@@ -120,6 +121,15 @@ def path_of(name: str, default: Path) -> Path:
 
 def _local() -> Path:
     return path_of("FORTYTWO_LOCAL", ROOT / ".local")
+
+
+def working_directory(name: str) -> Path:
+    """A folder for dlt: below `.local/`, in /tmp where that path has a %, which dlt fills in."""
+    directory = local_directory() / name
+    if "%" not in str(directory):
+        return directory
+    path = hashlib.sha256(os.fsencode(directory)).hexdigest()[:16]
+    return Path("/tmp", f"fortytwo-mirror-{path}-{name}")
 
 
 def duckdb_file() -> str:

@@ -20,10 +20,10 @@ from psycopg2.extensions import connection as Connection
 
 from extract.base import database
 from extract.base.errors import BusyError, UsageError
-from extract.base.settings import duckdb_file, lake_url, make_private
+from extract.base.settings import duckdb_file, lake_url, make_private, working_directory
 from extract.load.copied import Copied, tables_to_copy
 from extract.load.lake import Lake
-from extract.load.pipeline import DATASET, named, working_directory
+from extract.load.pipeline import DATASET, named
 from extract.load.resources import hints
 from extract.tables import TABLES
 from extract.tables.ownership import names, refuse_foreign_objects

@@ -8,9 +8,7 @@ measured). What a killed run had read is in the listing store.
 from __future__ import annotations
 
 import errno
-import hashlib
 import logging
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -28,7 +26,6 @@ from psycopg2.extensions import make_dsn
 from extract.base import logs
 from extract.base.database import parameters
 from extract.base.errors import MirrorError
-from extract.base.settings import local_directory
 from extract.base.sqlstate import disk_full, explained
 from extract.load.context import Pass
 from extract.load.destination import exact_postgres
@@ -117,15 +114,6 @@ class Loader:
         normalized = trace.last_normalize_info if trace else None
         counts = normalized.row_counts if normalized else {}
         return {name: rows for name, rows in counts.items() if not name.startswith("_dlt") and rows}
-
-
-def working_directory(name: str) -> Path:
-    """A folder for dlt: below `.local/`, in /tmp where that path has a %, which dlt fills in."""
-    directory = local_directory() / name
-    if "%" not in str(directory):
-        return directory
-    path = hashlib.sha256(os.fsencode(directory)).hexdigest()[:16]
-    return Path("/tmp", f"fortytwo-mirror-{path}-{name}")
 
 
 class LibpqCredentials(PostgresCredentials):

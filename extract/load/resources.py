@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import dlt
@@ -14,6 +13,7 @@ from dlt.extract import DltResource
 from pyarrow import csv
 
 from extract.base.errors import ApiError, DeletionGuard, MirrorError
+from extract.base.settings import working_directory
 from extract.load.raw import delete_scope_condition
 from extract.tables import TABLES, UNKNOWN_FIELDS, Table
 
@@ -79,7 +79,7 @@ def _as_file(declared: Table, tables: Iterator[pa.Table]) -> Iterator[Any]:
     if first is None:
         return
     load_id = pa.scalar(dlt.current.load_package_state()["load_id"])
-    path = Path(dlt.current.pipeline().working_dir) / f"{declared.name}.csv"
+    path = working_directory("dlt") / f"{declared.name}.csv"
     schema = _without_zones(declared.loaded_schema()).append(pa.field(LOAD_ID, pa.string()))
     count = 0
     try:
