@@ -3,7 +3,7 @@ with scale_teams as (
 ),
 
 scale_teams_users as (
-    select * from {{ ref('stg_fortytwo__scale_teams_users') }}
+    select * from {{ ref('int_scale_teams_users__unnested') }}
 ),
 
 accepted_projects as (

@@ -1,5 +1,5 @@
 with scale_teams_users as (
-    select * from {{ ref('stg_fortytwo__scale_teams_users') }}
+    select * from {{ ref('int_scale_teams_users__unnested') }}
 ),
 
 accepted_scale_teams as (

@@ -9,7 +9,7 @@ accepted_projects as (
 ),
 
 teams_users as (
-    select * from {{ ref('stg_fortytwo__teams_users') }}
+    select * from {{ ref('int_teams_users__unnested') }}
 ),
 
 accepted_users as (

@@ -1,5 +1,5 @@
 with teams_users as (
-    select * from {{ ref('stg_fortytwo__teams_users') }}
+    select * from {{ ref('int_teams_users__unnested') }}
 ),
 
 accepted_teams as (

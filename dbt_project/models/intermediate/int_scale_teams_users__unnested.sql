@@ -1,0 +1,1 @@
+select * from {{ ref('stg_fortytwo__scale_teams_users') }}

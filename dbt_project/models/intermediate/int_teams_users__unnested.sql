@@ -1,0 +1,1 @@
+select * from {{ ref('stg_fortytwo__teams_users') }}
