@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from shutil import disk_usage
 
@@ -56,9 +57,19 @@ TOGETHER = {
 }
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--network",
+        action="store_true",
+        help="compare the engines over a network of 40,335 students (tests/second_engine; 2 hours)",
+    )
+
+
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
+        if config.option.network:
+            item.add_marker(pytest.mark.timeout(0), append=False)
         for start, group in TOGETHER.items():
             if _place(item).startswith(start):
                 item.add_marker(pytest.mark.xdist_group(group or _place(item)))
@@ -128,11 +139,11 @@ def sweep() -> None:
 
 
 @contextmanager
-def short_directory() -> Iterator[Path]:
+def short_directory(room: float = ROOM) -> Iterator[Path]:
     """A directory whose name leaves room for a socket's; pytest's own are too long."""
     # a disk takes a third of the time for the many files of databases that come and go
     memory, disk = SHORT
-    place = memory if memory.is_dir() and disk_usage(memory).free > ROOM else disk
+    place = memory if memory.is_dir() and disk_usage(memory).free > room else disk
     directory = Path(tempfile.mkdtemp(prefix=f"ftm-{os.getpid()}-", dir=place))
     try:
         yield directory
@@ -166,9 +177,15 @@ def used(local: Path, cluster: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[dict[str, str]]:
+def network(pytestconfig: pytest.Config) -> bool:
+    """Whether the engines are to be compared over a whole network."""
+    return bool(pytestconfig.option.network)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(network: bool) -> Iterator[dict[str, str]]:
     """A running server, one for each pytest process, as libpq variables."""
-    with short_directory() as directory:
+    with short_directory(inf if network else ROOM) as directory:
         embedded.start(directory)
         server = {
             "PGHOST": str(embedded.socket_directory(directory)),
@@ -178,8 +195,9 @@ def postgres_server() -> Iterator[dict[str, str]]:
         }
         for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # nothing is kept
             administer(server, f"alter system set {setting} to off")
-        # a vacuum in the background holds up who empties a table for a second
-        administer(server, "alter system set autovacuum_naptime to '1d'")
+        if not network:
+            # a vacuum in the background holds up who empties a table for a second
+            administer(server, "alter system set autovacuum_naptime to '1d'")
         administer(server, "select pg_reload_conf()")
         yield server
 

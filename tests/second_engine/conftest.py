@@ -25,15 +25,16 @@ def built_database(
     start_sandbox: Callable[..., str],
     postgres_server: dict[str, str],
     tmp_path_factory: pytest.TempPathFactory,
+    network: bool,
 ) -> dict[str, str]:
-    """The libpq variables of a database with all streams of the small sandbox, models built."""
+    """The libpq variables of a database with all streams of the sandbox, models built."""
     local = str(tmp_path_factory.mktemp(NAME))
     administer(postgres_server, f"create database {NAME} template template0")
     variables = {**postgres_server, "PGDATABASE": NAME}
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {
             **variables,
-            "FORTYTWO_API_URL": start_sandbox(),
+            "FORTYTWO_API_URL": start_sandbox(scale="network" if network else "small"),
             "FORTYTWO_CLIENT_ID": "sandbox",
             "FORTYTWO_CLIENT_SECRET": "sandbox",
             "FORTYTWO_ENV_FILE": os.devnull,

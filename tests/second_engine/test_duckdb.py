@@ -6,16 +6,14 @@ of raw into DuckDB, and dbt with each engine's adapter.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
 
 from extract.base.settings import duckdb_file
 from extract.load.copy import copy
-from tests.second_engine.comparison import assert_same_as_on_postgresql, build
+from tests.second_engine.comparison import Found, assert_same_as_on_postgresql, build
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("second_engine")]
 
@@ -27,8 +25,8 @@ def test_every_table_and_report_is_the_same_on_duckdb(tmp_path: Path) -> None:
     with duckdb.connect(duckdb_file(), read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'")
 
-        def query(text: str) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
+        def query(text: str) -> Found:
             cursor = connection.execute(text)
-            return [column[0] for column in cursor.description], cursor.fetchall()
+            return [column[0] for column in cursor.description], iter(cursor.fetchone, None)
 
         assert_same_as_on_postgresql(query)

@@ -6,7 +6,7 @@ Spark runs in the test's own processes, and is installed apart from what other t
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import psycopg2
 import pytest
 
 from extract.load.copy import copy
-from tests.second_engine.comparison import assert_same_as_on_postgresql, build
+from tests.second_engine.comparison import Found, assert_same_as_on_postgresql, build
 
 pytestmark = [
     pytest.mark.slow,
@@ -25,19 +25,25 @@ pytestmark = [
 
 
 @pytest.fixture
-def start_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Any]]:
+def start_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, network: bool
+) -> Iterator[Callable[[], Any]]:
     """Starts a session that sees what dbt's own has built, when that one has ended."""
     sql = pytest.importorskip("pyspark.sql", reason="pyspark is not installed")
     pytest.importorskip("dbt.adapters.spark", reason="dbt-spark is not installed")
-    # so few rows are read before code that would read them faster is compiled
-    (tmp_path / "spark-defaults.conf").write_text(
-        "spark.sql.codegen.wholeStage false\nspark.sql.codegen.factoryMode NO_CODEGEN\n"
-    )
+    java = ["-Dderby.system.durability=test"]
+    if network:
+        options = {"spark.driver.memory": "6g", "spark.driver.maxResultSize": "4g"}
+    else:  # so few rows are read before code that would read them faster is compiled
+        options = {
+            "spark.sql.codegen.wholeStage": "false",
+            "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+        }
+        java += ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
+    lines = (f"{name} {value}\n" for name, value in options.items())
+    (tmp_path / "spark-defaults.conf").write_text("".join(lines))
     monkeypatch.setenv("SPARK_CONF_DIR", str(tmp_path))
-    monkeypatch.setenv(
-        "JAVA_TOOL_OPTIONS",
-        "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Dderby.system.durability=test",
-    )
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", " ".join(java))
     folder = tmp_path / "local" / "spark"
     settings = {
         "spark.master": "local[*]",
@@ -84,8 +90,8 @@ def test_every_table_and_report_is_the_same_on_spark(
     build("spark", tmp_path / "dbt")
     session = start_session()
 
-    def query(text: str) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
+    def query(text: str) -> Found:
         found = session.sql(text)
-        return found.columns, found.collect()
+        return found.columns, found.toLocalIterator()
 
-    assert_same_as_on_postgresql(query)
+    assert_same_as_on_postgresql(query, "from_utc_timestamp(timestamp '{}', time_zone)")
