@@ -33,7 +33,7 @@ def start_session(
     pytest.importorskip("dbt.adapters.spark", reason="dbt-spark is not installed")
     java = ["-Dderby.system.durability=test"]
     if network:
-        options = {"spark.driver.memory": "6g", "spark.driver.maxResultSize": "4g"}
+        options = {"spark.driver.memory": "10g", "spark.driver.maxResultSize": "4g"}
     else:  # so few rows are read before code that would read them faster is compiled
         options = {
             "spark.sql.codegen.wholeStage": "false",
@@ -94,4 +94,4 @@ def test_every_table_and_report_is_the_same_on_spark(
         found = session.sql(text)
         return found.columns, found.toLocalIterator()
 
-    assert_same_as_on_postgresql(query, "from_utc_timestamp(timestamp '{}', time_zone)")
+    assert_same_as_on_postgresql(query, "from_utc_timestamp(cast(instant as timestamp), time_zone)")
