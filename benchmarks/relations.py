@@ -78,7 +78,7 @@ def ours(path: Path) -> None:
     import pyarrow as pa
 
     from extract.base import database
-    from extract.base.settings import Settings, local_directory
+    from extract.base.settings import Settings
     from extract.listing.columns import to_arrow
     from extract.load.context import Pass
     from extract.load.pipeline import Loader
@@ -88,7 +88,7 @@ def ours(path: Path) -> None:
 
     connection = database.connect("benchmark", autocommit=True)
     create_schema(connection)
-    loader = Loader(local_directory() / "dlt")
+    loader = Loader()
     contract = TABLES[TABLE]
     with path.open("rb") as file:
         walks = _walks(file)

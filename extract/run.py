@@ -204,7 +204,7 @@ def _pass(
     context.plan = progress.plan
     done.degraded = context.degraded
     context.know_refusals()
-    loader = Loader(working_directory("dlt"))
+    loader = Loader()
     raw.delete_old()
     phases.done("prepare")
     mode = done.mode

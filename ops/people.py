@@ -54,7 +54,7 @@ def erase_person(
                 only_count=not confirm,
             )
             if confirm:
-                forget_readings()
+                forget_readings(connection)
         rows = sum(gone.values())
         if confirm:
             console.print(
@@ -84,7 +84,7 @@ def readmit(
             create_schema(connection)
             if not kept_out.remove(connection, id):
                 raise MirrorError(f"Person {id} is not kept out: there is nothing to undo.")
-            forget_readings()
+            forget_readings(connection)
         Console(highlight=False, soft_wrap=True).print(
             f"Person {id} may come back: the next full pass (`make sync`) reads what the API has "
             "of them. What was erased, history included, stays erased."

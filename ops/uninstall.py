@@ -19,7 +19,7 @@ from extract import embedded
 from extract.base import database
 from extract.base.errors import MirrorError
 from extract.base.lock import new_run_id, run_lock
-from extract.base.settings import ROOT, local_directory
+from extract.base.settings import ROOT, local_directory, working_directory
 from extract.tables import ownership
 from ops.backup import archive, databases
 from ops.schedule import crontab, units
@@ -31,7 +31,7 @@ SCHEMAS = (
 )
 ROLE = "mirror_reader"
 STATE = (
-    *("cache", "dbt", "dlt", "dlt-copy", "jobs.json", "jobs.lock", "listings", "logs", "postgres"),
+    *("cache", "dbt", "jobs.json", "jobs.lock", "listings", "logs", "postgres"),
     *("postgres.held", "postgres.lock", "postgres.log", "postgres.new", "socket", "state"),
     *("scheduler.alive", "backup.lock", "fortytwo.duckdb"),
 )
@@ -172,7 +172,8 @@ def _run(connection: Connection, statement: sql.Composable) -> None:
 
 def _files() -> list[Part]:
     local, site = local_directory(), site_directory()
-    state = [local / name for name in STATE if (local / name).exists()]
+    places = [*(local / name for name in STATE), *map(working_directory, ("dlt", "dlt-copy"))]
+    state = [place for place in places if place.exists()]
     pages = [*site.glob("*.html"), site / "images"] if site.is_dir() else []
     found = []
     if state:

@@ -145,7 +145,7 @@ def test_what_a_role_or_database_sets_reaches_no_session_of_ours(
             cursor.execute(shown)
             ours = dict(cursor.fetchall())
         connection.close()
-        with Loader(tmp_path / "dlt")._pipeline.sql_client() as client:
+        with Loader()._pipeline.sql_client() as client:
             dlts = dict(client.execute_sql(shown) or [])
         psql = subprocess.run(
             [programs.program("psql"), "-XAtF=", "-c", shown],
@@ -316,7 +316,7 @@ def administer(statement: str) -> None:
 def everybody_gets_in(tmp_path: Path) -> None:
     """Our own sessions, dlt's, those of psql and pg_dump, and dbt's."""
     database.connect("test").close()
-    Loader(tmp_path / "dlt")
+    Loader()
     environment = {**os.environ, **database.libpq_environment(), "DBT_LOG_PATH": str(tmp_path)}
     for program, *arguments in (
         (programs.program("psql"), "-w", "-c", "select 1"),
@@ -409,7 +409,7 @@ def test_encryption_that_is_asked_for_in_the_env_file_is_insisted_on(
         with pytest.raises(UsageError, match="server does not support SSL"):
             database.connect("test")
         with pytest.raises(Exception, match="server does not support SSL"):
-            Loader(tmp_path / "dlt")
+            Loader()
 
 
 @pytest.mark.slow

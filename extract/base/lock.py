@@ -15,6 +15,7 @@ from extract.base.errors import BusyError, UsageError
 from extract.base.usable import require_usable
 
 LOCK = (42, 21)
+COPY_LOCK = (42, 22)  # of `extract copy`, which only reads here
 MODES = ("full", "live", "backfill")
 # a batch of the backfill takes half a minute, its load less
 BACKFILL_PATIENCE = 120

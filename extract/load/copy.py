@@ -20,6 +20,7 @@ from psycopg2.extensions import connection as Connection
 
 from extract.base import database
 from extract.base.errors import BusyError, UsageError
+from extract.base.lock import COPY_LOCK
 from extract.base.settings import duckdb_file, lake_url, make_private, working_directory
 from extract.load.copied import Copied, tables_to_copy
 from extract.load.lake import Lake
@@ -27,8 +28,6 @@ from extract.load.pipeline import DATASET, named
 from extract.load.resources import hints
 from extract.tables import TABLES
 from extract.tables.ownership import names, refuse_foreign_objects
-
-LOCK = (42, 22)
 
 
 def copy(destination: str) -> dict[str, int]:
@@ -85,7 +84,7 @@ def _refuse_second_copy(connection: Connection) -> None:
         BusyError: Another copy holds it.
     """
     with connection.cursor() as cursor:
-        cursor.execute("select pg_try_advisory_xact_lock(%s, %s)", LOCK)
+        cursor.execute("select pg_try_advisory_xact_lock(%s, %s)", COPY_LOCK)
         if cursor.fetchone() != (True,):
             raise BusyError("Another `make copy` is at work. Try again when it is done.")
 

@@ -13,7 +13,6 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from pathlib import Path
 
 import dlt
 import psycopg2
@@ -26,6 +25,7 @@ from psycopg2.extensions import make_dsn
 from extract.base import logs
 from extract.base.database import parameters
 from extract.base.errors import MirrorError
+from extract.base.settings import working_directory
 from extract.base.sqlstate import disk_full, explained
 from extract.load.context import Pass
 from extract.load.destination import exact_postgres
@@ -45,13 +45,10 @@ CONFIG = {
 
 
 class Loader:
-    """Loads passes into `raw`; one at a time, under the run's lock.
+    """Loads passes into `raw`; one at a time, under the run's lock. Empties dlt's folder."""
 
-    Args:
-        directory: dlt's working folder; emptied.
-    """
-
-    def __init__(self, directory: Path) -> None:
+    def __init__(self) -> None:
+        directory = working_directory("dlt")
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(mode=0o700, parents=True)
         for key, value in CONFIG.items():

@@ -18,7 +18,8 @@ from typing import Any
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from extract.base.settings import local_directory
+from extract.base.lock import COPY_LOCK
+from extract.base.settings import local_directory, working_directory
 from extract.people import kept_out, log_files
 from extract.people.copies import PATH, without_people
 from extract.tables import TABLES
@@ -183,13 +184,19 @@ def erase(
     return gone
 
 
-def forget_readings() -> None:
-    """Delete what a killed run has left on disk.
+def forget_readings(connection: Connection) -> None:
+    """Delete what a killed run or copy has left on disk.
 
-    Only for a command of its own, which holds the run lock: a run at work needs them.
+    Only for a command of its own, whose connection holds the run lock: a run at work needs them.
+    A copy at work removes its folder itself.
     """
-    for folder in ("dlt", "listings"):
-        shutil.rmtree(local_directory() / folder, ignore_errors=True)
+    folders = [working_directory("dlt"), local_directory() / "listings"]
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_try_advisory_lock(%s, %s)", COPY_LOCK)
+        if cursor.fetchone() == (True,):
+            folders.append(working_directory("dlt-copy"))
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _tables(cursor: Any) -> list[_Table]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -13,10 +15,12 @@ from psycopg2.extensions import connection as Connection
 
 from extract.base import database as databases
 from extract.base.errors import UsageError
+from extract.base.settings import local_directory, working_directory
+from extract.load.copy import _refuse_second_copy
 from extract.load.record import create_schema
 from extract.people import kept_out
 from extract.people.copies import leave_out, without_people
-from extract.people.erase import erase, find
+from extract.people.erase import erase, find, forget_readings
 from extract.tables import TABLES
 
 ANN = {"id": 1, "login": "ann", "url": "https://x/users/ann"}
@@ -73,6 +77,33 @@ def remembered(connection: Connection) -> set[str]:
     with connection.cursor() as cursor:
         cursor.execute("select person from ops.kept_out")
         return {person for (person,) in cursor.fetchall()}
+
+
+@pytest.mark.parametrize("name", ["local", "50% local"])
+@pytest.mark.parametrize("copy_at_work", [False, True])
+def test_what_killed_commands_left_of_people_is_deleted(
+    name: str,
+    copy_at_work: bool,
+    connection: Connection,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FORTYTWO_LOCAL", str(tmp_path / name))
+    readings = [working_directory("dlt"), local_directory() / "listings"]
+    copied = working_directory("dlt-copy")
+    for folder in (*readings, copied):
+        folder.mkdir(parents=True)
+        (folder / "people.csv").touch()
+    other = databases.connect("a copy")
+    if copy_at_work:
+        _refuse_second_copy(other)
+
+    forget_readings(connection)
+
+    other.close()
+    there = [folder for folder in (*readings, copied) if folder.exists()]
+    shutil.rmtree(copied, ignore_errors=True)
+    assert there == ([copied] if copy_at_work else [])
 
 
 def test_who_is_kept_out_cannot_be_told_without_the_key(connection: Connection) -> None:

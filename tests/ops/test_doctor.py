@@ -10,7 +10,7 @@ from psycopg2.extensions import connection as Connection
 from typer.testing import CliRunner
 
 from extract.base import database as databases
-from extract.base.settings import local_directory
+from extract.base.settings import local_directory, working_directory
 from ops import doctor
 from ops.cli import app
 
@@ -113,11 +113,13 @@ def test_a_package_that_is_not_the_locks_is_a_failure(
     assert level == "failing" and sentence.startswith("dlt: ")
 
 
+@pytest.mark.parametrize("name", ["local", "50% local"])
 def test_uninstall_lists_first_and_removes_what_the_mirror_made_when_it_is_confirmed(
-    ops: Connection, tmp_path: Path
+    ops: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    local = local_directory()
-    for path in (local / "logs", local / "backups", local / "mine"):
+    monkeypatch.setenv("FORTYTWO_LOCAL", str(tmp_path / name))
+    local, dlt = local_directory(), working_directory("dlt")
+    for path in (local / "logs", local / "backups", local / "mine", dlt):
         path.mkdir(parents=True, exist_ok=True)
     schemas = "select nspname from pg_namespace where nspname in ('ops', 'public')"
 
@@ -130,7 +132,7 @@ def test_uninstall_lists_first_and_removes_what_the_mirror_made_when_it_is_confi
     assert done.exit_code == 0, done.output
     assert names(ops, schemas) == ["public"]
     assert {path.name for path in local.iterdir()} >= {"backups", "mine"}
-    assert not (local / "logs").exists()
+    assert not (local / "logs").exists() and not dlt.exists()
 
 
 def test_uninstall_removes_nothing_that_somebody_has_built_upon(ops: Connection) -> None:
