@@ -102,26 +102,33 @@ class Lake:
                 "files": [whole],
                 "gone": [],
             }
-        # both ages are counted from now, so that it does not matter when the ids came round
-        changed_since = sql.SQL("age(xmin) <= age({}::text::xid)").format(
-            sql.Literal(self._last["changed_from"] % 2**32)
-        )
         files, gone_files = list(last["files"]), list(last["gone"])
         changed: list[pa.Table] = []  # the keys of these rows
-        pieces = _noting_keys(table.rows(self._connection, changed_since), table.key, changed)
-        first = next(pieces)
+        pieces = _noting_keys(table.rows(self._connection, self._changed()), table.key, changed)
+        first, rows_now = next(pieces), self._count(table)
+        if first.num_rows == 0 and rows_now == last["rows"]:
+            return last
         if first.num_rows:
             files.append(self._write(table.name, "rows", chain([first], pieces), table.columns))
         live, keys, key = self._live_keys(last), pa.concat_tables(changed), list(table.key)
         # a join holds its second table in memory: the few that changed
         gone = live.join(keys, key, join_type="left semi")
-        if live.num_rows + keys.num_rows - gone.num_rows != self._count(table):
+        if live.num_rows + keys.num_rows - gone.num_rows != rows_now:
             deleted = live.join(self._keys(table), key, join_type="left anti")
             gone = pa.concat_tables([gone, deleted])
         if gone.num_rows:
             gone_files.append(self._write(table.name, "gone", [gone], keys.schema))
         rows = live.num_rows - gone.num_rows + keys.num_rows
         return last | {"rows": rows, "files": files, "gone": gone_files}
+
+    def _changed(self) -> sql.Composable:
+        """The condition of rows that have changed since the last copy.
+
+        Both ages are counted from now, so that it does not matter when the ids came round.
+        """
+        with self._connection.cursor() as cursor:
+            cursor.execute("select age(%s::text::xid)", [self._last["changed_from"] % 2**32])
+            return sql.SQL("age(xmin) <= {}").format(sql.Literal(*(cursor.fetchone() or ())))
 
     def _must_be_whole(self, last: dict[str, Any]) -> bool:
         since = {name: self._last[name] for name in ("history", "erased_at")}
