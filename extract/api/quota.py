@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
 from extract.api.quota_file import BUCKET, HOUR, QuotaFile, State, machine_clock
@@ -129,11 +130,12 @@ class Quota:
                     self.calls += 1
                     return moment, state.refusals
             if background or wait > self._max_wait:
+                minutes = ceil(wait / 60)
                 raise BudgetSpent(
                     "The API's calls of this hour are used up"
                     + (" but for those kept for live passes" if background else "")
-                    + f"; more are free in about {wait / 60:.0f} minutes. What was read is kept; "
-                    "the next run goes on from here."
+                    + f"; more are free in about {minutes} minute{'s'[: minutes != 1]}. "
+                    "What was read is kept; the next run goes on from here."
                 )
             self._announce(now, wait)
             self._sleep(min(wait, 30.0))

@@ -116,6 +116,11 @@ def _verdict(status: Status) -> list[Result]:
     ]
 
 
+def is_of_verdict(result: Result) -> bool:
+    """Whether it is the verdict's; without a database nothing was checked, which is the check's."""
+    return result.name == "freshness" or result.name.startswith("verdict.")
+
+
 def _read(connection: Connection, now: datetime) -> Status:
     """The status, read in this transaction, which goes on when that fails."""
     with suppress(psycopg2.Error), connection.cursor() as cursor:

@@ -16,7 +16,8 @@ from extract.base.settings import Settings, credentials_configured, max_delete_f
 from extract.cli import exit_status
 from extract.load.record import Record, create_schema
 from extract.people import kept_out
-from ops.checks.check import run_check
+from ops.checks.check import is_of_verdict, run_check
+from ops.checks.result import Result
 from ops.checks.spot import Fetch
 from ops.status.reporting import reported
 from ops.upkeep import hygiene
@@ -49,11 +50,14 @@ def check(
 def check_mirror(console: Console, *, json: bool = False, sample: int = 5) -> None:
     """Check, print, and report how it ended.
 
+    What the verdict found is not on record as the check's failure: the verdict says it while it is
+    so, and a record would say it until the next check.
+
     Raises:
         CheckFailed: Something is wrong; the message says what.
     """
+    results: list[Result] = []
     with reported("check"):
-        results = []
         try:
             connection = database.connect("fortytwo-mirror check", autocommit=True)
         except MirrorError:
@@ -77,9 +81,14 @@ def check_mirror(console: Console, *, json: bool = False, sample: int = 5) -> No
         finally:
             if connection is not None:
                 connection.close()
-        failed = [f"{r.name}: {r.detail}" for r in results if r.status == "failed"]
-        if failed:
-            raise CheckFailed(f"The check failed: {'; '.join(failed)}")
+        _raise_for([result for result in results if not is_of_verdict(result)])
+    _raise_for(results)
+
+
+def _raise_for(results: Sequence[Result]) -> None:
+    failed = [f"{result.name}: {result.detail}" for result in results if result.status == "failed"]
+    if failed:
+        raise CheckFailed(f"The check failed: {'; '.join(failed)}")
 
 
 def _ask(connection: Connection | None) -> Fetch:

@@ -275,7 +275,8 @@ def _disk(status: Status) -> Finding:
 
 def _hours(passed: timedelta) -> str:
     hours = passed / timedelta(hours=1)
-    return f"{hours:.0f} hours" if hours >= 2 else f"{hours * 60:.0f} minutes"
+    minutes = round(hours * 60)
+    return f"{hours:.0f} hours" if hours >= 2 else f"{minutes} minute{'s'[: minutes != 1]}"
 
 
 def _minute(moment: datetime) -> str:

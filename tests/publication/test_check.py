@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from extract.base.errors import CredentialsError
+from extract.base.errors import CredentialsError, MirrorError
 from extract.load.record import create_schema
 from extract.people.erase import erase
 from extract.tables import TABLES as DECLARED
@@ -20,6 +21,7 @@ from ops.checks import check as checks
 from ops.checks.check import run_check
 from ops.checks.spot import differing_fields
 from ops.cli import app
+from ops.status.outcomes import last_outcomes, outcome
 from tests.publication.lab import TABLES, Lab
 
 
@@ -128,6 +130,25 @@ def test_an_old_mirror_is_late_and_then_not_fresh(
     assert hence(25)["freshness"] == "ok"
     assert hence(27)["freshness"] == "degraded" and failures(hence(27)) == set()
     assert failures(hence(37)) == {"freshness"}
+
+
+def test_what_else_needs_attention_fails_a_check_but_is_not_on_record_as_its_failure(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, setting in lab.variables.items():
+        monkeypatch.setenv(name, setting)
+    with suppress(MirrorError), outcome("sync full"):
+        raise MirrorError("No answer.")
+
+    checked = CliRunner().invoke(app, ["check", "--json"])
+
+    found = {entry["name"]: entry["status"] for entry in json.loads(checked.stdout)["checks"]}
+    assert failures(found) == {"verdict.sync_full"} and checked.exit_code == 1
+    assert last_outcomes()["check"].status == "ok"
+
+    monkeypatch.setenv("PGDATABASE", "no_such_database")
+    assert CliRunner().invoke(app, ["check"]).exit_code == 1
+    assert last_outcomes()["check"].status == "failed"
 
 
 def test_a_table_that_shrank_since_the_publication_before_is_noticed(
