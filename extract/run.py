@@ -98,8 +98,9 @@ def extract(
     make_private()
     create_schema(connection)
     record = Record(connection, run_id)
-    _refuse_another_world(settings, record)
-    if mode == "live" and Raw(connection).newest_update("users") is None:
+    raw = Raw(connection)
+    _refuse_another_world(settings, record, raw)
+    if mode == "live" and raw.newest_update("users") is None:
         progress.say("There is no full pass to build on yet: doing one.")
         mode = "full"
     done = Extracted(run_id, mode)
@@ -242,14 +243,21 @@ def _backfill(backfill: Backfill, mode: str, context: Pass, connection: Connecti
         backfill.run(nightly_share(context), refresh=True)
 
 
-def _refuse_another_world(settings: Settings, record: Record) -> None:
-    """Never mix the sandbox's invented people with 42's."""
+def _refuse_another_world(settings: Settings, record: Record, raw: Raw) -> None:
+    """Never mix the sandbox's invented people with 42's, nor the students of two cursus."""
     before = record.last_api_url()
     if before and _on_this_machine(before) != _on_this_machine(settings.api_url):
         raise UsageError(
             f"This database mirrors {before}, and now {settings.api_url} was asked for: invented "
             "people and real ones would mix. Nothing was started. Start afresh with `make "
             "database-stop && rm -rf .local`, or name another database (PGDATABASE)."
+        )
+    cursus = raw.newest("cursus_users", "cursus_id")
+    if cursus not in (None, settings.cursus_id):
+        raise UsageError(
+            f"This database mirrors cursus {cursus}, and FORTYTWO_CURSUS_ID is "
+            f"{settings.cursus_id}. Nothing was started. Each cursus needs a database of its own "
+            "(PGDATABASE)."
         )
 
 

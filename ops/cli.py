@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Annotated
 
 import typer
@@ -123,10 +123,11 @@ def remove_all(
     """List the schedule, schemas, role, state and pages that the mirror made, or remove them."""
     with exit_status():
         parts = uninstall.parts()
-        for part in parts:
-            if confirm:
-                part.remove()
-            typer.echo(f"{'Removed' if confirm else 'Would remove'}: {part.name}")
+        with uninstall.nothing_at_work() if confirm else nullcontext():
+            for part in parts:
+                if confirm:
+                    part.remove()
+                typer.echo(f"{'Removed' if confirm else 'Would remove'}: {part.name}")
         typer.echo(uninstall.kept() or "There are no backups.")
         if parts and not confirm:
             typer.echo("Next: `make uninstall CONFIRM=1` removes it, then this folder may go.")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import re
 import sys
+import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -15,6 +15,7 @@ from typing import Any
 import requests
 from rich.console import Console
 
+from extract.api.quota_file import quota_directory
 from extract.base import database
 from extract.base.errors import MirrorError
 from extract.base.settings import (
@@ -28,6 +29,7 @@ from extract.base.settings import (
 )
 from extract.base.usable import require_usable
 from extract.tables.ownership import refuse_foreign_objects
+from extract.tables.streams import streams_on
 from ops.backup import age, archive
 from ops.schedule.schedule import Schedule
 from ops.schedule.scheduled import DRILL_DAYS
@@ -101,6 +103,7 @@ def _text() -> Found:
 def _settings() -> Found:
     env = environment()
     Settings.load({"FORTYTWO_CLIENT_ID": "-", "FORTYTWO_CLIENT_SECRET": "-", **env})
+    streams_on()
     try:
         Schedule.load(env)
         archive.kept_backups()
@@ -112,12 +115,15 @@ def _settings() -> Found:
 
 
 def _folders() -> Found:
-    for path in (local_directory(), site_directory(), archive.folder()):
+    for path in (local_directory(), site_directory(), archive.folder(), quota_directory()):
         there = next(place for place in (path, *path.parents) if place.exists())
-        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        try:  # to ask whether it may be written is not enough: root may everywhere, and cannot
+            with tempfile.TemporaryFile(dir=there):
+                pass
+        except OSError:
             return "failing", (
                 f"{there} cannot be written to, and {path} is to be there. Make it yours, or name "
-                "another folder: FORTYTWO_LOCAL, FORTYTWO_SITE, BACKUP_DIRECTORY."
+                "another folder: FORTYTWO_LOCAL, FORTYTWO_SITE, BACKUP_DIRECTORY, XDG_STATE_HOME."
             )
     return "well", f"state in {local_directory()}, backups in {archive.folder()}"
 

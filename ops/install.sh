@@ -56,6 +56,11 @@ that starts. Give the path of a Python 3.11 to 3.14, or leave it out."
 Install one, or give its path: make setup PYTHON3=/path/to/python3"
 }
 
+# two at once would remove each other's .venv
+if command -v flock >/dev/null; then
+    exec 9<.
+    flock -n 9 || { echo "Another installation is under way in this folder: waiting for it"; flock 9; }
+fi
 if ! sound; then
     case $here in *:*) fail 2 "The folder $here has a colon in its name, and Python makes no \
 environment in such a folder. Rename it." ;; *$'\n'*) fail 2 "The folder $here has a line break in \

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,9 +68,23 @@ def parts() -> list[Part]:
     """What is there, in the order in which it can go.
 
     Raises:
-        MirrorError: Something of somebody else's stands on it.
+        MirrorError: Something of somebody else's stands on it, or backups lie in it.
     """
     return [*_schedule(), *_database(), *_files()]
+
+
+@contextmanager
+def nothing_at_work() -> Iterator[None]:
+    """Hold the run lock, where there can be a run that holds it.
+
+    Raises:
+        BusyError: A run is at work.
+    """
+    if database.uses_embedded_server() and not embedded.status().running:
+        yield
+    else:
+        with run_lock("uninstall", new_run_id()):
+            yield
 
 
 def _schedule() -> list[Part]:
@@ -146,9 +161,10 @@ def _unmarked(schemas: list[str]) -> list[str]:
 
 
 def _drop(schemas: list[str]) -> None:
-    with run_lock("uninstall", new_run_id()) as connection:
-        names = sql.SQL(", ").join(map(sql.Identifier, schemas))
-        _run(connection, sql.SQL("drop schema {} cascade").format(names))
+    connection = database.connect("fortytwo-mirror uninstall", autocommit=True)
+    names = sql.SQL(", ").join(map(sql.Identifier, schemas))
+    _run(connection, sql.SQL("drop schema {} cascade").format(names))
+    connection.close()
 
 
 def _drop_role() -> None:
@@ -175,6 +191,15 @@ def _files() -> list[Part]:
     places = [*(local / name for name in STATE), *map(working_directory, ("dlt", "dlt-copy"))]
     state = [place for place in places if place.exists()]
     pages = [*site.glob("*.html"), site / "images"] if site.is_dir() else []
+    saved = archive.folder().resolve()
+    if archive.backups(saved):
+        for place in map(Path.resolve, [*state, *pages]):
+            if saved.is_relative_to(place):
+                raise MirrorError(
+                    f"The backups in {saved} lie in {place}, which is to go, and backups stay. "
+                    "Move them elsewhere and name that place (BACKUP_DIRECTORY). Nothing was "
+                    "removed."
+                )
     found = []
     if state:
         found.append(Part(f"the state in {local} (backups stay)", lambda: _remove(state, local)))

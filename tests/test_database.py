@@ -228,6 +228,8 @@ def test_a_database_that_does_not_exist_is_named(
     ("name", "value"),
     [
         ("PGPORT", "five"),
+        ("PGPORT", "5432,5433"),
+        ("PGDATABASE", "it's"),
         ("PGPORT", "70000"),
         ("PGHOST", "postgresql://me:s3cret-word@host/db"),
         ("PGDATABASE", "postgresql://me:s3cret-word@host/db"),

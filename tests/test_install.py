@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -187,3 +188,15 @@ def test_a_copied_and_a_renamed_checkout_run_their_own_code_on_their_own_databas
         for place in (copy, renamed):
             if place.is_dir():
                 run(place, "make", "database-stop")
+
+
+def test_a_second_installation_at_the_same_time_waits_for_the_first() -> None:
+    first = os.open(ROOT, os.O_RDONLY)
+    fcntl.flock(first, fcntl.LOCK_EX)
+    second = subprocess.Popen([ROOT / "ops" / "install.sh"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert second.stdout is not None
+        assert second.stdout.readline().endswith("waiting for it\n")
+    finally:
+        os.close(first)
+    assert second.wait(60) == 0

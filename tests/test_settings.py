@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from extract.base.errors import UsageError
-from extract.base.settings import ROOT, file_values, local_directory
+from extract.base.settings import ROOT, Settings, file_values, local_directory
 from ops.backup import archive
 from ops.site.pages import site_directory
 
@@ -71,6 +72,21 @@ def test_a_line_that_cannot_be_meant_is_named_without_its_value(
 def test_a_file_that_does_not_exist_is_named(env_file: Path) -> None:
     with pytest.raises(UsageError, match=f"{env_file}, which does not exist"):
         file_values()
+
+
+def test_a_pipe_which_can_be_read_only_once_is_refused(env_file: Path) -> None:
+    os.mkfifo(env_file)
+
+    with pytest.raises(UsageError, match=f"{env_file} cannot be read: it is a pipe"):
+        file_values()
+
+
+@pytest.mark.parametrize("word", ["", "0", "False", "NO", "off"])
+def test_no_word_for_no_lifts_the_deletion_guard(word: str) -> None:
+    names = {"FORTYTWO_CLIENT_ID": "-", "FORTYTWO_CLIENT_SECRET": "-"}
+
+    assert not Settings.load({**names, "ALLOW_DELETES": word}).allow_deletes
+    assert Settings.load({**names, "ALLOW_DELETES": "True"}).allow_deletes
 
 
 def test_a_file_that_cannot_be_read_is_named(env_file: Path) -> None:

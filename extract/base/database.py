@@ -186,8 +186,18 @@ def _where(values: dict[str, str]) -> str:
 
 def _check(values: dict[str, str]) -> None:
     port = values["port"]
+    if "," in port:
+        raise UsageError(
+            f"The port is {port!r}, one for each host, and dbt takes one for all. Give one port "
+            "(PGPORT, or port in the service file), or one host."
+        )
     if not (port.isdigit() and 0 < int(port) < 65536):
         raise UsageError(f"PGPORT is {port!r}; it must be a port number such as 5432.")
+    if "'" in values["dbname"]:  # dbt-postgres puts the name into its SQL as it is
+        raise UsageError(
+            f"The database {values['dbname']} has a ' in its name, which dbt cannot use. Rename "
+            "it, or name another (PGDATABASE)."
+        )
     for keyword, variable in (("host", "PGHOST"), ("dbname", "PGDATABASE")):
         if "://" in values[keyword]:  # not repeated: an address may hold the password
             raise UsageError(

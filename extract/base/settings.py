@@ -26,6 +26,7 @@ from extract.base.folders import own_folder
 ROOT = Path(__file__).resolve().parents[2]
 # the secret dies monthly; from so many days before it is asked for a new one
 WARN_SECRET_DAYS = 7
+LONGEST_DAYS = 36_500  # a century: what is counted back from today stays a date
 DEFAULT_API_URL = "https://api.intra.42.fr"
 # an unquoted value with what may be a comment or the rest of a secret
 AMBIGUOUS = re.compile(r"""[^=]*=[^\S\n]*([^'"\s][^\n]*)?\s#""")
@@ -47,17 +48,7 @@ def file_values() -> dict[str, str]:
     """What stands in `.env`, whatever is exported here; see `environment`."""
     named = os.environ.get("FORTYTWO_ENV_FILE")
     file = Path(named or ROOT / ".env")
-    try:
-        content = file.read_bytes()
-    except FileNotFoundError:
-        if not named:
-            return {}
-        raise UsageError(
-            f"FORTYTWO_ENV_FILE names {file}, which does not exist. Correct the path, or unset it "
-            "to use the .env of this directory."
-        ) from None
-    except OSError as error:
-        raise UsageError(f"The settings in {file} cannot be read: {error.strerror}.") from None
+    content = _content(file, named=bool(named))
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -79,6 +70,25 @@ def file_values() -> dict[str, str]:
             quoted = VERBATIM.match(binding.original.string)
             values[binding.key] = quoted[1].replace(r"\'", "'") if quoted else binding.value
     return values
+
+
+def _content(file: Path, *, named: bool) -> bytes:
+    if file.is_fifo():  # empty when it is read again, by this process or by one that it starts
+        raise UsageError(
+            f"The settings in {file} cannot be read: it is a pipe, which can be read only once. "
+            "Name a file, or export the settings."
+        )
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        if not named:
+            return b""
+        raise UsageError(
+            f"FORTYTWO_ENV_FILE names {file}, which does not exist. Correct the path, or unset it "
+            "to use the .env of this directory."
+        ) from None
+    except OSError as error:
+        raise UsageError(f"The settings in {file} cannot be read: {error.strerror}.") from None
 
 
 def _line(original: Original) -> int:
@@ -220,8 +230,7 @@ class Settings:
                 "the FORTYTWO_ variables set: it uses the bundled sandbox."
             )
         api_url = env.get("FORTYTWO_API_URL", DEFAULT_API_URL).rstrip("/")
-        parts = urlsplit(api_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not _is_address(api_url):
             raise UsageError(
                 f"FORTYTWO_API_URL is {api_url!r}, which is not an http(s) address. Use "
                 f"{DEFAULT_API_URL} or leave it out."
@@ -233,10 +242,18 @@ class Settings:
             client_secret_next=env.get("FORTYTWO_CLIENT_SECRET_NEXT", ""),
             cursus_id=number(env, "FORTYTWO_CURSUS_ID", 21),
             max_delete_fraction=_fraction(env, "MAX_DELETE_FRACTION", 0.1),
-            allow_deletes=env.get("ALLOW_DELETES", "") not in ("", "0", "false", "no"),
+            allow_deletes=_is_yes(env, "ALLOW_DELETES"),
             backfill_calls=number(env, "BACKFILL_CALLS", 0) if env.get("BACKFILL_CALLS") else None,
             reconcile_days=number(env, "RECONCILE_DAYS", 30),
         )
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # its brackets or its port
+        return False
 
 
 def max_delete_fraction() -> float:
@@ -264,7 +281,18 @@ def number(env: Mapping[str, str], name: str, default: int) -> int:
     text = env.get(name) or str(default)
     if not text.isdecimal():
         raise UsageError(f"{name} is {text!r}; it must be a whole number such as {default}.")
+    most = LONGEST_DAYS if name.endswith("_DAYS") else 2**31 - 1
+    if int(text) > most:
+        raise UsageError(f"{name} is {text}; it must be {most:,} at most.")
     return int(text)
+
+
+def _is_yes(env: Mapping[str, str], name: str) -> bool:
+    """A setting that is yes or no; dbt's side takes the same words (settings.sql)."""
+    text = env.get(name, "").lower()
+    if text not in ("", "0", "false", "no", "off", "1", "true", "yes", "on"):
+        raise UsageError(f"{name} is {text!r}; it must be 1 for yes, or 0 for no.")
+    return text in ("1", "true", "yes", "on")
 
 
 def _fraction(env: Mapping[str, str], name: str, default: float) -> float:

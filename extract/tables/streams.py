@@ -9,7 +9,6 @@ from extract.base.errors import UsageError
 from extract.base.settings import environment, number
 
 ESSENTIAL = "essential"
-LONGEST = 36500  # days; a calendar begins somewhere
 
 
 @dataclass(frozen=True)
@@ -33,13 +32,13 @@ class Stream:
         """Before when its rows are neither asked for nor kept, a midnight (UTC); None: no limit.
 
         Raises:
-            UsageError: The setting is no whole number.
+            UsageError: The setting is no number of days.
         """
         if self.days is None:
             return None
         days = number(environment(), f"{self.name.upper()}_RETENTION_DAYS", self.days)
         today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        return today - timedelta(days=min(days, LONGEST))
+        return today - timedelta(days=days)
 
 
 STREAMS = {

@@ -357,3 +357,13 @@ def test_invented_people_and_real_ones_never_mix(
     assert result.exit_code == 2
     assert "invented people and real ones would mix" in result.output
     assert count(connection, "users") == 312
+
+
+def test_the_students_of_two_cursus_never_mix(
+    read_world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORTYTWO_CURSUS_ID", "9")
+    result = run("run", "--mode", "live")
+    assert result.exit_code == 2
+    assert "mirrors cursus 21, and FORTYTWO_CURSUS_ID is 9" in result.output
+    assert count(connection, "users") == 312

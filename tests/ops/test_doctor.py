@@ -10,6 +10,7 @@ from psycopg2.extensions import connection as Connection
 from typer.testing import CliRunner
 
 from extract.base import database as databases
+from extract.base.lock import run_lock
 from extract.base.settings import local_directory, working_directory
 from ops import doctor
 from ops.cli import app
@@ -51,6 +52,11 @@ def test_a_database_that_is_not_there_is_a_failure(
         ("FORTYTWO_CURSUS_ID", "many", "failing"),
         ("MAX_DELETE_FRACTION", "7", "failing"),
         ("CHANGES_RETENTION_DAYS", "a week", "failing"),
+        ("RECONCILE_DAYS", "99999999999", "failing"),
+        ("ALLOW_DELETES", "perhaps", "failing"),
+        ("STREAMS", "all", "failing"),
+        ("FORTYTWO_API_URL", "http://[::1", "failing"),
+        ("FORTYTWO_API_URL", "http://127.0.0.1:99999", "failing"),
         ("SCHEDULE_LIVE", "often", "degraded"),
         ("BACKUP_KEEP_DAILY", "all", "degraded"),
         ("BACKUP_AGE_RECIPIENT", "nobody", "degraded"),
@@ -101,6 +107,11 @@ def test_a_folder_that_cannot_be_one_is_a_failure(
 
     assert said("folders")[0] == "failing"
 
+    monkeypatch.delenv("BACKUP_DIRECTORY")
+    assert said("folders")[0] == "well"
+    monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")  # where root, too, can make nothing
+    assert said("folders")[0] == "failing"
+
 
 def test_a_package_that_is_not_the_locks_is_a_failure(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -133,6 +144,30 @@ def test_uninstall_lists_first_and_removes_what_the_mirror_made_when_it_is_confi
     assert names(ops, schemas) == ["public"]
     assert {path.name for path in local.iterdir()} >= {"backups", "mine"}
     assert not (local / "logs").exists() and not dlt.exists()
+
+
+def test_uninstall_removes_nothing_while_a_run_is_at_work(ops: Connection) -> None:
+    (local_directory() / "logs").mkdir(parents=True)
+
+    with run_lock("full", "run"):
+        result = CliRunner().invoke(app, ["uninstall", "--confirm"])
+
+    assert result.exit_code == 75 and "Another run holds the lock" in result.output
+    assert "Removed" not in result.output and (local_directory() / "logs").exists()
+
+
+def test_uninstall_removes_no_folder_with_backups_in_it(
+    ops: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = local_directory() / "state" / "backups"
+    folder.mkdir(parents=True)
+    (folder / "mirror-20261127T020000Z.dump").touch()
+    monkeypatch.setenv("BACKUP_DIRECTORY", str(folder))
+
+    for arguments in (["uninstall"], ["uninstall", "--confirm"]):
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == 1 and "Nothing was removed" in result.output
+    assert list(folder.iterdir()) and names(ops, "select 1 from pg_namespace where nspname = 'ops'")
 
 
 def test_uninstall_removes_nothing_that_somebody_has_built_upon(ops: Connection) -> None:

@@ -2,7 +2,7 @@
 {% macro publication_settings() %}
     {%- set fraction = number_setting('max_delete_fraction', 0.1) -%}
     {{ return({
-        'allow_deletes': env_var('ALLOW_DELETES', '') | lower not in ['', '0', 'false', 'no'],
+        'allow_deletes': env_var('ALLOW_DELETES', '') | lower in ['1', 'true', 'yes', 'on'],
         'max_delete_fraction': fraction,
         'min_guarded_rows': number_setting('min_guarded_rows', 20),
         'retention_days': number_setting('changes_retention_days', 90) | int,
