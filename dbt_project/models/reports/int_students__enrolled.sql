@@ -19,7 +19,7 @@ enrolments as (
         end_at,
         blackholed_at
     from cursus_users
-    order by user_id asc, (end_at is null) desc, begin_at desc nulls last, id desc
+    order by user_id asc, coalesce(end_at > now(), true) desc, begin_at desc nulls last, id desc
 ),
 
 enrolled as (

@@ -38,14 +38,21 @@ reached as (
         quests_users.user_id,
         date_trunc('month', quests_users.validated_at at time zone campuses.time_zone)::date
             as month,
-        {{ seconds_between('cursus_users.begin_at', 'quests_users.validated_at') }} / 86400 as days
+        {{ seconds_between('cursus_users.begin_at', 'quests_users.validated_at') }} / 86400 as days,
+        row_number() over (
+            partition by quests_users.user_id, quests_users.quest_id, quests_users.validated_at
+            order by cursus_users.begin_at desc nulls last
+        ) as enrolment
     from quests_users
     inner join quests on quests_users.quest_id = quests.id
     inner join users on quests_users.user_id = users.id
     inner join relation_reads on users.id = relation_reads.user_id
     inner join campuses on users.campus_id = campuses.id
     left join cursus_users
-        on quests_users.user_id = cursus_users.user_id and quests.cursus_id = cursus_users.cursus_id
+        on
+            quests_users.user_id = cursus_users.user_id
+            and quests.cursus_id = cursus_users.cursus_id
+            and quests_users.validated_at >= cursus_users.begin_at
     where quests_users.validated_at is not null
 ),
 
@@ -60,6 +67,8 @@ milestones as (
         count(distinct user_id) as reached_by,
         percentile_cont(0.5) within group (order by days) as median_days
     from reached
+    -- who came back has two enrolments: the one that was running counts
+    where enrolment = 1
     group by quest_id, quest_name, position, campus_id, campus_name, month
 ),
 
