@@ -36,7 +36,13 @@ from extract.load.context import Pass
 from extract.load.pipeline import Loader, named
 from extract.load.raw import Raw
 from extract.load.record import Phases, Record, create_schema
-from extract.passes.backfill import Backfill, mark_open_stale, nightly_share, was_started
+from extract.passes.backfill import (
+    Backfill,
+    mark_open_stale,
+    mark_what_comes_along_stale,
+    nightly_share,
+    was_started,
+)
 from extract.passes.full import full
 from extract.passes.live import live
 from extract.people import kept_out
@@ -207,6 +213,7 @@ def _pass(
     context.know_refusals()
     loader = Loader()
     raw.delete_old()
+    mark_what_comes_along_stale(connection, streams)
     phases.done("prepare")
     mode = done.mode
     if mode != "backfill":

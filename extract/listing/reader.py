@@ -178,6 +178,11 @@ class ListingReader:
         task.add(page)
         self._on_page(task.listing, page)
 
+    @property
+    def keeps_people_out(self) -> bool:
+        """Whether somebody's rows are left out of what the API lists."""
+        return bool(self._kept_out)
+
     def _without_kept_out(self, done: Finished) -> Finished:
         if not self._kept_out:
             return done

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Any
 
@@ -11,6 +12,7 @@ from psycopg2.extensions import connection as Connection
 from typer.testing import CliRunner
 
 from extract.load.raw import Raw
+from extract.people.erase import erase
 from extract.tables import TABLES
 from extract.tables.streams import STREAMS
 from ops.cli import app
@@ -75,6 +77,36 @@ def test_a_stream_that_is_switched_on_later_is_filled_and_off_again_it_stays(
     assert all(name in shown.output for name in STREAMS), shown.output
 
 
+def test_what_came_and_went_while_a_stream_was_off_is_made_up_for_when_it_is_on_again(
+    world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMS", "relations,attempts")
+    for mode in ("full", "backfill"):
+        assert run("run", "--mode", mode).exit_code == 0
+    before = count(connection, "projects_users_teams")
+
+    monkeypatch.setenv("STREAMS", "relations")
+    changes = {"delete_relations": 30, "form_teams": 5}
+    requests.post(f"{world}/_sandbox/advance", json=changes, timeout=10)
+    assert run("run", "--mode", "live").exit_code == 0
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update ops.relation_reads set stale = true where resource = 'projects_users'"
+        )
+    assert run("run", "--mode", "backfill").exit_code == 0
+    assert count(connection, "projects_users_teams") == before
+
+    monkeypatch.setenv("STREAMS", "relations,attempts")
+    assert run("run", "--mode", "backfill").exit_code == 0
+    with connection.cursor() as cursor:
+        for one, other in itertools.permutations(("projects_users", "projects_users_teams")):
+            cursor.execute(
+                f"select count(*) from raw.{one} where id not in (select id from raw.{other})"
+            )
+            assert cursor.fetchone() == (0,), one
+    assert "raw is loaded: 0 rows" in run("run", "--mode", "backfill").output
+
+
 def test_a_new_sign_up_comes_with_a_live_pass_and_a_cancelled_one_goes_with_a_full_one(
     world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,6 +126,21 @@ def test_a_new_sign_up_comes_with_a_live_pass_and_a_cancelled_one_goes_with_a_fu
     with connection.cursor() as cursor:
         cursor.execute("select count(*) from raw.events_users where id = any(%s)", (gone,))
         assert cursor.fetchone() == (0,)
+    assert "raw is loaded: 0 rows" in run("run", "--mode", "backfill").output
+
+
+def test_sign_ups_of_who_is_kept_out_have_no_event_read_again_and_again(
+    world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMS", "agenda")
+    for mode in ("full", "backfill"):
+        assert run("run", "--mode", mode).exit_code == 0
+    with connection.cursor() as cursor:
+        cursor.execute("select user_id from raw.events_users order by id limit 1")
+        ((person,),) = cursor.fetchall()
+        erase(connection, [person], "on request", "run", keep_out=True)
+        cursor.execute("update ops.event_reads set checked_at = now() - interval '2 days'")
+
     assert "raw is loaded: 0 rows" in run("run", "--mode", "backfill").output
 
 
