@@ -106,6 +106,7 @@ def extract(
     record = Record(connection, run_id)
     raw = Raw(connection)
     _refuse_another_world(settings, record, raw)
+    record.forget_refusals_of_another(settings.api_url)
     if mode == "live" and raw.newest_update("users") is None:
         progress.say("There is no full pass to build on yet: doing one.")
         mode = "full"

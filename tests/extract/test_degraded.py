@@ -178,6 +178,18 @@ def test_a_refusal_for_good_is_asked_again_once_a_day(
     assert count(connection, "coalitions_users") > 0
 
 
+def test_what_a_mistyped_address_refused_is_asked_again_at_the_right_one(
+    read_world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(connection, "insert into ops.refusals values ('coalitions_users', 404, now(), now())")
+    assert "coalitions_users is as it was" in run("run", "--mode", "live").output
+
+    monkeypatch.setenv("FORTYTWO_API_URL", read_world.replace("127.0.0.1", "localhost"))
+
+    assert "as it was" not in run("run", "--mode", "live").output
+    assert not ask(connection, "select 1 from ops.refusals")
+
+
 def test_one_page_that_is_refused_is_no_refusal_of_the_table(
     read_world: str, connection: Connection
 ) -> None:
