@@ -105,8 +105,10 @@ def extract(
     create_schema(connection)
     record = Record(connection, run_id)
     raw = Raw(connection)
-    _refuse_another_world(settings, record, raw)
-    record.forget_refusals_of_another(settings.api_url)
+    before = record.last_api_url()
+    _refuse_another_world(settings, before, raw)
+    if before != settings.api_url:  # what was refused was another, such as a mistyped one
+        record.forget_refusals()
     if mode == "live" and raw.newest_update("users") is None:
         progress.say("There is no full pass to build on yet: doing one.")
         mode = "full"
@@ -251,9 +253,8 @@ def _backfill(backfill: Backfill, mode: str, context: Pass, connection: Connecti
         backfill.run(nightly_share(context), refresh=True)
 
 
-def _refuse_another_world(settings: Settings, record: Record, raw: Raw) -> None:
+def _refuse_another_world(settings: Settings, before: str, raw: Raw) -> None:
     """Never mix the sandbox's invented people with 42's, nor the students of two cursus."""
-    before = record.last_api_url()
     if before and _on_this_machine(before) != _on_this_machine(settings.api_url):
         raise UsageError(
             f"This database mirrors {before}, and now {settings.api_url} was asked for: invented "

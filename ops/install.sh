@@ -59,7 +59,8 @@ Install one, or give its path: make setup PYTHON3=/path/to/python3"
 # two at once would remove each other's .venv
 if command -v flock >/dev/null; then
     exec 9<.
-    flock -n 9 || { echo "Another installation is under way in this folder: waiting for it"; flock 9; }
+    # 1 says that it is held; anything else, that locks cannot be had on this file system
+    flock -n 9 2>/dev/null || [ $? -ne 1 ] || { echo "Another installation is under way in this folder: waiting for it"; flock 9; }
 fi
 if ! sound; then
     case $here in *:*) fail 2 "The folder $here has a colon in its name, and Python makes no \

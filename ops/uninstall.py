@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -161,10 +161,9 @@ def _unmarked(schemas: list[str]) -> list[str]:
 
 
 def _drop(schemas: list[str]) -> None:
-    connection = database.connect("fortytwo-mirror uninstall", autocommit=True)
     names = sql.SQL(", ").join(map(sql.Identifier, schemas))
-    _run(connection, sql.SQL("drop schema {} cascade").format(names))
-    connection.close()
+    with closing(database.connect("fortytwo-mirror uninstall", autocommit=True)) as connection:
+        _run(connection, sql.SQL("drop schema {} cascade").format(names))
 
 
 def _drop_role() -> None:
@@ -223,4 +222,4 @@ def _remove(paths: list[Path], folder: Path) -> None:
 def kept() -> str:
     """Where the backups are that stay."""
     backups = archive.backups(archive.folder())
-    return f"{len(backups)} backups stay in {archive.folder()}." if backups else ""
+    return f"Backups that stay in {archive.folder()}: {len(backups)}." if backups else ""

@@ -130,12 +130,11 @@ class Quota:
                     self.calls += 1
                     return moment, state.refusals
             if background or wait > self._max_wait:
-                minutes = ceil(wait / 60)
                 raise BudgetSpent(
                     "The API's calls of this hour are used up"
                     + (" but for those kept for live passes" if background else "")
-                    + f"; more are free in about {minutes} minute{'s'[: minutes != 1]}. "
-                    "What was read is kept; the next run goes on from here."
+                    + f"; more are free in about {ceil(wait / 60)} min. What was read is kept; "
+                    "the next run goes on from here."
                 )
             self._announce(now, wait)
             self._sleep(min(wait, 30.0))

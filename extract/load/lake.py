@@ -65,6 +65,7 @@ class Lake:
             self._last = self._now | {"copy": 0, "tables": {}}
             self._name(self._last)
         self._number: int = self._last["copy"] + 1
+        self._changed = _written_since(self._last["changed_from"], connection)
 
     def copy(self, tables: Iterable[Copied]) -> dict[str, int]:
         """Bring the lake to what the connection's transaction sees; returns the rows by table."""
@@ -104,7 +105,7 @@ class Lake:
             }
         files, gone_files = list(last["files"]), list(last["gone"])
         changed: list[pa.Table] = []  # the keys of these rows
-        pieces = _noting_keys(table.rows(self._connection, self._changed()), table.key, changed)
+        pieces = _noting_keys(table.rows(self._connection, self._changed), table.key, changed)
         first, rows_now = next(pieces), self._count(table)
         if first.num_rows == 0 and rows_now == last["rows"]:
             return last
@@ -120,15 +121,6 @@ class Lake:
             gone_files.append(self._write(table.name, "gone", [gone], keys.schema))
         rows = live.num_rows - gone.num_rows + keys.num_rows
         return last | {"rows": rows, "files": files, "gone": gone_files}
-
-    def _changed(self) -> sql.Composable:
-        """The condition of rows that have changed since the last copy.
-
-        Both ages are counted from now, so that it does not matter when the ids came round.
-        """
-        with self._connection.cursor() as cursor:
-            cursor.execute("select age(%s::text::xid)", [self._last["changed_from"] % 2**32])
-            return sql.SQL("age(xmin) <= {}").format(sql.Literal(*(cursor.fetchone() or ())))
 
     def _must_be_whole(self, last: dict[str, Any]) -> bool:
         since = {name: self._last[name] for name in ("history", "erased_at")}
@@ -215,6 +207,16 @@ def _names(manifest: dict[str, Any]) -> set[str]:
         for table in manifest["tables"].values()
         for file in [*table["files"], *table["gone"]]
     }
+
+
+def _written_since(transaction: int, connection: Connection) -> sql.Composable:
+    """The condition of rows that this transaction or a later one wrote.
+
+    Both ages are counted from now, so that it does not matter when the ids came round.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("select age(%s::text::xid)", [transaction % 2**32])
+        return sql.SQL("age(xmin) <= {}").format(sql.Literal(*(cursor.fetchone() or ())))
 
 
 def _state(connection: Connection) -> dict[str, Any]:

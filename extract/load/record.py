@@ -228,10 +228,9 @@ class Record:
         """Forget that the API refused a table."""
         self._execute("delete from ops.refusals where resource = %s", (resource,))
 
-    def forget_refusals_of_another(self, api_url: str) -> None:
-        """Forget what another address refused, such as a mistyped one."""
-        if self.last_api_url() != api_url:
-            self._execute("delete from ops.refusals", ())
+    def forget_refusals(self) -> None:
+        """Forget whatever the API refused."""
+        self._execute("delete from ops.refusals", ())
 
     def drift(self, resource: str, kind: str, fields: Iterable[str]) -> list[str]:
         """Record drifted fields; returns those never seen before (to be reported once)."""

@@ -111,14 +111,10 @@ def _verdict(status: Status) -> list[Result]:
             else f"verdict.{found.name.replace(' ', '_')}",
             LEVELS[found.level],
             found.sentence,
+            judged=found.name != "database",  # without one nothing was checked
         )
         for found in judge(status, without="check").findings
     ]
-
-
-def is_of_verdict(result: Result) -> bool:
-    """Whether it is the verdict's; without a database nothing was checked, which is the check's."""
-    return result.name == "freshness" or result.name.startswith("verdict.")
 
 
 def _read(connection: Connection, now: datetime) -> Status:

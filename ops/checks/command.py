@@ -16,7 +16,7 @@ from extract.base.settings import Settings, credentials_configured, max_delete_f
 from extract.cli import exit_status
 from extract.load.record import Record, create_schema
 from extract.people import kept_out
-from ops.checks.check import is_of_verdict, run_check
+from ops.checks.check import run_check
 from ops.checks.result import Result
 from ops.checks.spot import Fetch
 from ops.status.reporting import reported
@@ -81,7 +81,7 @@ def check_mirror(console: Console, *, json: bool = False, sample: int = 5) -> No
         finally:
             if connection is not None:
                 connection.close()
-        _raise_for([result for result in results if not is_of_verdict(result)])
+        _raise_for([result for result in results if not result.judged])
     _raise_for(results)
 
 

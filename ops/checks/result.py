@@ -18,11 +18,13 @@ class Result:
     Attributes:
         name: Stable, for monitors: `orphans.projects_users.user_id`.
         detail: What was found, for people; for a failure also what to do.
+        judged: By the verdict, which says it anew whenever it is asked.
     """
 
     name: str
     status: Status
     detail: str
+    judged: bool = False
 
     @classmethod
     def of(cls, name: str, passed: bool, detail: str) -> Result:

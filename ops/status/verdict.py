@@ -275,8 +275,7 @@ def _disk(status: Status) -> Finding:
 
 def _hours(passed: timedelta) -> str:
     hours = passed / timedelta(hours=1)
-    minutes = round(hours * 60)
-    return f"{hours:.0f} hours" if hours >= 2 else f"{minutes} minute{'s'[: minutes != 1]}"
+    return f"{hours:.0f} hours" if hours >= 2 else f"{hours * 60:.0f} min"
 
 
 def _minute(moment: datetime) -> str:

@@ -92,6 +92,11 @@ def test_a_copy_adds_what_changed_and_leaves_out_what_is_gone(folder: Path) -> N
     assert in_lake(folder, "users", "id, login, wallet") == in_database(
         "users", "id, login, wallet"
     )
+    # of a table in which nothing else has changed
+    execute("delete from raw.users where id = 3")
+    copy("filesystem")
+
+    assert in_lake(folder, "users", "id, login") == in_database("users", "id, login")
     assert in_lake(folder, "projects", "id, campus") == in_database("projects", "id, campus::text")
     private = {path.stat().st_mode & 0o077 for path in folder.rglob("*")}
     assert private == {0}

@@ -9,6 +9,7 @@ import pytest
 from psycopg2.extensions import connection as Connection
 from typer.testing import CliRunner
 
+from extract import embedded
 from extract.base import database as databases
 from extract.base.lock import run_lock
 from extract.base.settings import local_directory, working_directory
@@ -154,6 +155,15 @@ def test_uninstall_removes_nothing_while_a_run_is_at_work(ops: Connection) -> No
 
     assert result.exit_code == 75 and "Another run holds the lock" in result.output
     assert "Removed" not in result.output and (local_directory() / "logs").exists()
+
+
+def test_uninstall_takes_no_embedded_server_from_under_a_run() -> None:
+    with run_lock("full", "run"):
+        refused = CliRunner().invoke(app, ["uninstall", "--confirm"])
+        assert refused.exit_code == 75 and embedded.status().running
+
+    assert CliRunner().invoke(app, ["uninstall", "--confirm"]).exit_code == 0
+    assert not embedded.status().running and not (local_directory() / "postgres").exists()
 
 
 def test_uninstall_removes_no_folder_with_backups_in_it(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -143,6 +144,30 @@ def test_the_documented_queries_show_versions_and_changes(story: Story) -> None:
         None,
         ["location", "wallet", "riches", "updated_at"],
     ]
+
+
+def test_to_forget_old_versions_makes_no_arrivals(story: Story) -> None:
+    events = "select event, user_id from reports.arrivals_and_departures order by 1, 2"
+    with closing(story.lab.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute("begin")
+        cursor.execute(
+            "update snapshots.users_history set "
+            "dbt_valid_from = dbt_valid_from - interval '2 years', "
+            "dbt_valid_to = dbt_valid_to - interval '2 years'"
+        )
+        cursor.execute(
+            "insert into snapshots.users_history "
+            "(id, dbt_valid_from, dbt_valid_to, dbt_is_deleted) "
+            "select 2, dbt_valid_from + interval '1 second', dbt_valid_to, 'False' "
+            "from snapshots.users_history where id = 2 and dbt_valid_to is not null"
+        )
+        cursor.execute(events)
+        before = cursor.fetchall()
+        cursor.execute(documented("old_versions_forgotten"))
+        assert cursor.rowcount == 1
+        cursor.execute(events)
+        assert cursor.fetchall() == before
+        cursor.execute("rollback")
 
 
 def test_a_new_column_gives_a_new_version_to_nobody(story: Story) -> None:

@@ -86,7 +86,7 @@ def test_mass_deletion_is_stopped_until_it_is_confirmed(lab: Lab) -> None:
     versions = lab.value("select count(*) from snapshots.users_history")
     build = ("--quiet", "build", *WITHOUT_UNIT_TESTS)
 
-    refused = lab.dbt(*build)
+    refused = lab.dbt(*build, ALLOW_DELETES="False")
 
     assert not refused.success
     assert refused.failed() == {"assert_deletions_within_limit"}
