@@ -84,14 +84,20 @@ def unknown_fields(table: pa.Table) -> Iterable[str]:
     return sorted(names)
 
 
-def missing_fields(declared: Table, present: Collection[str]) -> list[str]:
+def missing_fields(declared: Table, present: Collection[str], rows: pa.Table) -> list[str]:
     """The optional fields of the contract that no object carried any more.
 
     Args:
         present: Every field that some object of a listing had, as it was sent.
+        rows: The listing. What `prepare` has filled from another field is not missing.
     """
-    optional = {c.field for c in declared.columns if not c.required}
-    return sorted(optional - declared.derived - set(present))
+    return sorted(
+        column.field
+        for column in declared.columns
+        if not column.required
+        and column.field not in declared.derived.union(present)
+        and rows.column(column.name).null_count == len(rows)
+    )
 
 
 def _write_json(declared: Table, rows: Sequence[Row], path: str) -> None:

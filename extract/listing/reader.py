@@ -315,7 +315,7 @@ class _Progress:
             self.readings,
             time.time(),
             table.num_rows,
-            missing_fields(declared, self._fields) if self._fields else (),
+            missing_fields(declared, self._fields, table) if self._fields else (),
         )
 
     def _distinct_keys(self) -> int:

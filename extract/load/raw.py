@@ -195,6 +195,14 @@ class Raw:
                         ),
                         (oldest,),
                     )
+            if oldest and declared.parents == "days":
+                with self._connection.cursor() as cursor:
+                    cursor.execute(
+                        sql.SQL("delete from ops.{} where resource = %s and {} < %s").format(
+                            *map(sql.Identifier, (declared.reads, declared.parent))
+                        ),
+                        (declared.name, day_of(oldest)),
+                    )
 
     def set_scope(self, scope: dict[str, Collection[int]]) -> None:
         """Say what the coming load may delete (see `delete_scope_condition`)."""

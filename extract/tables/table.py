@@ -73,7 +73,8 @@ class Table:
         scope: A complete reading may delete rows by the values of this column that it covered.
         person: The column with the id of the person whose row it is; empty when it is nobody's.
         mentions: Columns with the id of a person whose row it is not; null once they are erased.
-            People nested in json columns are found wherever they are (extract/people/copies.py).
+            People nested in json columns are found by `user_id`, or by `id` beside `login`
+            (extract/people/copies.py): `prepare` brings others into that form.
         moving: Columns that change without `updated_at`.
         always_has_rows: An empty answer to the whole listing is an error.
         rows_a_student: About so many (or an event has), as long as its stream keeps them unless
@@ -82,7 +83,8 @@ class Table:
         in_flight: Most pages of one listing at once; heavy ones fill the memory.
         prepare: Reduces nested copies to ids, in place.
         left_out: Fields that are known and deliberately not kept.
-        derived: Optional columns that `prepare` makes; the payload has no such field.
+        derived: Optional columns that `prepare` makes, null in a whole list perhaps; the payload has
+            no such field, and none is missing.
         kept_by: The column with the time by which its rows grow too old for their stream.
         open_rows: The filter that leaves the rows that are still open: `open_column` is null in
             them until they close or vanish, and no `updated_at` tells (passes/open_rows.py).

@@ -12,6 +12,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 
 from extract.base import database
+from ops.status.queries import CHANGED
 
 Row = dict[str, Any]
 
@@ -85,14 +86,6 @@ from recent cross join lateral jsonb_each(recent.seconds) as phase
 where recent.nth <= 30
 order by recent.started_at, phase.key
 """
-BACKFILL = """
-select resource, count(*) as students, count(*) filter (where stale) as stale,
-    min(checked_at) as oldest, max(checked_at) as newest
-from ops.relation_reads group by resource order by resource
-"""
-LAST_CHANGES = """
-select table_name, max(changed_at) as changed_at from ops.change_sets group by table_name
-"""
 DRIFT = "select resource, field, kind, first_seen_at from ops.drift order by first_seen_at desc"
 
 
@@ -108,7 +101,6 @@ class History:
     rejected: dict[str, int]
     calls: list[Row]
     phases: list[Row]
-    backfill: list[Row]
     drift: list[Row]
     last_changes: list[Row]
 
@@ -119,7 +111,7 @@ class History:
         return dict(sorted(rows.items(), key=lambda item: (-item[1], item[0])))
 
 
-EMPTY = History(datetime.min.replace(tzinfo=UTC), [], None, [], [], {}, [], [], [], [], [])
+EMPTY = History(datetime.min.replace(tzinfo=UTC), [], None, [], [], {}, [], [], [], [])
 
 
 def read_history(connection: Connection) -> History:
@@ -133,9 +125,8 @@ def read_history(connection: Connection) -> History:
             ("rejected", "ops.runs", REJECTED),
             ("calls", "ops.api_calls", CALLS),
             ("phases", "ops.runs", PHASES),
-            ("backfill", "ops.relation_reads", BACKFILL),
             ("drift", "ops.drift", DRIFT),
-            ("last_changes", "ops.change_sets", LAST_CHANGES),
+            ("last_changes", "ops.change_sets", CHANGED),
         )
     }
     rejected = found["rejected"]
@@ -148,7 +139,6 @@ def read_history(connection: Connection) -> History:
         rejected=dict(rejected[0]["rejected"]) if rejected else {},
         calls=found["calls"],
         phases=found["phases"],
-        backfill=found["backfill"],
         drift=found["drift"],
         last_changes=found["last_changes"],
     )

@@ -12,7 +12,8 @@ from typing import Any, Literal
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from extract.tables import READS, TABLES
+from extract.tables import READS
+from extract.tables.ownership import names
 
 # PostgreSQL's own 20 % of two million rows is a vacuum every 400,000 dead ones; most passes change
 # a few thousand. In a small table the settings change nothing: the threshold of 1,000 rows decides.
@@ -25,12 +26,8 @@ BIG = {
 }
 # rows come and go by the day, or are all touched: room for the new version beside the old one
 CHURNING = BIG | {"fillfactor": "80"}
-PEOPLE = [table for table in TABLES.values() if table.person]
 HOT: dict[str, dict[str, str]] = {
-    **{f"raw.{table.name}": BIG for table in PEOPLE},
-    **{f"mirror.{table.mirror}": BIG for table in PEOPLE if table.mirror},
-    "snapshots.users_history": BIG,
-    "snapshots.cursus_users_history": BIG,
+    **{name: BIG for name in names() if name.startswith(("raw.", "mirror.", "snapshots."))},
     **{f"ops.{reads}": CHURNING for reads in READS},
     "ops.rejections": BIG,
     "ops.api_calls": BIG,
@@ -67,7 +64,7 @@ def tune(connection: Connection) -> list[str]:
         for name, settings in HOT.items():
             cursor.execute(
                 "select coalesce(reloptions, '{}') from pg_class "
-                "where oid = to_regclass(%s) and pg_has_role(relowner, 'usage')",
+                "where oid = to_regclass(%s) and relkind = 'r' and pg_has_role(relowner, 'usage')",
                 (name,),
             )
             row = cursor.fetchone()
@@ -97,10 +94,10 @@ def analyze_changed(connection: Connection, schema: str = "raw") -> list[str]:
             "order by 1",
             (schema, LEAST_CHANGED, CHANGED_SHARE),
         )
-        names = [str(name) for (name,) in cursor.fetchall()]
-        for name in names:
-            cursor.execute(sql.SQL("analyze {}").format(_table(name)))
-    return names
+        tables = [str(name) for (name,) in cursor.fetchall()]
+        for table in tables:
+            cursor.execute(sql.SQL("analyze {}").format(_table(table)))
+    return tables
 
 
 def report(connection: Connection, least_bytes: int = 10_000_000) -> list[Finding]:

@@ -11,7 +11,7 @@ reconciliation); the log files 40 MB with every call that the API allows.
 | ops.rejections that are over | CHANGES_RETENTION_DAYS (the publication) |
 | sessions in raw and mirror | SEATS_RETENTION_DAYS (extract/load/raw.py) |
 | evaluations in raw and mirror | EVALUATIONS_RETENTION_DAYS (extract/load/raw.py) |
-| ops.relation_reads of people who left | not at all |
+| what was read of people who left, of events that are gone | not at all (extract/load/raw.py) |
 | .local/postgres.log | 10 MB, and one file before it, compressed |
 | .local/dbt/logs | 10 MB and five files before it (dbt itself) |
 | backups | the newest of 7 days and of 4 weeks (ops/backup/archive.py) |
@@ -49,11 +49,6 @@ RULES = {
                 order by published_at desc limit 1
             )
     """,
-    "ops.relation_reads": """
-        delete from ops.relation_reads as reads
-        where not exists (select from raw.users where users.id = reads.user_id)
-            and exists (select from raw.users)
-    """,
 }
 
 
@@ -62,12 +57,8 @@ def prune(connection: Connection) -> dict[str, int]:
     gone = {}
     with connection.cursor() as cursor:
         for table, statement in RULES.items():
-            needed = [table, "raw.users"] if "raw.users" in statement else [table]
-            cursor.execute(
-                "select bool_and(to_regclass(name) is not null) from unnest(%s) as names (name)",
-                (needed,),
-            )
-            if (cursor.fetchone() or (False,))[0]:
+            cursor.execute("select to_regclass(%s) is not null", (table,))
+            if cursor.fetchone() == (True,):
                 cursor.execute(statement)
                 if cursor.rowcount:
                     gone[table] = cursor.rowcount

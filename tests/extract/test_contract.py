@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import re
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 
 from extract.base.errors import ContractError
-from extract.listing.columns import to_arrow, unknown_fields
+from extract.listing.columns import missing_fields, to_arrow, unknown_fields
 from extract.tables import TABLES
 
 COALITION: dict[str, Any] = {
@@ -51,6 +52,20 @@ def test_a_required_field_that_is_gone_fails_by_name() -> None:
     row = {key: value for key, value in COALITION.items() if key != "name"}
     with pytest.raises(ContractError, match=r"raw\.coalitions\.name.*gone from the payload"):
         to_arrow(TABLES["coalitions"], [row], "/v2/coalitions")
+
+
+def test_a_field_that_comes_as_a_nested_copy_is_not_missing() -> None:
+    def prepare(row: dict[str, Any]) -> None:
+        row["cover_url"] = row.pop("cover")["url"]
+
+    coalitions = replace(TABLES["coalitions"], prepare=prepare)
+    row = {**COALITION, "cover": {"url": "https://cdn.example/cover.png"}}
+    del row["cover_url"], row["image_url"]
+    sent = set(row)
+
+    table = to_arrow(coalitions, [row], "/v2/coalitions")
+
+    assert missing_fields(coalitions, sent, table) == ["image_url"]
 
 
 def test_an_optional_field_that_is_gone_is_null() -> None:

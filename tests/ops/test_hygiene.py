@@ -189,18 +189,6 @@ def test_the_last_run_of_each_mode_and_the_last_publication_stay(ops: Connection
     assert rows(ops, "select run_id from ops.runs order by 1") == [("a",), ("b",), ("c",)]
 
 
-def test_reads_of_people_who_left_are_forgotten(ops: Connection) -> None:
-    rows(
-        ops,
-        "create schema raw; create table raw.users (id bigint); insert into ops.relation_reads "
-        "select 'projects_users', n, now(), now() from generate_series(1, 3) as n",
-    )
-
-    assert retention.prune(ops) == {}  # an empty raw.users says nothing about anybody
-    rows(ops, "insert into raw.users values (1), (2)")
-    assert retention.prune(ops) == {"ops.relation_reads": 1}
-
-
 def test_a_month_of_log_lines_stays_under_its_bound() -> None:
     """As many calls as the API allows, every hour of 60 days."""
     folder = logs.directory()

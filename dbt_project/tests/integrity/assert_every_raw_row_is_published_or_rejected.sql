@@ -7,6 +7,8 @@ How to resolve: compare the keys; a row in neither place needs a rule, a row in 
 {%- set raw_rows = {
     'campus_projects': 'stg_fortytwo__project_campuses',
     'teams': 'int_teams__resolved',
+    'teams_users': 'int_teams_users__unnested',
+    'scale_teams_users': 'int_scale_teams_users__unnested',
 } %}
 
 with rejected_rows as (
