@@ -62,9 +62,10 @@ STREAM_OF = {f"/v2{table.path}": table.stream for table in TABLES.values() if no
 
 def spent(at: Place, address: str) -> list[Line]:
     """The first fill, a live pass with nothing new, and a day with all streams and the default."""
-    for name in ("seats", "evaluations"):
-        days = (datetime.now(UTC) - EPOCH).days + (STREAMS[name].days or 0)
-        at.environment[f"{name.upper()}_RETENTION_DAYS"] = str(days)
+    for stream in STREAMS.values():
+        if stream.days:
+            days = (datetime.now(UTC) - EPOCH).days + stream.days
+            at.environment[stream.retention] = str(days)
     at.environment["STREAMS"] = ",".join(STREAMS)
     backfill, live = ([*EXTRACT[:-1], mode] for mode in ("backfill", "live"))
 

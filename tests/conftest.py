@@ -24,12 +24,17 @@ import psutil
 import psycopg2
 import pytest
 import requests
+import yaml
 
 from extract import embedded
 from extract.base.folders import MARK
 from extract.programs import DBT
 
 ROOT = Path(__file__).resolve().parent.parent
+# The tables of `mirror`.
+PUBLISHED: list[str] = yaml.safe_load((ROOT / "dbt_project.yml").read_text())["vars"][
+    "published_tables"
+]
 OURS = re.compile(
     r"(FORTYTWO_|PG|DBT_|ALLOW_DELETES$|MAX_DELETE_FRACTION$|[A-Z]+_RETENTION_DAYS$"
     r"|STREAMS$|BACKFILL_CALLS$|RECONCILE_DAYS$|SCHEDULE_|BACKUP_|RESTORE_|WEBHOOK_|HEARTBEAT_"

@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 
 from extract import embedded
 from extract.base import libpq
+from extract.tables.streams import STREAMS
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNTIME, DEVELOPMENT = "requirements.lock", "requirements-dev.lock"
@@ -143,6 +144,7 @@ def test_every_variable_is_in_the_env_example() -> None:
         if isinstance(node, ast.Constant) and VARIABLE.fullmatch(str(node.value))
     }
 
+    read |= {stream.retention for stream in STREAMS.values() if stream.days}
     of_libpq = {*libpq.NEWER, *libpq.OF_SESSIONS, *PASSED_ON}
 
     assert read - explained - INTERNAL - of_libpq == set()

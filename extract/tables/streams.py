@@ -19,7 +19,8 @@ class Stream:
         holds: What its tables tell, in a few words.
         default: Read when `STREAMS` says nothing.
         needs: The stream whose answers its rows come with.
-        days: How long its rows are kept, unless `<NAME>_RETENTION_DAYS` says otherwise.
+        days: How long its rows are kept, unless `retention` says otherwise; None: as long as the
+            API lists them.
     """
 
     name: str
@@ -27,6 +28,11 @@ class Stream:
     default: bool = True
     needs: str = ""
     days: int | None = None
+
+    @property
+    def retention(self) -> str:
+        """The setting that says how many days its rows are kept."""
+        return f"{self.name.upper()}_RETENTION_DAYS"
 
     def kept_from(self) -> datetime | None:
         """Before when its rows are neither asked for nor kept, a midnight (UTC); None: no limit.
@@ -36,7 +42,7 @@ class Stream:
         """
         if self.days is None:
             return None
-        days = number(environment(), f"{self.name.upper()}_RETENTION_DAYS", self.days)
+        days = number(environment(), self.retention, self.days)
         today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         return today - timedelta(days=days)
 

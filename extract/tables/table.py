@@ -83,8 +83,8 @@ class Table:
         in_flight: Most pages of one listing at once; heavy ones fill the memory.
         prepare: Reduces nested copies to ids, in place.
         left_out: Fields that are known and deliberately not kept.
-        derived: Optional columns that `prepare` makes, null in a whole list perhaps; the payload has
-            no such field, and none is missing.
+        derived: Optional columns that `prepare` makes, and may leave null in a whole list: the
+            payload has no such field.
         kept_by: The column with the time by which its rows grow too old for their stream.
         open_rows: The filter that leaves the rows that are still open: `open_column` is null in
             them until they close or vanish, and no `updated_at` tells (passes/open_rows.py).

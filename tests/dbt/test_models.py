@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from typing import Any
 
+import orjson
 import pytest
 
-from tests.conftest import WITHOUT_UNIT_TESTS, Parsed
+from tests.conftest import ROOT, WITHOUT_UNIT_TESTS, Parsed
 from tests.dbt.world import create_raw, dbt, execute, query
 
 pytestmark = pytest.mark.usefixtures("database", "dbt_target")
@@ -56,6 +59,45 @@ def test_accidents_in_raw_fail_by_name_and_publish_nothing() -> None:
     }
     # no table of mirror is made before there is something to publish
     assert query("select to_regclass('mirror.users')") == [(None,)]
+
+
+@pytest.fixture(scope="session")
+def manifest(parsed_project: Parsed) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = orjson.loads(
+        (parsed_project.memory.parent / "manifest.json").read_bytes()
+    )
+    return found
+
+
+def test_a_number_of_a_published_table_is_a_foreign_key_or_called_a_plain_number(
+    manifest: dict[str, dict[str, Any]],
+) -> None:
+    nodes = manifest["nodes"]
+    marts = {name: node for name, node in nodes.items() if node["fqn"][1:2] == ["marts"]}
+    singular = {f"{node['name'].removesuffix('es')}_id" for node in marts.values()} | {
+        f"{node['name'].removesuffix('s')}_id" for node in marts.values()
+    }
+    foreign_keys = {
+        (node["attached_node"], node["column_name"])
+        for node in nodes.values()
+        if (node.get("test_metadata") or {}).get("name") == "relationships"
+    }
+    assert [
+        f"{node['name']}.{column}"
+        for name, node in marts.items()
+        for column, described in node["columns"].items()
+        if column.endswith(tuple(singular)) and (name, column) not in foreign_keys
+        if "plain number" not in described["description"]
+    ] == []
+
+
+def test_the_rules_name_tests_that_there_are(manifest: dict[str, dict[str, Any]]) -> None:
+    page = (ROOT / "dbt_project" / "models" / "_overview.md").read_text(encoding="utf-8")
+    rules = re.findall(r"^\| \d+ .*\| (.*) \|$", page, re.MULTILINE)
+    named = {name for rule in rules for name in re.findall(r"`(\w+)`", rule)}
+    there = manifest["nodes"] | manifest["unit_tests"]
+    assert len(rules) == 11
+    assert named - {node["name"] for node in there.values()} == set()
 
 
 def test_parsing_meets_no_deprecation(parsed_project: Parsed) -> None:

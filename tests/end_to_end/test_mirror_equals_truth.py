@@ -14,7 +14,7 @@ from extract.base.lock import new_run_id, run_lock
 from extract.progress import ExtractionProgress
 from extract.tables.streams import STREAMS
 from ops.sync import dbt_build, sync
-from tests.conftest import WITHOUT_UNIT_TESTS
+from tests.conftest import PUBLISHED, WITHOUT_UNIT_TESTS
 from tests.end_to_end.oracle import days_since, differences, expected
 
 PASSES_A_DAY = 96
@@ -70,8 +70,9 @@ def test_after_a_day_of_changes_the_mirror_equals_the_truth(
     passes: int, world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STREAMS", ",".join(STREAMS))
-    for stream in ("SEATS", "EVALUATIONS"):
-        monkeypatch.setenv(f"{stream}_RETENTION_DAYS", str(days_since(30)))
+    for stream in STREAMS.values():
+        if stream.days:
+            monkeypatch.setenv(stream.retention, str(days_since(30)))
     extract("full")
     extract("backfill")
     for number in range(passes):
@@ -90,6 +91,7 @@ def test_after_a_day_of_changes_the_mirror_equals_the_truth(
     monkeypatch.setenv("BACKFILL_CALLS", "5000")
     assert sync("full", console=Console(file=io.StringIO())) == 0
     truth = expected(world)
+    assert truth.keys() == set(PUBLISHED)
     assert all(truth.values())
     assert differences(connection, truth) == []
     calls = requests.get(f"{world}/_sandbox/calls", timeout=10).json()

@@ -98,7 +98,7 @@ def test_every_column_that_is_read_is_in_a_staging_model(
     staging = " ".join(
         node["raw_code"]
         for node in nodes.values()
-        if source in node.get("depends_on", {}).get("nodes", ()) and node["resource_type"] == "model"
+        if node["resource_type"] == "model" and source in node["depends_on"]["nodes"]
     )
     words = set(re.findall(r"\w+", staging))
     assert {

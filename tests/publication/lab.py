@@ -15,14 +15,12 @@ from unittest.mock import patch
 from uuid import uuid4
 
 import psycopg2
-import yaml
 from dbt.cli.main import dbtRunner
 from psycopg2.extensions import connection as Connection
 
+from tests.conftest import PUBLISHED
+
 ROOT = Path(__file__).resolve().parents[2]
-TABLES: list[str] = yaml.safe_load((ROOT / "dbt_project.yml").read_text())["vars"][
-    "published_tables"
-]
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,7 @@ class Lab:
         counts = " ".join(
             f"update ops.candidates set run_id = '{run_id}', "
             f"rows = (select count(*) from marts.{table}) where table_name = '{table}';"
-            for table in TABLES
+            for table in PUBLISHED
         )
         self.run(counts)
         return self.script.replace(found, run_id)
@@ -124,7 +122,7 @@ class Lab:
             f"select '{table}', count(*)::text || ' ' || "
             f"coalesce(sum(hashtextextended(to_jsonb(t)::text, 0)), 0)::text "
             f"from {schema}.{table} as t"
-            for table in TABLES
+            for table in PUBLISHED
         )
         return dict(self.rows(" union all ".join(each)))
 

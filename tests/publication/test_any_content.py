@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.publication.lab import TABLES, Lab
+from tests.conftest import PUBLISHED
+from tests.publication.lab import Lab
 
 UPDATES = {
     "users": "wallet = coalesce(wallet, 0) + 1",
@@ -30,7 +31,7 @@ MOVES = {
     "users": "campus_id = (select max(id) from marts.campuses)",
 }
 EDIT = st.one_of(
-    st.tuples(st.just("delete"), st.sampled_from(TABLES[1:])),
+    st.tuples(st.just("delete"), st.sampled_from(PUBLISHED[1:])),
     st.tuples(st.just("update"), st.sampled_from(sorted(UPDATES))),
     st.tuples(st.just("copy"), st.sampled_from(sorted(COPIES))),
     st.tuples(st.just("move"), st.sampled_from(sorted(MOVES))),
@@ -42,7 +43,7 @@ EDITS = st.lists(st.tuples(EDIT, st.integers(2, 40), st.integers(0, 39)), max_si
 def start_again(lab: Lab) -> None:
     """Make the candidate what mirror is."""
     statements = []
-    for table in TABLES:
+    for table in PUBLISHED:
         columns = lab.value(
             "select string_agg(quote_ident(attname), ', ') from pg_attribute "
             f"where attrelid = 'marts.{table}'::regclass and attnum > 0 and not attisdropped"
@@ -99,7 +100,7 @@ def remove_orphans(lab: Lab) -> None:
 
 def too_many_deletions(lab: Lab) -> bool:
     """Whether the deletion guard must speak."""
-    for table in TABLES:
+    for table in PUBLISHED:
         key = lab.value(
             "select string_agg(attname, ', ') from pg_constraint "
             "join pg_attribute on attrelid = conrelid and attnum = any(conkey) "

@@ -16,13 +16,14 @@ from typer.testing import CliRunner
 from extract.base.errors import CredentialsError, MirrorError
 from extract.load.record import create_schema
 from extract.people.erase import erase
-from extract.tables import TABLES as DECLARED
+from extract.tables import PUBLISHED as DECLARED
 from ops.checks import check as checks
 from ops.checks.check import run_check
 from ops.checks.spot import differing_fields
 from ops.cli import app
 from ops.status.outcomes import last_outcomes, outcome
-from tests.publication.lab import TABLES, Lab
+from tests.conftest import PUBLISHED
+from tests.publication.lab import Lab
 
 
 def check(
@@ -66,9 +67,9 @@ def test_a_whole_mirror_passes_every_check(lab: Lab, capsys: pytest.CaptureFixtu
     status, results = check(lab, capsys, sample=3, fetch=served(lab))
 
     assert failures(results) == set() and status == 0
-    assert {f"keys.{table}" for table in TABLES} <= results.keys()
-    assert {f"reconciles.{table}" for table in TABLES} <= results.keys()
-    assert {f"row_counts.{table}" for table in TABLES} <= results.keys()
+    assert {f"keys.{table}" for table in PUBLISHED} <= results.keys()
+    assert {f"reconciles.{table}" for table in PUBLISHED} <= results.keys()
+    assert {f"row_counts.{table}" for table in PUBLISHED} <= results.keys()
     assert results.keys() >= {
         "tables_present",
         "foreign_keys_present",
@@ -273,7 +274,7 @@ def test_it_is_green_right_after_an_erasure(lab: Lab, capsys: pytest.CaptureFixt
     _, results = check(lab, capsys)
 
     assert failures(results) == set()
-    assert {f"reconciles.{table}" for table in TABLES} <= results.keys()
+    assert {f"reconciles.{table}" for table in PUBLISHED} <= results.keys()
 
 
 def test_it_checks_what_is_there_and_heeds_the_settings(
@@ -291,7 +292,7 @@ def test_it_checks_what_is_there_and_heeds_the_settings(
     document = json.loads(CliRunner().invoke(app, ["check", "--json"]).stdout)
 
     found = {entry["name"]: entry for entry in document["checks"]}
-    assert found["tables_present"]["detail"] == f"all {len(TABLES) + 1}"
+    assert found["tables_present"]["detail"] == f"all {len(PUBLISHED) + 1}"
     assert found["keys.one_more"]["status"] == "ok"
     assert found["row_counts.projects_users"]["status"] == "ok"
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import psycopg2
 import pytest
 
-from tests.publication.lab import TABLES, Lab
+from tests.conftest import PUBLISHED
+from tests.publication.lab import Lab
 
 # all that a table of mirror promises, by name
 PROMISES = """
@@ -27,14 +28,14 @@ def unpublished(lab: Lab) -> Lab:
         where contype in ('f', 'u') and connamespace = 'mirror'::regnamespace
     """):
         lab.run(f"alter table {table} drop constraint {name}")
-    lab.run("truncate " + ", ".join(f"mirror.{table}" for table in TABLES))
+    lab.run("truncate " + ", ".join(f"mirror.{table}" for table in PUBLISHED))
     return replace(lab, script=lab.rendered())
 
 
 def test_every_promise_is_kept_from_the_first_publication_on(lab: Lab) -> None:
     promises = lab.rows(PROMISES)
     lab.run("drop schema reports cascade")
-    lab.run("drop table " + ", ".join(f"mirror.{table}" for table in TABLES))
+    lab.run("drop table " + ", ".join(f"mirror.{table}" for table in PUBLISHED))
 
     lab.publish()
 
@@ -81,7 +82,7 @@ def test_who_is_no_superuser_publishes_too(unpublished: Lab) -> None:
                 grant all on schema {schema} to publisher;
                 grant all on all tables in schema {schema} to publisher;
             """)
-        for table in TABLES:
+        for table in PUBLISHED:
             unpublished.run(f"alter table mirror.{table} owner to publisher")
         unpublished.run("alter table ops.rejections owner to publisher")
         script = unpublished.next_script()

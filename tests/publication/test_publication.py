@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import WITHOUT_UNIT_TESTS
+from tests.conftest import PUBLISHED, WITHOUT_UNIT_TESTS
 from tests.publication.conftest import Published
-from tests.publication.lab import TABLES, Lab
+from tests.publication.lab import Lab
 
 
 def test_the_first_build_publishes_every_table(published: Published) -> None:
@@ -23,7 +23,7 @@ def test_an_unchanged_build_writes_nothing_to_mirror(lab: Lab) -> None:
     again = lab.dbt("build", *WITHOUT_UNIT_TESTS)
 
     assert again.success, again.output
-    assert set(before) == set(TABLES)
+    assert set(before) == set(PUBLISHED)
     assert lab.writes() == before
     assert "nothing had changed" in again.output
 
@@ -33,7 +33,7 @@ def test_an_unchanged_publication_writes_nothing_to_mirror(lab: Lab) -> None:
 
     lab.publish()
 
-    assert set(before) == set(TABLES)
+    assert set(before) == set(PUBLISHED)
     assert lab.writes() == before
 
 
@@ -125,7 +125,7 @@ def test_a_run_is_on_record_with_rows_changes_and_rejections(published: Publishe
     """)
 
     assert (status, mode) == ("published", "build")
-    assert set(rows) == set(changes) == set(TABLES)
+    assert set(rows) == set(changes) == set(PUBLISHED)
     assert changes["users"] == {"inserted": rows["users"], "updated": 0, "deleted": 0}
     assert rejected["campus_inactive"] == 1
 

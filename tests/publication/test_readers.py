@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import psycopg2
 
-from tests.publication.lab import TABLES, Lab
+from tests.conftest import PUBLISHED
+from tests.publication.lab import Lab
 
 # Every round gives the marked columns of all rows the same new number, deletes students with all
 # they have, brings others, and moves memberships from one coalition to another.
@@ -109,7 +110,7 @@ def queries(isolation: str) -> list[str]:
         f"select min({MARK_OF[table]}), max({MARK_OF[table]}) from mirror.{table}"
         if table in MARK_OF
         else f"select null from mirror.{table} limit 1"
-        for table in TABLES
+        for table in PUBLISHED
     ]
     return [*one_by_one, ORPHANS]
 
@@ -155,7 +156,7 @@ def test_readers_never_see_an_orphan_a_mix_or_an_error_and_never_wait(lab: Lab) 
 def test_a_publication_waits_for_no_reader(lab: Lab) -> None:
     reader = lab.connect(autocommit=False)
     with reader.cursor() as cursor:
-        for table in TABLES:
+        for table in PUBLISHED:
             cursor.execute(f"select count(*) from mirror.{table}")
         lab.run("update marts.users set wallet = 99")
         started = time.monotonic()

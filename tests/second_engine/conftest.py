@@ -41,10 +41,7 @@ def built_database(
             "FORTYTWO_LOCAL": local,
             "STREAMS": ",".join(STREAMS),
             "XDG_STATE_HOME": local,
-            **{
-                f"{stream}_RETENTION_DAYS": str(days_since(30))
-                for stream in ("SEATS", "EVALUATIONS")
-            },
+            **{s.retention: str(days_since(30)) for s in STREAMS.values() if s.days},
         }.items():
             patch.setenv(name, value)
         for mode in ("full", "backfill"):
