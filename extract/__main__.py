@@ -1,6 +1,11 @@
 """`python -m extract`."""
 
 import gc
+import signal
+
+if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
+    # while it is being imported nothing is to be said of where it was
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from extract.cli import main
 

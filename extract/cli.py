@@ -52,7 +52,10 @@ Destination = Annotated[
 @contextmanager
 def exit_status() -> Iterator[None]:
     """Turn the named errors into one paragraph and the exit status of the interface."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what is stopped says so on record
+    # what is stopped says so on record, also when its terminal goes (unless nohup had it ignored)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
     try:
         yield
     except MirrorError as error:

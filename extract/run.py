@@ -258,8 +258,9 @@ def _refuse_another_world(settings: Settings, before: str, raw: Raw) -> None:
     if before and _on_this_machine(before) != _on_this_machine(settings.api_url):
         raise UsageError(
             f"This database mirrors {before}, and now {settings.api_url} was asked for: invented "
-            "people and real ones would mix. Nothing was started. Start afresh with `make "
-            "database-stop && rm -rf .local`, or name another database (PGDATABASE)."
+            "people and real ones would mix. Nothing was started. Correct FORTYTWO_API_URL and the "
+            "credentials (environment or .env); or name another database (PGDATABASE) or folder "
+            "(FORTYTWO_LOCAL); or begin anew: `make uninstall` says what would go, backups stay."
         )
     cursus = raw.newest("cursus_users", "cursus_id")
     if cursus not in (None, settings.cursus_id):

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from email.utils import parsedate_to_datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -16,7 +17,7 @@ import requests
 from rich.console import Console
 
 from extract.api.quota_file import quota_directory
-from extract.base import database
+from extract.base import database, libpq
 from extract.base.errors import MirrorError
 from extract.base.settings import (
     ROOT,
@@ -24,6 +25,7 @@ from extract.base.settings import (
     Settings,
     credentials_configured,
     environment,
+    file_values,
     local_directory,
     number,
 )
@@ -40,6 +42,8 @@ from ops.status.verdict import Finding, Level, judge
 # what the verdict says of this machine, and not of the last runs
 OF_MACHINE = ("schedule", "backups", "disk")
 MAY_BE_OFF = 60.0
+# a share of the letters: BACKUP_DIR for BACKUP_DIRECTORY, but no PGSSLCERT for PGSSLMODE
+LIKELY_MISSPELT = 0.75
 SIGNS: dict[Level, str] = {
     "well": "[green]ok[/]  ",
     "degraded": "[yellow]note[/]",
@@ -97,7 +101,8 @@ def _python() -> Found:
 
 def _text() -> Found:
     encoding = sys.getfilesystemencoding()
-    return "well", f"names of files are {encoding}, the screen is {sys.stdout.encoding}"
+    screen = getattr(sys.stdout, "encoding", "closed")
+    return "well", f"names of files are {encoding}, the screen is {screen}"
 
 
 def _settings() -> Found:
@@ -111,6 +116,11 @@ def _settings() -> Found:
         number(env, "BACKUP_DRILL_DAYS", DRILL_DAYS)
     except MirrorError as error:  # a sync does without these
         return "degraded", str(error)
+    known = re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text("utf-8"), re.MULTILINE)
+    for name in sorted(file_values().keys() - set(known) - libpq.variables()):
+        meant = get_close_matches(name, known, 1, LIKELY_MISSPELT)
+        if meant:
+            return "degraded", f"{name} in .env is no setting of the mirror. Is {meant[0]} meant?"
     return "well", "each number and time is one"
 
 

@@ -62,7 +62,12 @@ if command -v flock >/dev/null; then
     # 1 says that it is held; anything else, that locks cannot be had on this file system
     flock -n 9 2>/dev/null || [ $? -ne 1 ] || { echo "Another installation is under way in this folder: waiting for it"; flock 9; }
 fi
+# what is half-made is made anew by the next command
+trap 'fail 130 "Stopped. Run the command again to go on."' INT TERM HUP
 if ! sound; then
+    if [ -e .venv ] && ! [ -O .venv ] && [ "$(id -u)" != 0 ]; then
+        fail 2 "$here/.venv is another user's, and you cannot use it: copy the folder, or become that user."
+    fi
     case $here in *:*) fail 2 "The folder $here has a colon in its name, and Python makes no \
 environment in such a folder. Rename it." ;; *$'\n'*) fail 2 "The folder $here has a line break in \
 its name, which no crontab can hold. Rename it." ;; esac

@@ -91,16 +91,11 @@ def _schedule() -> list[Part]:
     found = []
     if crontab.available() and crontab.installed_block(crontab.read()):
         found.append(Part("the schedule in your crontab", crontab.remove))
-    timers = sorted(units.default_directory().glob(f"{units.NAME}[@-]*"))
-    ours = [path for path in timers if str(ROOT).replace("%", "%%") in _service(path)]
-    if ours:
-        found.append(Part(f"the timers in {ours[0].parent}", lambda: _remove_timers(ours)))
+    place = units.default_directory()
+    if units.checkout(place) == ROOT:
+        timers = sorted(place.glob(f"{units.NAME}[@-]*"))
+        found.append(Part(f"the timers in {place}", lambda: _remove_timers(timers)))
     return found
-
-
-def _service(path: Path) -> str:
-    service = path.with_name(f"{units.NAME}@.service")
-    return service.read_text(encoding="utf-8") if service.exists() else ""
 
 
 def _remove_timers(paths: list[Path]) -> None:

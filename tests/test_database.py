@@ -233,6 +233,7 @@ def test_a_database_that_does_not_exist_is_named(
         ("PGPORT", "70000"),
         ("PGHOST", "postgresql://me:s3cret-word@host/db"),
         ("PGDATABASE", "postgresql://me:s3cret-word@host/db"),
+        ("PGDATABASE", "host=db.example password=s3cret-word"),
     ],
 )
 def test_a_senseless_variable_is_wrong_usage(
@@ -343,7 +344,8 @@ def test_a_password_in_a_pgpass_file_lets_everybody_in(
         database.connect("test")
     (tmp_path / "pgpass").write_text("*:*:*:fortytwo:a b'c\n")
     (tmp_path / "pgpass").chmod(0o600)
-    (tmp_path / "env").write_text(f"PGPASSFILE={tmp_path}/pgpass\n")
+    (tmp_path / "env").write_text("PGPASSFILE=~/pgpass\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("FORTYTWO_ENV_FILE", str(tmp_path / "env"))
 
     everybody_gets_in(tmp_path)
@@ -366,7 +368,7 @@ def test_a_connection_service_lets_everybody_in(
 def test_a_service_that_does_not_exist_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGSERVICE", "nowhere")
 
-    with pytest.raises(UsageError, match="nowhere"):
+    with pytest.raises(UsageError, match=r"nowhere.*Check PGSERVICE"):
         database.connect("test")
 
 

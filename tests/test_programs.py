@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -93,6 +94,24 @@ def test_variables_of_somebodys_other_dbt_project_do_not_reach_ours(
 def dbt_debug(directory: Path, **variables: str) -> str:
     told = run("dbt", "debug", "--connection", DBT_LOG_PATH=str(directory / "logs"), **variables)
     return re.sub(r"\x1b\[\d+m", "", told.stdout + told.stderr)
+
+
+@pytest.mark.parametrize("package", ["extract", "ops"])
+def test_who_stops_a_command_while_it_starts_sees_no_traceback(package: str) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-m", package, "--help"],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "typer" in line:  # one of the first that the command imports
+            break
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert (process.returncode, "Traceback" in said) == (-signal.SIGINT, False)
 
 
 def test_dbt_help_needs_no_server(local: Path) -> None:

@@ -28,7 +28,12 @@ INTERNAL = {
     "FORTYTWO_LOCK_ID",
     "FORTYTWO_ENV_FILE",
 }  # between our own processes; for tests
-PASSED_ON = {"PGHOSTADDR", "PGOPTIONS"}  # libpq's own, explained by its documentation
+PASSED_ON = {
+    "PGHOSTADDR",
+    "PGOPTIONS",
+    "PGSERVICEFILE",
+    "PGSYSCONFDIR",
+}  # libpq's own, explained by its documentation
 VARIABLE = re.compile(
     r"(FORTYTWO_[A-Z_]+[A-Z]|PG[A-Z]+|MAX_DELETE_FRACTION|CHANGES_RETENTION_DAYS|BACKFILL_CALLS"
     r"|RECONCILE_DAYS)"

@@ -33,6 +33,8 @@ VARIABLES = (
     "PGDATABASE",
     "PGSERVICE",
 )
+# those that lead to a file, which may say the wrong thing or not be there
+OF_FILES = ("PGSERVICE", "PGSERVICEFILE", "PGPASSFILE")
 OLDEST_VERSION = 15
 STARTING_SECONDS = 30
 NOT_YET = (
@@ -171,10 +173,11 @@ def _fix() -> str:
         return (
             f"Look at the end of {embedded.status().log}, run `make database-stop` and try again."
         )
+    files = [name for name in OF_FILES if os.environ.get(name)]
     return (
-        "Check PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE (environment or .env), that the "
-        "server runs, lets this machine in and has that role and database; or unset them all to "
-        "use the embedded server."
+        f"Check {', '.join([*files, 'PGHOST, PGPORT, PGUSER, PGPASSWORD'])} and PGDATABASE "
+        "(environment or .env), that the server runs, lets this machine in and has that role and "
+        "database; or unset them all to use the embedded server."
     )
 
 
@@ -199,7 +202,8 @@ def _check(values: dict[str, str]) -> None:
             "it, or name another (PGDATABASE)."
         )
     for keyword, variable in (("host", "PGHOST"), ("dbname", "PGDATABASE")):
-        if "://" in values[keyword]:  # not repeated: an address may hold the password
+        # not repeated: an address may hold the password
+        if "://" in values[keyword] or "=" in values[keyword]:
             raise UsageError(
                 f"{variable} holds a connection address. Give its parts one by one: PGHOST, "
                 "PGPORT, PGUSER, PGPASSWORD and PGDATABASE."

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+from itertools import takewhile
 
 from psycopg2 import _psycopg
 
@@ -23,6 +24,8 @@ NEWER = (
 # of a session, not of a connection: the mirror sets them itself (extract/base/session.py)
 OF_SESSIONS = ("PGTZ", "PGDATESTYLE", "PGGEQO", "PGCLIENTENCODING", "PGAPPNAME")
 VARIABLE = re.compile(r"PG[A-Z]+")
+# in these a shell would have made of `~` what it stands for
+PATHS = re.compile(r"PG(PASSFILE|SERVICEFILE|SYSCONFDIR|SSL(CERT|KEY|ROOTCERT|CRL|CRLDIR))")
 
 
 class _Option(ctypes.Structure):
@@ -39,6 +42,8 @@ def adopt_variables() -> None:
     What the environment had wins, and what is set but empty counts as not set.
     """
     for name, value in environment().items():
+        if PATHS.fullmatch(name):
+            value = os.path.expanduser(value)  # noqa: PTH111 (as a shell: an unknown ~name stays)
         if VARIABLE.fullmatch(name) and os.environ.get(name) != value:
             os.environ[name] = value
     for name in list(os.environ):
@@ -53,22 +58,35 @@ def parameters() -> dict[str, str]:
         UsageError: A variable is set that this libpq does not know.
     """
     adopt_variables()
-    library = ctypes.CDLL(_psycopg.__file__)
-    library.PQconndefaults.restype = ctypes.POINTER(_Option)
-    library.PQconninfoFree.argtypes = [ctypes.POINTER(_Option)]
-    options = library.PQconndefaults()
-    values, known = {}, set()
-    for option in options:
-        if not option.keyword:
-            break
-        known.add((option.variable or b"").decode())
-        if option.value:
-            values[option.keyword.decode()] = os.fsdecode(option.value)
-    library.PQconninfoFree(options)
-    ignored = [name for name in NEWER if os.environ.get(name) and name not in known]
+    options = _options()
+    ignored = [name for name in NEWER if os.environ.get(name) and name not in variables()]
     if ignored:
         raise UsageError(
             f"{' and '.join(ignored)} cannot be honoured: the driver's libpq does not know it. "
             "Unset it (environment or .env), then run the command again."
         )
-    return values
+    return {keyword: value for keyword, _, value in options if value}
+
+
+def variables() -> set[str]:
+    """The variables that this libpq knows, those that are no parameter's among them."""
+    of_parameters = {variable for _, variable, _ in _options() if variable}
+    return of_parameters | {"PGSERVICEFILE", "PGSYSCONFDIR"}
+
+
+def _options() -> list[tuple[str, str, str]]:
+    """Keyword, variable and value in effect of each parameter."""
+    library = ctypes.CDLL(_psycopg.__file__)
+    library.PQconndefaults.restype = ctypes.POINTER(_Option)
+    library.PQconninfoFree.argtypes = [ctypes.POINTER(_Option)]
+    options = library.PQconndefaults()
+    found = [
+        (
+            option.keyword.decode(),
+            (option.variable or b"").decode(),
+            os.fsdecode(option.value or b""),
+        )
+        for option in takewhile(lambda option: option.keyword, options)
+    ]
+    library.PQconninfoFree(options)
+    return found

@@ -16,6 +16,8 @@ from extract.base.usable import require_usable
 
 LOCK = (42, 21)
 COPY_LOCK = (42, 22)  # of `extract copy`, which only reads here
+# of a run that was killed: it cannot say so itself
+ENDED_WITHOUT_A_WORD = "The run ended without a word (killed, or the machine went down)."
 MODES = ("full", "live", "backfill")
 # a batch of the backfill takes half a minute, its load less
 BACKFILL_PATIENCE = 120

@@ -17,6 +17,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_values
 
 from extract.base import logs
+from extract.base.lock import ENDED_WITHOUT_A_WORD
 from extract.listing.listing import Finished
 from extract.tables.ownership import OPS_FILES, mark, refuse_foreign_objects
 
@@ -95,12 +96,11 @@ class Record:
             "values (%s, %s, 'running', %s, %s) on conflict (run_id) do nothing",
             (self.run_id, mode, allow_deletes, json.dumps(versions(self._connection))),
         )
-        # a run that was killed cannot say so itself; we hold the lock, so none is running
+        # we hold the lock, so none is running
         self._execute(
-            "update ops.runs set status = 'failed', finished_at = now(), "
-            "message = 'The run ended without a word (killed, or the machine went down).' "
+            "update ops.runs set status = 'failed', finished_at = now(), message = %s "
             "where status = 'running' and run_id <> %s",
-            (self.run_id,),
+            (ENDED_WITHOUT_A_WORD, self.run_id),
         )
 
     def update(self, **values: Any) -> None:

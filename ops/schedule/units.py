@@ -52,12 +52,30 @@ def default_directory() -> Path:
     return Path(base) / "systemd" / "user"
 
 
+def checkout(directory: Path) -> Path | None:
+    """The checkout whose jobs the units in a directory run; None where there are no units."""
+    try:
+        service = (directory / f"{NAME}@.service").read_text(encoding="utf-8")
+    except OSError:
+        return None
+    for line in service.splitlines():
+        if line.startswith("WorkingDirectory="):
+            return Path(line.partition("=")[2].replace("%%", "%"))
+    return None
+
+
 def install(files: Mapping[str, str], directory: Path) -> list[Path]:
     """Write the units and take away timers that are not wanted any more; returns what was written.
 
     Raises:
-        MirrorError: The directory cannot be written to.
+        MirrorError: The directory cannot be written to, or has the units of another checkout.
     """
+    other = checkout(directory)
+    if other and other != ROOT and other.is_dir():
+        raise MirrorError(
+            f"The timers in {directory} are those of the checkout in {other}. Nothing was written. "
+            "Run `make uninstall` there first, or give another place with --directory."
+        )
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for job in JOBS:

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 
 from extract.base import database
+from extract.tables import READS
 from ops.status.queries import CHANGED
 
 Row = dict[str, Any]
@@ -86,6 +88,11 @@ from recent cross join lateral jsonb_each(recent.seconds) as phase
 where recent.nth <= 30
 order by recent.started_at, phase.key
 """
+BACKFILL = """
+select resource, count(*) as parents, count(*) filter (where stale) as stale,
+    min(checked_at) as oldest, max(checked_at) as newest
+from ops.{} group by resource order by resource
+"""
 DRIFT = "select resource, field, kind, first_seen_at from ops.drift order by first_seen_at desc"
 
 
@@ -101,6 +108,7 @@ class History:
     rejected: dict[str, int]
     calls: list[Row]
     phases: list[Row]
+    backfill: list[Row]
     drift: list[Row]
     last_changes: list[Row]
 
@@ -111,7 +119,7 @@ class History:
         return dict(sorted(rows.items(), key=lambda item: (-item[1], item[0])))
 
 
-EMPTY = History(datetime.min.replace(tzinfo=UTC), [], None, [], [], {}, [], [], [], [])
+EMPTY = History(datetime.min.replace(tzinfo=UTC), [], None, [], [], {}, [], [], [], [], [])
 
 
 def read_history(connection: Connection) -> History:
@@ -129,6 +137,7 @@ def read_history(connection: Connection) -> History:
             ("last_changes", "ops.change_sets", CHANGED),
         )
     }
+    backfill = [read_rows(connection, f"ops.{reads}", BACKFILL.format(reads)) for reads in READS]
     rejected = found["rejected"]
     return History(
         read_at=datetime.now(UTC),
@@ -139,6 +148,7 @@ def read_history(connection: Connection) -> History:
         rejected=dict(rejected[0]["rejected"]) if rejected else {},
         calls=found["calls"],
         phases=found["phases"],
+        backfill=list(chain.from_iterable(backfill)),
         drift=found["drift"],
         last_changes=found["last_changes"],
     )

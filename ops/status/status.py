@@ -22,7 +22,7 @@ from psycopg2.extras import Json, RealDictCursor
 from extract.api.quota import Quota
 from extract.base import database, logs
 from extract.base.errors import MirrorError
-from extract.base.lock import LOCK
+from extract.base.lock import ENDED_WITHOUT_A_WORD, LOCK
 from extract.base.settings import Settings, environment, local_directory
 from extract.load.raw import Raw
 from extract.progress import seconds_left
@@ -119,6 +119,9 @@ def _read_database(connection: Connection, status: Status) -> None:
     running = rows("", queries.RUNNING, {"class": LOCK[0], "object": LOCK[1]})
     status.running = running[0]["application_name"] if running else None
     status.runs = rows("ops.runs", queries.RUNS)
+    for run in status.runs:
+        if run["status"] == "running" and run["run_id"] not in (status.running or ""):
+            run |= {"status": "failed", "message": ENDED_WITHOUT_A_WORD}
     status.started = bool(status.runs)
     status.last_good = queries.last_good(connection)
     found = rows("ops.runs ops.listings", queries.DEGRADED)

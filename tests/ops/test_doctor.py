@@ -73,6 +73,23 @@ def test_a_setting_that_cannot_be_meant_is_named(
     assert (found, name in sentence) == (level, True)
 
 
+@pytest.mark.parametrize(
+    ("misspelt", "meant"),
+    [("FORTYTWO_CURSUS", "FORTYTWO_CURSUS_ID"), ("PGHSOT", "PGHOST"), ("PGSERVICEFILE", "")],
+)
+def test_a_misspelt_name_in_the_env_file_is_named_with_what_is_meant(
+    ops: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, misspelt: str, meant: str
+) -> None:
+    (tmp_path / "env").write_text(f"{misspelt}=9\nCOMPOSE_PROJECT_NAME=mirror\n")
+    monkeypatch.setenv("FORTYTWO_ENV_FILE", str(tmp_path / "env"))
+    monkeypatch.delenv("PGSERVICEFILE", raising=False)
+
+    level, sentence = doctor._settings()
+
+    assert level == ("degraded" if meant else "well")
+    assert not meant or (misspelt in sentence and f"Is {meant} meant?" in sentence)
+
+
 def test_an_object_of_somebody_elses_with_a_name_of_ours_is_a_failure(
     database: dict[str, str],
 ) -> None:

@@ -266,6 +266,26 @@ def test_the_units_are_what_systemd_accepts(credentials: Path, tmp_path: Path) -
         assert checked.returncode == 0
 
 
+def test_the_timers_of_another_checkout_stay_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, directory = tmp_path / "50% other", tmp_path / "units"
+    other.mkdir()
+    monkeypatch.setattr(units, "ROOT", other)
+    units.install(units.units(Schedule(), {}), directory)
+    before = (directory / "fortytwo-mirror@.service").read_text()
+    # the name of one begins with that of the other
+    monkeypatch.setattr(units, "ROOT", tmp_path / "50% o")
+
+    assert units.checkout(directory) == other
+    with pytest.raises(MirrorError, match="those of the checkout in"):
+        units.install(units.units(Schedule(), {}), directory)
+    assert (directory / "fortytwo-mirror@.service").read_text() == before
+    other.rmdir()
+    units.install(units.units(Schedule(), {}), directory)
+    assert units.checkout(directory) == tmp_path / "50% o"
+
+
 def test_a_timer_that_is_off_now_is_taken_away(tmp_path: Path) -> None:
     units.install(units.units(Schedule(), {}), tmp_path)
 

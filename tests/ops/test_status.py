@@ -233,6 +233,20 @@ def test_who_is_at_work_is_shown(past: Connection) -> None:
         assert read_status(past).running == "fortytwo-mirror full 20251121T010000Z-1"
 
 
+def test_a_run_that_was_killed_is_not_said_to_be_running(past: Connection) -> None:
+    with past.cursor() as cursor:
+        cursor.execute(
+            "insert into ops.runs (run_id, mode, status) values ('killed', 'full', 'running')"
+        )
+
+    run = next(run for run in read_status(past).runs if run["run_id"] == "killed")
+
+    assert run["status"] == "failed" and "without a word" in run["message"]
+    with run_lock("full", "killed"):
+        run = next(run for run in read_status(past).runs if run["run_id"] == "killed")
+        assert run["status"] == "running"
+
+
 def test_a_run_at_work_says_its_phase_its_calls_and_its_end(
     past: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
