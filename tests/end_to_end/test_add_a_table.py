@@ -77,6 +77,7 @@ def test_a_table_of_the_tutorial_is_published_checked_documented_and_erasable(
     touched = do_what_it_says(project)
     assert len(set(touched)) <= 9, sorted(set(touched))
 
+    run(project, "ruff", "format", "--check", "extract")
     run(project, "ops", "sync")
 
     def rows(query: str) -> list[tuple[object, ...]]:
@@ -101,5 +102,10 @@ def test_a_table_of_the_tutorial_is_published_checked_documented_and_erasable(
     for schema in ("raw", "marts", "mirror"):
         assert rows(f"select 1 from {schema}.groups_users where user_id = {person}") == []
     run(project, "ops", "check")
+    run(project, "ops", "data-dictionary")
+    tests = ("extract/test_tables", "dbt/test_models", "publication/test_refusals")
+    files = [f"tests/{name}.py" for name in (*tests, "site/test_handbook")]
+    chosen = "test_tables or plain_number or lost_on_the_way or data_dictionary"
+    run(project, "pytest", "-q", *files, "-k", chosen)
     run(project, "ops", "sync")
     assert rows(f"select 1 from raw.groups_users where user_id = {person}") == []
