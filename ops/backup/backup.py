@@ -47,7 +47,10 @@ class Written:
 
 
 def backup(
-    file: Path | None = None, directory: Path | None = None, patience: float = 600.0
+    file: Path | None = None,
+    directory: Path | None = None,
+    patience: float = 600.0,
+    keep: str = "",
 ) -> Written:
     """Write a backup.
 
@@ -55,6 +58,7 @@ def backup(
         file: Exactly there, and rotation leaves it alone; by default into the folder, rotated.
         directory: Another folder than BACKUP_DIRECTORY.
         patience: Seconds to wait for a run that is at work.
+        keep: What the name begins with in place of the database's, which rotation leaves alone.
 
     Raises:
         MirrorError: It could not be written; no file is left behind.
@@ -66,7 +70,7 @@ def backup(
     name = database.libpq_environment()["PGDATABASE"]
     at = datetime.now(UTC)
     folder = file.absolute().parent if file else directory or archive.folder()
-    path = file.absolute() if file else archive.new_path(folder, name, at)
+    path = file.absolute() if file else archive.new_path(folder, keep or name, at)
     if archive.Manifest.read(path) is None and (
         path.exists() or archive.manifest_path(path).exists()
     ):
@@ -83,7 +87,7 @@ def backup(
                 "yet. Run `make sync` first."
             )
         manifest = _write(connection, snapshot, path, keys, at)
-    removed = [] if file else archive.rotate(folder, name)
+    removed = [] if file or keep else archive.rotate(folder, name)
     seconds = time.monotonic() - started
     logs.event(
         "backup",

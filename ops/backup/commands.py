@@ -33,6 +33,9 @@ def backup(
     directory: Annotated[
         Path | None, typer.Option(help="Another folder than BACKUP_DIRECTORY.")
     ] = None,
+    keep: Annotated[
+        str, typer.Option(help="Another beginning of the name; rotation leaves it alone.")
+    ] = "",
 ) -> None:
     """Write a backup of everything that is needed to go on.
 
@@ -40,10 +43,10 @@ def backup(
     BACKUP_KEEP_WEEKLY). With BACKUP_AGE_RECIPIENT it is encrypted.
     """
     with exit_status():
-        if file and directory:
-            raise UsageError("Give either --file or --directory.")
+        if file and (directory or keep):
+            raise UsageError("Give either --file, or --directory and --keep.")
         with reported("backup"):
-            done = write_backup(file, directory)
+            done = write_backup(file, directory, keep=keep)
         manifest = done.manifest
         rows = sum(count for count, _ in manifest.tables.values())
         console = Console(highlight=False)

@@ -8,6 +8,7 @@ import shutil
 import stat
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -538,6 +539,26 @@ def test_a_year_of_backups_leaves_seven_days_and_four_weeks(tmp_path: Path) -> N
     assert sum(name.endswith("T030000Z.dump") for name in left) == 1  # the newest of all
     assert strangers <= {path.name for path in tmp_path.iterdir()}
     assert archive.rotate(tmp_path, "fortytwo") == []
+
+
+def test_the_backup_before_an_upgrade_stays_whatever_is_saved_afterwards(
+    mirrored: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("BACKUP_DIRECTORY", str(tmp_path))
+    monkeypatch.setenv("BACKUP_KEEP_DAILY", "1")
+    monkeypatch.setenv("BACKUP_KEEP_WEEKLY", "0")
+    upgrading = ["backup", "--keep", "before-upgrade-v0.1.0"]
+
+    for command in (["backup"], upgrading, ["backup"], upgrading, ["backup"]):
+        done = CliRunner().invoke(app, command)
+        assert done.exit_code == 0, done.output
+        time.sleep(1)  # a name is of a second
+
+    kept = sorted(path for path in tmp_path.glob("before-upgrade-v0_1_0-*.dump"))
+    assert len(kept) == 2 and len(list(tmp_path.glob("*.dump"))) == 3
+    assert CliRunner().invoke(app, ["restore", str(kept[0]), "--force"]).exit_code == 0
+    both = CliRunner().invoke(app, ["backup", "--file", "x.dump", "--keep", "before"])
+    assert both.exit_code == 2
 
 
 def test_a_schedule_that_stopped_never_removes_the_last_backups(tmp_path: Path) -> None:
