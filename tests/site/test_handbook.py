@@ -80,8 +80,10 @@ def messages_outside_python() -> Iterator[tuple[str, str]]:
             text = re.sub(r"\{\{.*?(\}\}|$)|%s", GAP, text, flags=re.DOTALL)
             yield str(path.relative_to(ROOT)), text
     for path in (ROOT / "Makefile", *sorted((ROOT / "ops").glob("*.sh"))):
-        for match in re.finditer(r'echo "([^"]{20,})" >&2', path.read_text()):
-            text = re.sub(r"\$\$?(\(\w+\)|\{\w+\}|\w+)", GAP, match[1].replace("\\\n", " "))
+        said = r'echo "([^"]{20,})" >&2|\bfail(?: \d)? "((?:\$\([^)]*\)|\\.|[^"\\])+)"'
+        for match in re.finditer(said, path.read_text(), re.DOTALL):
+            text = (match[1] or match[2]).replace("\\\n", " ")
+            text = re.sub(r"\$\$?(\([^)]*\)|\{[^}]*\}|\w+)", GAP, text)
             yield str(path.relative_to(ROOT)), text
 
 
