@@ -28,7 +28,7 @@ from extract.load.raw import Raw
 from extract.progress import seconds_left
 from extract.tables import TABLES, Table, backfilled, streams_on
 from ops.backup import archive
-from ops.schedule import crontab, heartbeat, units
+from ops.schedule import crontab, heartbeat, pause, units
 from ops.schedule.schedule import Schedule
 from ops.status import queries
 from ops.status.outcomes import Outcome, last_outcomes
@@ -98,6 +98,8 @@ def read_status(connection: Connection | None = None, now: datetime | None = Non
             own.close()
     _read_files(status)
     _read_schedule(status)
+    if status.scheduled_by in ("cron", "systemd"):  # whose jobs begin with ops/scheduled.sh
+        status.schedule_stopped = status.schedule_stopped or pause.left_behind(status.at)
     return status
 
 

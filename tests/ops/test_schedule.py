@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from extract.base.errors import MirrorError, UsageError
 from extract.base.settings import ROOT
-from ops.schedule import crontab, units
+from ops.schedule import crontab, pause, units
 from ops.schedule.commands import app
 from ops.schedule.schedule import Schedule, need_settings_in_file, own_variables
 from ops.status import status
@@ -200,6 +200,29 @@ def test_the_script_acts_at_the_utc_time_in_every_time_zone(
 
     assert done.stdout == (f"-m ops scheduled full\n{ROOT}\n0077\n" if runs else "")
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(("minutes", "waits"), [(-1, True), (1, False)])
+def test_the_script_waits_as_long_as_the_status_says(
+    minutes: int, waits: bool, tmp_path: Path
+) -> None:
+    script = tmp_path / "ops" / "scheduled.sh"
+    script.parent.mkdir()
+    shutil.copy(SCRIPT, script)
+    file = tmp_path / pause.FILE.name
+    file.touch()
+    since = (datetime.now(UTC) - pause.AT_MOST - timedelta(minutes=minutes)).timestamp()
+    os.utime(file, (since, since))
+
+    done = subprocess.run(
+        [script, "-", "live"],
+        env={"PATH": "/usr/bin:/bin", "PYTHON": "/bin/echo"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout == ("" if waits else "-m ops scheduled live\n")
 
 
 def test_cron_can_run_the_installed_line(

@@ -10,6 +10,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,7 +26,7 @@ from extract.base.errors import MirrorError
 from extract.base.lock import run_lock
 from extract.load.record import Record
 from ops.cli import app
-from ops.schedule import crontab, heartbeat, scheduler
+from ops.schedule import crontab, heartbeat, pause, scheduler
 from ops.schedule.schedule import Schedule
 from ops.status import metrics
 from ops.status.outcomes import outcome
@@ -219,6 +220,46 @@ def test_a_schedule_that_nobody_runs_is_no_next_run(
 
     assert "no cron daemon runs" in sentences(judge(status))["schedule"]
     assert "live 2" not in shown(status) and "does not run" in shown(status)
+
+
+@pytest.mark.parametrize(
+    ("written", "hours", "said"),
+    [
+        ("{dead}\ngit checkout v0.1.0\n", 1, "or go back (`git checkout v0.1.0 && make sync`)"),
+        ("", 1, "run `make upgrade` again. `rm "),
+        ("{alive}\ngit checkout v0.1.0\n", 1, ""),  # at work: that is no fault
+        ("{dead}\n", 6.1, ""),  # the schedule does not wait any more
+    ],
+)
+def test_an_upgrade_that_was_killed_and_left_the_schedule_waiting_is_named(
+    written: str,
+    hours: float,
+    said: str,
+    past: Connection,
+    crontab_program: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    killed = subprocess.Popen(["true"])
+    killed.wait()
+    file = tmp_path / ".paused"
+    file.write_text(written.format(dead=killed.pid, alive=os.getpid()))
+    os.utime(file, (0, time.time() - hours * 3600))
+    monkeypatch.setattr(pause, "FILE", file)
+
+    nothing_scheduled = read_status(past)
+    crontab.install(crontab.block(Schedule(), {}))
+    monkeypatch.setattr(crontab, "daemon_runs", lambda: True)
+    status = read_status(past)
+
+    assert nothing_scheduled.schedule_stopped == ""
+    if not said:
+        assert "schedule" not in sentences(judge(status))
+        return
+    told = " ".join(CliRunner().invoke(app, ["doctor"]).output.split())
+    for text in (sentences(judge(status))["schedule"], told):
+        assert said in text and f"`rm {file}`" in text
+    assert "The schedule waits until" in shown(status) and "does not run" in shown(status)
 
 
 def test_a_scheduler_that_fell_silent_is_said_to_be(past: Connection) -> None:
