@@ -12,8 +12,8 @@ BUILD := .local/dbt
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH
 
 
-# A variable counts when it is given to make or exported; whom and what to erase or restore only
-# when it is given to make: LOGIN and the like may stand in anybody's environment.
+# A variable counts when it is given to make or exported; whom and what to erase, restore or upgrade
+# to only when it is given to make: LOGIN and the like may stand in anybody's environment.
 quoted = '$(subst ','\'',$(value $(1)))'
 option = $(if $(value $(2)),--$(1) $(call quoted,$(2)))
 given = $(if $(findstring command line,$(origin $(2))),--$(1) $(call quoted,$(2)))
@@ -62,7 +62,7 @@ doctor: setup ## Would a sync succeed here? Each obstacle with the command that 
 	@$(RUN) ops doctor
 
 upgrade: setup ## To the newest version, after a backup, with the schedule waiting (VERSION)
-	@VERSION=$(call quoted,VERSION) ops/upgrade.sh
+	@ops/upgrade.sh $(if $(call given,,VERSION),$(call quoted,VERSION))
 
 uninstall: setup ## List what would be removed; CONFIRM=1 removes it, backups stay
 	@$(RUN) ops uninstall $(if $(call given,,CONFIRM),--confirm)
