@@ -95,10 +95,9 @@ def backups(directory: Path) -> list[Backup]:
     """The backups of a folder, the newest first; other files are not looked at."""
     found = []
     for path in directory.iterdir() if directory.is_dir() else ():
-        match = NAME.fullmatch(path.name)
-        if match:
-            at = datetime.strptime(match["at"], AT).replace(tzinfo=UTC)
-            found.append(Backup(path, match["database"], at))
+        backup = _named(path, path.name)
+        if backup and path.is_file():
+            found.append(backup)
     return sorted(found, key=lambda backup: (backup.at, backup.path), reverse=True)
 
 
@@ -106,10 +105,22 @@ def unfinished(directory: Path, database: str) -> list[Path]:
     """What killed backups of one database have left in the folder."""
     found = []
     for path in directory.glob("*.part"):
-        match = NAME.fullmatch(path.name.removesuffix(".part").removesuffix(".json"))
-        if match and match["database"] == safe(database):
+        backup = _named(path, path.name.removesuffix(".part").removesuffix(".json"))
+        if backup and backup.database == safe(database):
             found.append(path)
     return found
+
+
+def _named(path: Path, name: str) -> Backup | None:
+    """What a backup's name says; None of a name that is none of ours."""
+    match = NAME.fullmatch(name)
+    if not match:
+        return None
+    try:
+        at = datetime.strptime(match["at"], AT).replace(tzinfo=UTC)
+    except ValueError:  # fourteen digits that are no time
+        return None
+    return Backup(path, match["database"], at)
 
 
 def superfluous(found: list[Backup], daily: int, weekly: int) -> list[Backup]:

@@ -569,6 +569,19 @@ def test_a_schedule_that_stopped_never_removes_the_last_backups(tmp_path: Path) 
     assert archive.rotate(tmp_path, "fortytwo") == []
 
 
+def test_a_name_with_digits_that_are_no_time_is_none_of_ours(tmp_path: Path) -> None:
+    for name in (
+        "fortytwo-20261399T999999Z.dump",
+        "fortytwo-20261399T999999Z.dump.part",
+        "fortytwo-00000101T000000Z.dump.age",
+    ):
+        (tmp_path / name).write_text("theirs")
+    (tmp_path / "fortytwo-20260101T000000Z.dump").symlink_to(tmp_path / "nowhere")
+
+    assert archive.backups(tmp_path) == []
+    assert archive.unfinished(tmp_path, "fortytwo") == []
+
+
 def test_the_commands_say_what_they_did_and_what_comes_next(unchanged: str, tmp_path: Path) -> None:
     written = CliRunner().invoke(app, ["backup"])
     assert "not encrypted" in written.output and "make restore-drill" in written.output
