@@ -164,8 +164,42 @@ def _open(values: dict[str, str], application_name: str) -> Connection:
             # libpq's own question ("Is the server running …?") is what _fix answers
             cause = " ".join(re.sub(r"\n\t.*\?", ".", str(error)).split())
             if time.monotonic() > deadline or not any(text in cause for text in NOT_YET):
+                if f'database "{values["dbname"]}" does not exist' in cause:
+                    refuse_replaced(values["dbname"])
                 raise refused_connection(cause, _where(values), _fix()) from error
         time.sleep(0.2)
+
+
+def refuse_replaced(name: str) -> None:
+    """Name the database that a restore has put aside, if it was killed before it put in another.
+
+    Raises:
+        UsageError: There is one.
+    """
+    for other in ("postgres", "template1"):
+        try:
+            connection = psycopg2.connect(make_dsn(**parameters(other)))
+            break
+        except psycopg2.OperationalError:
+            continue
+    else:
+        return
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select datname from pg_database where starts_with(datname, %s) "
+                r"and datname ~ '_\d{8}t\d{6}$' order by datname desc limit 1",
+                (f"{name}_replaced_",),
+            )
+            found = cursor.fetchone()
+    finally:
+        connection.close()
+    if found:
+        raise UsageError(
+            f"The database {name} is not there: a restore was stopped after it had put it aside "
+            f"as {found[0]}. Bring it back: `bin/psql {other}`, then "
+            f'alter database "{found[0]}" rename to "{name}"; and run the command again.'
+        )
 
 
 def _fix() -> str:

@@ -2,28 +2,142 @@
 
 from __future__ import annotations
 
+import csv
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from extract.base import database
 from extract.base.errors import MirrorError
 from ops.backup import postgres
 
-SCRATCH = "A restore drill of fortytwo-mirror makes and drops it."
+SCRATCH = "A restore or drill of fortytwo-mirror makes and drops it."
+STAMP = r"\d{8}t\d{6}"
+# the columns differ between versions of PostgreSQL: as JSON they can all be asked for
+LIKE = """
+    select to_jsonb(entry) from pg_database as entry
+    where datname = any(%s) and pg_encoding_to_char(encoding) = 'UTF8'
+    order by datname = %s desc limit 1
+"""
+RIGHTS = """
+    select
+        pg_get_userbyid(datdba) as owner,
+        datacl is not null as has_rights,
+        array(
+            select array[
+                privilege_type,
+                case when grantee <> 0 then pg_get_userbyid(grantee)::text end,
+                case when is_grantable then 'with grant option' else '' end
+            ] from aclexplode(datacl)
+        ) as rights,
+        array(
+            select array[case when setrole <> 0 then pg_get_userbyid(setrole)::text end, setting]
+            from pg_db_role_setting, unnest(setconfig) as setting where setdatabase = entry.oid
+        ) as settings
+    from pg_database as entry where datname = %s
+"""
+# their values are stored as lists of quoted names
+LISTS = ("search_path", "temp_tablespaces", "local_preload_libraries", "session_preload_libraries")
 
 
-def create(name: str) -> None:
-    """Make an empty database."""
-    administer(sql.SQL("create database {} template template0").format(sql.Identifier(name)))
+def create(name: str, like: str) -> None:
+    """Make an empty database in UTF8, with the locale of another one if that is there."""
+    statement = sql.SQL("create database {} template template0 encoding 'UTF8'{}")
+    found = administer(LIKE, ([like, "template0"], like))
+    locale = _locale(found[0][0]) if found else {"locale_provider": "libc", "locale": "C"}
+    options = [
+        sql.SQL(" {} {}").format(sql.SQL(option), sql.Literal(value))
+        for option, value in locale.items()
+    ]
+    administer(statement.format(sql.Identifier(name), sql.Composed(options)))
+
+
+def _locale(entry: dict[str, Any]) -> dict[str, str]:
+    """The options of `create database` for the locale of a row of pg_database."""
+    provider = {"b": "builtin", "c": "libc", "i": "icu"}[entry["datlocprovider"]]
+    options = {
+        "locale_provider": provider,
+        "lc_collate": entry["datcollate"],
+        "lc_ctype": entry["datctype"],
+        f"{provider}_locale": entry.get("datlocale") or entry.get("daticulocale"),  # until 16
+        "icu_rules": entry.get("daticurules"),
+    }
+    return {option: value for option, value in options.items() if value}
 
 
 def mark_scratch(name: str) -> None:
-    """Let `drop_scratch` know that a database is the drill's."""
+    """Let `drop_leftovers` know that a database is ours to drop."""
+    describe(name, SCRATCH)
+
+
+def describe(name: str, comment: str | None) -> None:
+    """Set a database's comment."""
     statement = sql.SQL("comment on database {} is {}")
-    administer(statement.format(sql.Identifier(name), sql.Literal(SCRATCH)))
+    administer(statement.format(sql.Identifier(name), sql.Literal(comment)))
+
+
+def comment_and_limit(name: str) -> tuple[str | None, int]:
+    """A database's comment, and how many may connect to it at once."""
+    (found,) = administer(
+        "select shobj_description(oid, 'pg_database'), datconnlimit from pg_database "
+        "where datname = %s",
+        (name,),
+    )
+    return found[0], found[1]
+
+
+def limit(name: str, connections: int) -> None:
+    """Set how many may connect to a database at once."""
+    statement = sql.SQL("alter database {} connection limit {}")
+    administer(statement.format(sql.Identifier(name), sql.Literal(connections)))
+
+
+def hand_over(old: str, new: str) -> list[str]:
+    """Give a database owner, rights and settings of another; returns what this role may not."""
+    (row,) = administer(RIGHTS, (old,))
+    refused = []
+    with _administration() as cursor:
+        for statement, for_old in zip(_rights(new, *row), _rights(old, *row), strict=True):
+            try:
+                cursor.execute(statement)
+            except psycopg2.errors.InsufficientPrivilege:
+                refused.append(f"{for_old.as_string(cursor)};")
+    return refused
+
+
+def _rights(
+    name: str,
+    owner: str,
+    has_rights: bool,
+    rights: list[list[str]],
+    settings: list[list[str]],
+) -> Iterator[sql.Composable]:
+    """The statements that give them to a database that was just made."""
+    database_name, owner_name = sql.Identifier(name), sql.Identifier(owner)
+    yield sql.SQL("alter database {} owner to {}").format(database_name, owner_name)
+    if has_rights:
+        yield sql.SQL("revoke all on database {} from public, {}").format(database_name, owner_name)
+    for privilege, grantee, option in rights:
+        yield sql.SQL("grant {} on database {} to {} {}").format(
+            sql.SQL(privilege),
+            database_name,
+            sql.Identifier(grantee) if grantee else sql.SQL("public"),
+            sql.SQL(option),
+        )
+    for role, setting in settings:
+        of_role = sql.SQL("role {} in ").format(sql.Identifier(role)) if role else sql.SQL("")
+        parameter, _, value = setting.partition("=")
+        values = next(csv.reader([value], skipinitialspace=True)) if parameter in LISTS else [value]
+        yield sql.SQL("alter {}database {} set {} to {}").format(
+            of_role,
+            database_name,
+            sql.Identifier(*parameter.split(".")),
+            sql.SQL(", ").join(map(sql.Literal, values)),
+        )
 
 
 def rename(name: str, other: str) -> None:
@@ -118,8 +232,9 @@ def state(name: str) -> tuple[bool, bool]:
         connection.close()
 
 
-def administer(statement: sql.Composable) -> None:
-    """Run a statement that concerns whole databases, from one that it does not concern."""
+@contextmanager
+def _administration() -> Iterator[Any]:
+    """A session for what concerns whole databases, in one that it does not concern."""
     connection: Connection | None = None
     for name in ("postgres", "template1"):
         try:
@@ -133,7 +248,7 @@ def administer(statement: sql.Composable) -> None:
         ) from trouble
     try:
         with connection.cursor() as cursor:
-            cursor.execute(statement)
+            yield cursor
     except psycopg2.errors.InsufficientPrivilege as error:
         raise MirrorError(
             "This role may not create, rename or drop databases on the server. Let an "
@@ -144,6 +259,15 @@ def administer(statement: sql.Composable) -> None:
         raise MirrorError("The database's disk is full. Nothing was replaced.") from error
     finally:
         connection.close()
+
+
+def administer(
+    statement: str | sql.Composable, values: tuple[object, ...] | None = None
+) -> list[tuple[Any, ...]]:
+    """Run a statement that concerns whole databases; returns its rows."""
+    with _administration() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchall() if cursor.description else []
 
 
 def end_sessions(name: str) -> None:
@@ -160,19 +284,14 @@ def drop(name: str) -> None:
     administer(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
 
-def drop_scratch(prefix: str) -> None:
-    """Drop what killed drills have left."""
-    connection = postgres.connect(database.libpq_environment()["PGDATABASE"], "restore")
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "select datname from pg_database where starts_with(datname, %s) "
-                "and shobj_description(oid, 'pg_database') = %s and not exists "
-                "(select from pg_stat_activity where datname = pg_database.datname)",
-                (prefix, SCRATCH),
-            )
-            names = [name for (name,) in cursor.fetchall()]
-    finally:
-        connection.close()
-    for name in names:
-        drop(name)
+def drop_leftovers(name: str) -> None:
+    """Drop what killed drills and restores of a database have left."""
+    found = administer(
+        "select datname from pg_database "
+        "where starts_with(datname, %s) and substr(datname, length(%s) + 1) ~ %s "
+        "and shobj_description(oid, 'pg_database') = %s and pg_has_role(datdba, 'usage') "
+        "and not exists (select from pg_stat_activity where datname = pg_database.datname)",
+        (name, name, f"^_(drill|restoring|replaced)_{STAMP}$", SCRATCH),
+    )
+    for (left,) in found:
+        drop(left)

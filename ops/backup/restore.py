@@ -8,6 +8,8 @@ says, the two change places.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +22,7 @@ from extract.base import database, logs
 from extract.base.errors import MirrorError, UsageError
 from extract.base.lock import new_run_id, run_lock
 from extract.base.settings import environment
+from extract.base.usable import require_usable
 from extract.load.record import create_schema
 from extract.people import kept_out
 from extract.people.erase import erase, everybody
@@ -110,15 +113,27 @@ def drill(file: Path | None = None) -> Restored:
     database.ensure_server()
     if given := environment().get(DRILL_DATABASE, ""):
         return _drill_into(given, name, file, manifest, started)
-    databases.drop_scratch(f"{name}_drill_")
-    scratch = f"{name}_drill_{_stamp()}"
-    databases.create(scratch)
-    try:
-        databases.mark_scratch(scratch)
-        done = _fill(file, manifest, scratch)
-    finally:
-        databases.drop(scratch)
+    with _scratch(name, "drill") as scratch:
+        try:
+            done = _fill(file, manifest, scratch)
+        finally:
+            databases.drop(scratch)
     return _drilled(done, started)
+
+
+@contextmanager
+def _scratch(name: str, purpose: str) -> Iterator[str]:
+    """A new database beside one; it goes on failure, and with the next one if we are killed."""
+    databases.drop_leftovers(name)
+    scratch = f"{name}_{purpose}_{_stamp()}"
+    databases.create(scratch, like=name)
+    try:
+        with closing(postgres.connect(scratch, "restore")):  # whom nobody uses would be a leftover
+            databases.mark_scratch(scratch)
+            yield scratch
+    except BaseException:
+        databases.drop(scratch)
+        raise
 
 
 def _drill_into(
@@ -174,18 +189,20 @@ def drill_obstacle() -> str:
 
 
 def _fill_new(file: Path, manifest: archive.Manifest | None, name: str) -> Restored:
-    databases.create(name)
-    try:
-        return _fill(file, manifest, name)
-    except BaseException:
-        databases.drop(name)
-        raise
+    """Restore beside the name and give the name last, so that it never names a half."""
+    with _scratch(name, "restoring") as fresh:
+        done = _fill(file, manifest, fresh)
+        databases.rename(fresh, name)
+    databases.describe(name, None)
+    done.database = name
+    return done
 
 
 def _fill(file: Path, manifest: archive.Manifest | None, name: str) -> Restored:
     """Restore into an empty database and compare; on failure it is empty again."""
     connection = postgres.connect(name, "restore")
     try:
+        require_usable(connection)
         notes = _make_reader_role(connection)
         try:
             missing = loading.load(file, name, connection.server_version)
@@ -214,24 +231,31 @@ def _fill(file: Path, manifest: archive.Manifest | None, name: str) -> Restored:
 
 def _replace(file: Path, manifest: archive.Manifest | None, name: str) -> Restored:
     """Restore beside the database, then let the two change places."""
-    fresh, old = f"{name}_restoring_{_stamp()}", f"{name}_replaced_{_stamp()}"
-    with run_lock("restore", new_run_id()):
-        done = _fill_new(file, manifest, fresh)
-        try:
+    old = f"{name}_replaced_{_stamp()}"
+    comment, connections = databases.comment_and_limit(name)
+    with _scratch(name, "restoring") as fresh:
+        with run_lock("restore", new_run_id()):
+            refused = databases.hand_over(name, fresh)
+            done = _fill(file, manifest, fresh)
             _refuse_to_drop_foreign_objects(name, fresh)
             done.notes += _keep_erased(name, fresh)
             _forget_published_signature(fresh)
+        databases.rename(name, old)
+        try:
+            databases.rename(fresh, name)
         except BaseException:
-            databases.drop(fresh)
+            databases.rename(old, name)
             raise
-    databases.rename(name, old)
-    try:
-        databases.rename(fresh, name)
-    except BaseException:
-        databases.rename(old, name)
-        raise
+    databases.describe(name, comment)
+    databases.limit(name, connections)
+    databases.mark_scratch(old)
     databases.drop(old)
     done.database = name
+    if refused:
+        done.notes.append(
+            "This role may not give the new database all that the replaced one had. Let an "
+            f"administrator run: {' '.join(refused)}"
+        )
     return done
 
 

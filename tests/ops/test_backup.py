@@ -225,6 +225,140 @@ def test_force_replaces_it_and_whoever_was_erased_since_stays_erased(mirrored: s
     reader.close()
 
 
+LIKENESS = """
+    select datlocprovider, datcollate, datctype, datlocale, icu, pg_get_userbyid(datdba),
+        datacl::text, datconnlimit, shobj_description(oid, 'pg_database'),
+        array(select setconfig::text from pg_db_role_setting where setdatabase = oid order by 1)
+    from (select *, daticurules as icu from pg_database) as entry where datname = '{}'
+"""
+
+
+def test_a_replacement_has_locale_owner_rights_and_settings_of_what_it_replaces(
+    template: str, unchanged: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, role = f"{unchanged}_own", f"owner_{uuid4().hex[:8]}"
+    written = backup()
+    sql(
+        f"create database {name} template template0 encoding 'UTF8' locale 'C' "
+        "locale_provider builtin builtin_locale 'C.UTF-8'",
+        "postgres",
+    )
+    restore(written.path, name)
+    sql(f"create role {role} login", "postgres")
+    for statement in (
+        f"alter database {name} owner to {role}",
+        f"revoke all on database {name} from public",
+        f"grant connect on database {name} to {role}, pg_monitor with grant option",
+        f"alter database {name} connection limit 50",
+        f"comment on database {name} is 'the mirror''s'",
+        f"""alter database {name} set search_path to "$user", 'a "b', ''""",
+        f"alter database {name} set my.label to 'a, b=c'",
+        f"alter role {role} in database {name} set work_mem to '5MB'",
+    ):
+        sql(statement, "postgres")
+    before = sql(LIKENESS.format(name), "postgres")
+    monkeypatch.setenv("PGDATABASE", name)
+
+    done = restore(written.path, force=True)
+
+    assert sql(LIKENESS.format(name), "postgres") == before
+    assert not [note for note in done.notes if "may not give" in note]
+    assert beside(f"{name}\\_%") == []
+    drop(name)
+    sql(f"drop role {role}", "postgres")
+
+
+def test_what_a_role_may_not_hand_over_is_said_with_the_statement(
+    unchanged: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, role = f"{unchanged}_own", f"owner_{uuid4().hex[:8]}"
+    written = backup()
+    sql(f"create role {role} login createdb", "postgres")
+    sql(f"create database {name} owner {role}", "postgres")
+    sql(f"alter database {name} set log_min_messages to 'error'", "postgres")
+    monkeypatch.setenv("PGUSER", role)
+    monkeypatch.setenv("PGDATABASE", name)
+    restore(written.path)
+
+    done = restore(written.path, force=True)
+
+    (note,) = [note for note in done.notes if "may not give" in note]
+    assert f"""run: alter database "{name}" set "log_min_messages" to 'error';""" in note
+    monkeypatch.setenv("PGUSER", "fortytwo")
+    drop(name)
+    sql(f"drop role {role}", "postgres")
+
+
+def test_every_database_that_a_restore_makes_is_utf8_whatever_the_cluster_is(
+    mirrored: str,
+) -> None:
+    written = backup()
+    ascii_of = "update pg_database set encoding = {} where datname like 'template_'"
+    try:
+        sql(ascii_of.format("pg_char_to_encoding('SQL_ASCII')"), "postgres")
+        drill()
+        restore(written.path, force=True)
+        restore(written.path, f"{mirrored}_other")
+        assert sql("show server_encoding", mirrored) == [("UTF8",)]
+        assert sql("show server_encoding", f"{mirrored}_other") == [("UTF8",)]
+        databases.create(f"{mirrored}_first", like="nothing_to_be_like")
+        assert sql("show server_encoding", f"{mirrored}_first") == [("UTF8",)]
+    finally:
+        sql(ascii_of.format("pg_char_to_encoding('UTF8')"), "postgres")
+
+
+def test_nothing_is_restored_into_a_database_that_no_command_would_use(unchanged: str) -> None:
+    written = backup()
+    other = f"{unchanged}_ascii"
+    sql(f"create database {other} template template0 encoding 'SQL_ASCII' locale 'C'", "postgres")
+
+    with pytest.raises(UsageError, match="has the encoding SQL_ASCII"):
+        restore(written.path, other)
+
+    assert contents(other) == {}
+
+
+def test_what_killed_restores_have_left_goes_and_databases_of_others_stay(mirrored: str) -> None:
+    written = backup()
+    stamp = "20260101t000000"
+    for kind in ("restoring", "replaced", "drill"):
+        sql(f"create database {mirrored}_{kind}_{stamp}", "postgres")
+        databases.mark_scratch(f"{mirrored}_{kind}_{stamp}")
+    sql(f"create database {mirrored}_restoring_20260101t000001", "postgres")  # without our mark
+    sql(f"create database {mirrored}_restoring_20260101t000002", "postgres")
+    databases.mark_scratch(f"{mirrored}_restoring_20260101t000002")
+    at_work = postgres.connect(f"{mirrored}_restoring_20260101t000002", "another restore")
+
+    drill(written.path)
+
+    assert sorted(map(str, beside(f"{mirrored}\\_%"))) == [
+        f"{mirrored}_restoring_20260101t000001",
+        f"{mirrored}_restoring_20260101t000002",
+    ]
+    at_work.close()
+    restore(written.path, force=True)
+    assert beside(f"{mirrored}\\_%") == [f"{mirrored}_restoring_20260101t000001"]
+    assert databases.comment_and_limit(mirrored)[0] is None
+
+
+def test_a_restore_that_was_killed_between_its_renames_is_named_by_every_command(
+    mirrored: str,
+) -> None:
+    written = backup()
+    aside = f"{mirrored}_replaced_20260101t000000"
+    databases.rename(mirrored, aside)
+
+    with pytest.raises(UsageError) as refused:
+        databases_of_the_mirror.connect("test")
+    with pytest.raises(UsageError, match="a restore was stopped"):
+        restore(written.path, force=True)
+
+    statement = f'alter database "{aside}" rename to "{mirrored}";'
+    assert statement in str(refused.value)
+    sql(statement, "postgres")
+    assert drill().compared
+
+
 @pytest.mark.parametrize("with_note", [True, False])
 def test_a_new_machine_learns_who_stays_out_or_says_that_it_cannot(
     mirrored: str, with_note: bool
