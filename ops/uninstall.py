@@ -21,7 +21,6 @@ from extract.base import database
 from extract.base.errors import MirrorError
 from extract.base.lock import new_run_id, run_lock
 from extract.base.settings import ROOT, local_directory, working_directory
-from extract.tables import ownership
 from ops.backup import archive, databases
 from ops.schedule import crontab, units
 from ops.site.pages import site_directory
@@ -139,17 +138,12 @@ def _database() -> list[Part]:
 
 def _unmarked(schemas: list[str]) -> list[str]:
     """What is in these schemas without our mark: to drop a schema would take it along."""
-    ours = set(ownership.names())
     connection = database.connect("fortytwo-mirror uninstall", autocommit=True)
     try:
         return [
             name
-            for name, kind, is_marked in databases.objects(connection)
-            if name.partition(".")[0] in schemas
-            and kind != "schema"
-            and not is_marked
-            # functions have no mark: ours are those that a build makes in `ops`
-            and not (kind == "function" and name.partition("(")[0] in ours)
+            for name, kind, is_ours in databases.objects(connection)
+            if name.partition(".")[0] in schemas and kind != "schema" and not is_ours
         ]
     finally:
         connection.close()

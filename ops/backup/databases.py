@@ -13,6 +13,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from extract.base.errors import MirrorError
+from extract.tables import ownership
 from ops.backup import postgres
 
 SCRATCH = "A restore or drill of fortytwo-mirror makes and drops it."
@@ -201,13 +202,18 @@ OBJECTS = """
 
 
 def objects(connection: Connection) -> list[tuple[str, str, bool]]:
-    """Everything in a database but what extensions brought: name, kind, whether it is marked ours.
+    """Everything in a database but what extensions brought: name, kind, whether it is ours.
 
     Materialized views are views: what is in them can be made anew.
     """
+    ours = set(ownership.names())
     with connection.cursor() as cursor:
         cursor.execute(OBJECTS)
-        return cursor.fetchall()
+        return [
+            # functions have no mark: ours are those that a build makes in `ops`
+            (name, kind, is_marked or (kind == "function" and name.partition("(")[0] in ours))
+            for name, kind, is_marked in cursor.fetchall()
+        ]
 
 
 def empty(connection: Connection) -> None:

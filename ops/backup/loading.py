@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import tempfile
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,8 @@ from extract.base.errors import MirrorError, UsageError
 from ops.backup import age, archive, postgres
 
 MISSING_ROLE = re.compile(r'role "(.+)" does not exist')
+# a line of pg_restore --list: numbers, kind, schema, name, owner
+OURS = re.compile(rb"^\d+; \d+ \d+ TABLE (raw|mirror) ", re.MULTILINE)
 # pg_restore 17 and newer set this in servers that do not know it; restoring goes on all the same
 HARMLESS = re.compile(r'unrecognized configuration parameter "transaction_timeout"')
 
@@ -30,9 +33,16 @@ def inspect(file: Path) -> archive.Manifest | None:
     manifest = archive.Manifest.read(file)
     if manifest and archive.sha256_of(file) != manifest.sha256:
         raise archive.damaged(file, "it is not the file whose checksum was taken")
-    said = _run(["--list"], file)
+    with tempfile.TemporaryFile() as listing:
+        said = _run(["--list"], file, listing=listing)
+        listing.seek(0)
+        if not said and not OURS.search(listing.read()):
+            said = ["it has no table of the schemas raw and mirror"]
     if said:
-        raise MirrorError(f"{file} is no backup of this mirror: {said[0]}.")
+        raise MirrorError(
+            f"{file} is no backup of this mirror: {said[0]}. Nothing was changed; the backups are "
+            f"in {archive.folder()}."
+        )
     return manifest
 
 
@@ -65,14 +75,20 @@ def load(file: Path, name: str, server_version: int) -> list[str]:
     return sorted(missing)
 
 
-def _run(arguments: list[str], file: Path, name: str = "", server_version: int = 0) -> list[str]:
+def _run(
+    arguments: list[str],
+    file: Path,
+    name: str = "",
+    server_version: int = 0,
+    listing: IO[bytes] | None = None,
+) -> list[str]:
     """Run pg_restore on a backup; returns its errors, and ends it at one that nothing can mend."""
     own = os.fspath(embedded.binary("pg_restore"))  # listing needs no server
     program = programs.program("pg_restore", server_version) if name else own
     process = subprocess.Popen(
         [program, *arguments],
         stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
+        stdout=listing or subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         env=postgres.variables(name or "postgres"),
     )

@@ -265,11 +265,13 @@ def _refuse_to_drop_foreign_objects(name: str, fresh: str) -> None:
     try:
         refuse_foreign_objects(old)
         back = {(found, kind) for found, kind, _ in databases.objects(new) if kind != "table"}
-        own = {entry.partition(".")[0] for entry in names()}
+        schemas = {entry.partition(".")[0] for entry in names()}
         lost = [
             f"{found} ({kind})"
             for found, kind, is_ours in databases.objects(old)
-            if not is_ours and (found, kind) not in back and found not in own
+            if not is_ours
+            and (found, kind) not in back
+            and not (kind == "schema" and found in schemas)
         ]
     finally:
         old.close()

@@ -25,7 +25,7 @@ from extract.base.errors import BusyError, MirrorError, UsageError
 from extract.base.lock import new_run_id, run_lock
 from extract.people import kept_out
 from extract.progress import ExtractionProgress
-from extract.tables.ownership import mark
+from extract.tables.ownership import mark, names
 from ops.backup import age, archive, databases, postgres
 from ops.backup.backup import backup
 from ops.backup.restore import drill, drill_obstacle, restore
@@ -753,6 +753,37 @@ def test_a_replacement_drops_nothing_that_others_made(
     assert "students_by_campus" not in str(stopped.value)  # it comes back with the backup
     assert contents(mirrored) == before
     assert beside(f"{mirrored}\\_%") == []
+
+
+def test_a_backup_that_lacks_one_of_our_functions_replaces_all_the_same(mirrored: str) -> None:
+    written = backup()
+    (name,) = [name for name in names() if name == "ops.align_history"]
+    sql(f"create function {name}(name text, columns text[]) returns int return 1")
+
+    assert restore(written.path, force=True).compared
+
+    sql("create function ops.theirs(name text) returns int return 1")
+    with pytest.raises(UsageError, match=r"ops\.theirs\(name text\) \(function\)"):
+        restore(written.path, force=True)
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_dump_of_another_database_is_refused_before_anything_is_done(
+    mirrored: str, force: bool, tmp_path: Path
+) -> None:
+    other, file = f"{mirrored}_shop", tmp_path / "shop.dump"
+    sql(f"create database {other}", "postgres")
+    sql("create schema shop; create table shop.raw as select 1 as mirror", other)
+    arguments = [programs.program("pg_dump"), "-Fc", "-f", str(file), other]
+    subprocess.run(arguments, env=postgres.variables(other), check=True)
+    before = contents(mirrored)
+
+    for name in ("", f"{mirrored}_foreign"):
+        with pytest.raises(MirrorError, match="is no backup of this mirror: it has no table"):
+            restore(file, name, force=force)
+
+    assert contents(mirrored) == before
+    assert beside(f"{mirrored}\\_%") == [other]
 
 
 @pytest.mark.parametrize(
