@@ -33,6 +33,7 @@ from extract.base.usable import require_usable
 from extract.tables.ownership import refuse_foreign_objects
 from extract.tables.streams import streams_on
 from ops.backup import age, archive
+from ops.backup.restore import DRILL_DATABASE, drill_database_fault
 from ops.schedule.schedule import Schedule
 from ops.schedule.scheduled import DRILL_DAYS
 from ops.site.pages import site_directory
@@ -63,6 +64,8 @@ def examine() -> list[Finding]:
         "database": _database,
         "API": _api,
     }
+    if environment().get(DRILL_DATABASE):
+        checks["restore drill"] = _drill
     findings = []
     for name, check in checks.items():
         try:
@@ -158,6 +161,17 @@ def _database() -> Found:
             "run: create role mirror_reader nologin;"
         )
     return "well", f"PostgreSQL {number}, database {name} as {role}, which may create schemas"
+
+
+def _drill() -> Found:
+    given, name = environment()[DRILL_DATABASE], database.libpq_environment()["PGDATABASE"]
+    try:
+        fault = drill_database_fault(given, name)
+    except MirrorError as error:  # a sync does without it
+        fault = f"{DRILL_DATABASE} is {given}. {error}"
+    if fault:
+        return "degraded", fault
+    return "well", f"{DRILL_DATABASE} is {given}, which is empty"
 
 
 def _api() -> Found:

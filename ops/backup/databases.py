@@ -216,12 +216,46 @@ def objects(connection: Connection) -> list[tuple[str, str, bool]]:
         ]
 
 
-def empty(connection: Connection) -> None:
-    """Drop what a failed restore has made of a database that was empty before."""
+# what goes with something else (a table's index) is not named; what comes with the server, or from
+# the template, has a number below 16384
+EVERYTHING = """
+    select distinct object.type, object.identity
+    from (
+        select 'pg_namespace'::regclass as catalog, oid as id from pg_namespace
+        union all select 'pg_largeobject'::regclass, oid from pg_largeobject_metadata
+        union all select 'pg_publication'::regclass, oid from pg_publication
+        union all select classid, objid from pg_depend
+    ) as known
+    cross join lateral pg_identify_object(catalog, id, 0) as object
+    where (id >= 16384 or catalog = 'pg_largeobject'::regclass)
+        and object.identity !~ '^pg_(toast_)?temp_'
+        and not exists (
+            select from pg_depend
+            where classid = catalog and objid = id and objsubid = 0
+                and deptype in ('a', 'e', 'i', 'P', 'S')
+        )
+    order by 1, 2
+"""
+
+
+def everything(connection: Connection) -> list[tuple[str, str]]:
+    """Kind and identity of everything in a database that can be dropped by itself."""
     with connection.cursor() as cursor:
-        for name, kind, _ in objects(connection):
-            if kind == "schema":
-                cursor.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(name)))
+        cursor.execute(EVERYTHING)
+        return [(str(kind), str(identity)) for kind, identity in cursor.fetchall()]
+
+
+def empty(connection: Connection, before: list[tuple[str, str]]) -> None:
+    """Drop what a restore has made of a database, wherever in it; what was before stays."""
+    with connection.cursor() as cursor:
+        for kind, identity in everything(connection):
+            if (kind, identity) in before or kind == "default acl":
+                continue
+            if kind == "large object":
+                cursor.execute("select lo_unlink(%s::oid)", (identity,))
+                continue
+            kind = "type" if kind == "composite type" else kind.replace("-", " ")
+            cursor.execute(f"drop {kind} if exists {identity} cascade")
 
 
 def state(name: str) -> tuple[bool, bool]:

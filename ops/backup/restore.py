@@ -140,21 +140,39 @@ def _drill_into(
     given: str, name: str, file: Path, manifest: archive.Manifest, started: float
 ) -> Restored:
     """Into a database of the drill's own, which is empty before and after."""
-    exists, is_empty = databases.state(given)
-    if given == name or not exists or not is_empty:
-        role = database.libpq_environment()["PGUSER"]
-        raise UsageError(
-            f"{DRILL_DATABASE} is {given}, which must be an empty database of its own, not the "
-            f"mirror's. Let an administrator run: create database {given} owner {role} "
-            "encoding 'UTF8' template template0; (docs/install.md)."
-        )
-    done = _fill(file, manifest, given)
-    connection = postgres.connect(given, "restore")
-    try:
-        databases.empty(connection)
-    finally:
-        connection.close()
+    if fault := drill_database_fault(given, name):
+        raise UsageError(fault)
+    with closing(postgres.connect(given, "restore")) as connection:
+        before = databases.everything(connection)
+        done = _fill(file, manifest, given)
+        databases.empty(connection, before)
     return _drilled(done, started)
+
+
+def drill_database_fault(given: str, name: str) -> str:
+    """Why a drill cannot use the database of RESTORE_DRILL_DATABASE; empty when it can.
+
+    Raises:
+        MirrorError: It lets nobody in.
+    """
+    if given == name:
+        return f"{DRILL_DATABASE} is {given}, which is the mirror's own database. Name another."
+    exists, is_empty = databases.state(given)
+    if not exists:
+        role = database.libpq_environment()["PGUSER"]
+        return (
+            f"{DRILL_DATABASE} is {given}, which does not exist. Let an administrator run: create "
+            f"database {given} owner {role} encoding 'UTF8' template template0; (docs/install.md)."
+        )
+    if not is_empty:
+        with closing(postgres.connect(given, "restore")) as connection:
+            found = [f"{found} ({kind})" for found, kind, _ in databases.objects(connection)]
+        more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+        return (
+            f"{DRILL_DATABASE} is {given}, which is not empty: {', '.join(found[:5])}{more}. Drop "
+            "what is in it if nobody needs it, or name an empty database of the drill's own."
+        )
+    return ""
 
 
 def _drilled(done: Restored, started: float) -> Restored:
@@ -203,6 +221,7 @@ def _fill(file: Path, manifest: archive.Manifest | None, name: str) -> Restored:
     connection = postgres.connect(name, "restore")
     try:
         require_usable(connection)
+        before = databases.everything(connection)
         notes = _make_reader_role(connection)
         try:
             missing = loading.load(file, name, connection.server_version)
@@ -215,7 +234,7 @@ def _fill(file: Path, manifest: archive.Manifest | None, name: str) -> Restored:
                 )
             create_schema(connection)  # what a backup leaves out of ops, and what is newer than it
         except BaseException:
-            databases.empty(connection)
+            databases.empty(connection, before)
             raise
         if missing:
             notes.append(

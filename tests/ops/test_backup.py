@@ -26,6 +26,7 @@ from extract.base.lock import new_run_id, run_lock
 from extract.people import kept_out
 from extract.progress import ExtractionProgress
 from extract.tables.ownership import mark, names
+from ops import doctor
 from ops.backup import age, archive, databases, postgres
 from ops.backup.backup import backup
 from ops.backup.restore import drill, drill_obstacle, restore
@@ -587,7 +588,7 @@ def test_a_role_that_may_not_make_databases_restores_into_an_empty_one(
         drill(written.path)
     assert "may not create databases" in drill_obstacle()
     monkeypatch.setenv("RESTORE_DRILL_DATABASE", empty)
-    with pytest.raises(UsageError, match="must be an empty database of its own"):
+    with pytest.raises(UsageError, match=r"is not empty: analyst \(schema\).* more\. Drop"):
         drill(written.path)  # it holds what was restored into it
     owned = f"select nspname from pg_namespace where nspowner = '{role}'::regrole"
     for (schema,) in sql(owned, empty):
@@ -597,6 +598,55 @@ def test_a_role_that_may_not_make_databases_restores_into_an_empty_one(
     monkeypatch.setenv("PGUSER", "fortytwo")
     drop(empty)
     sql(f"drop role {role}", "postgres")
+
+
+def test_a_drill_empties_its_database_wholly_each_time(
+    mirrored: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    role, given = f"limited_{uuid4().hex[:8]}", f"{mirrored}_scratch"
+    sql(
+        "create table public.notes as select 1 as id; create view public.two as table public.notes;"
+        "create type public.size as enum ('s'); create domain public.short as varchar(3);"
+        "create function public.price(size) returns int return 1; create sequence public.numbers;"
+        "create procedure public.act() language sql as ''; create materialized view mv as select 1;"
+        "create aggregate public.total(int) (sfunc = int4pl, stype = int);"
+        "create operator public.### (function = int4pl, leftarg = int, rightarg = int);"
+        "create collation public.german (locale = 'C'); create table parts (n int primary key) "
+        "partition by range (n); create table part partition of parts default;"
+        "create type public.pair as (a int); select lo_from_bytea(4711, 'x');"
+        "create statistics public.s on id, (id + 1) from public.notes"
+    )
+    written = backup()
+    sql(f"create role {role} login", "postgres")
+    sql(f"create database {given} owner {role}", "postgres")
+    sql("create publication of_an_administrator", given)
+    monkeypatch.setenv("PGUSER", role)
+    monkeypatch.setenv("RESTORE_DRILL_DATABASE", given)
+    kept = databases.everything(connection := postgres.connect(given, "test"))
+
+    assert drill(written.path).compared
+    assert drill(written.path).compared, "it is empty again after a drill"
+
+    assert databases.everything(connection) == kept != []
+    connection.close()
+    monkeypatch.setenv("PGUSER", "fortytwo")
+    drop(given)
+    sql(f"drop role {role}", "postgres")
+
+
+def test_a_database_for_drills_that_cannot_serve_is_told_with_what_mends_it(
+    unchanged: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup()
+    for given, said in (
+        (unchanged, "which is the mirror's own database"),
+        (f"{unchanged}_none", f"create database {unchanged}_none owner fortytwo encoding"),
+    ):
+        monkeypatch.setenv("RESTORE_DRILL_DATABASE", given)
+        with pytest.raises(UsageError, match=said):
+            drill()
+        (finding,) = [found for found in doctor.examine() if found.name == "restore drill"]
+        assert finding.level == "degraded" and said in finding.sentence
 
 
 @pytest.fixture
