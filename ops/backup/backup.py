@@ -44,6 +44,7 @@ class Written:
     manifest: archive.Manifest
     seconds: float
     removed: list[Path]
+    left_out: list[str]  # schemas of others
 
 
 def backup(
@@ -86,7 +87,8 @@ def backup(
                 f"The database {name} has neither raw nor mirror: there is nothing to back up "
                 "yet. Run `make sync` first."
             )
-        manifest = _write(connection, snapshot, path, keys, at)
+        left_out = postgres.unreadable(connection)
+        manifest = _write(connection, snapshot, path, keys, at, left_out)
     removed = [] if file or keep else archive.rotate(folder, name)
     seconds = time.monotonic() - started
     logs.event(
@@ -96,9 +98,10 @@ def backup(
         tables=len(manifest.tables),
         rows=sum(rows for rows, _ in manifest.tables.values()),
         removed=len(removed),
+        left_out=left_out,
         milliseconds=round(1000 * seconds),
     )
-    return Written(path, manifest, seconds, removed)
+    return Written(path, manifest, seconds, removed, left_out)
 
 
 @contextmanager
@@ -153,19 +156,30 @@ def _between_runs(patience: float) -> Iterator[None]:
 
 
 def _write(
-    connection: Connection, snapshot: str, path: Path, keys: list[object], at: datetime
+    connection: Connection,
+    snapshot: str,
+    path: Path,
+    keys: list[object],
+    at: datetime,
+    left_out: list[str],
 ) -> archive.Manifest:
     unfinished = path.with_name(f"{path.name}.part")
     values = database.libpq_environment()
     try:
         with ThreadPoolExecutor(1) as pool:
-            dump = pool.submit(_dump, snapshot, unfinished, keys, connection.server_version)
-            tables = postgres.checksums(connection)
+            version = connection.server_version
+            dump = pool.submit(_dump, snapshot, unfinished, keys, version, left_out)
+            tables = postgres.checksums(connection, left_out)
             size, digest = dump.result()
-        version = f"PostgreSQL {connection.server_version // 10000}"
         moment = f"{at:%Y-%m-%dT%H:%M:%SZ}"
         manifest = archive.Manifest(
-            moment, values["PGDATABASE"], version, size, digest, tables, kept_out.read_keys()
+            moment,
+            values["PGDATABASE"],
+            f"PostgreSQL {version // 10000}",
+            size,
+            digest,
+            tables,
+            kept_out.read_keys(),
         )
         manifest.write(path)
         unfinished.replace(path)
@@ -176,7 +190,9 @@ def _write(
     return manifest
 
 
-def _dump(snapshot: str, path: Path, keys: list[object], server_version: int) -> tuple[int, str]:
+def _dump(
+    snapshot: str, path: Path, keys: list[object], server_version: int, left_out: list[str]
+) -> tuple[int, str]:
     """Run pg_dump into a file; returns its size and sha256."""
     command = [
         programs.program("pg_dump", server_version),
@@ -185,7 +201,7 @@ def _dump(snapshot: str, path: Path, keys: list[object], server_version: int) ->
         f"--snapshot={snapshot}",
         "--no-password",
         "--lock-wait-timeout=60s",
-        *(f"--exclude-schema={schema}" for schema in postgres.REBUILT),
+        *(f"--exclude-schema={_quoted(schema)}" for schema in (*postgres.REBUILT, *left_out)),
         *(f"--exclude-table={table}" for table in postgres.REBUILT_TABLES),
     ]
     name = database.libpq_environment()["PGDATABASE"]
@@ -210,6 +226,12 @@ def _dump(snapshot: str, path: Path, keys: list[object], server_version: int) ->
             cause = " ".join(said.read().decode(errors="replace").split())[:600]
             raise MirrorError(f"The backup failed and no file is left behind: {cause}.")
     return writer.bytes, writer.sha256
+
+
+def _quoted(schema: str) -> str:
+    """A name as pg_dump takes it for that one name, and not for a pattern."""
+    doubled = schema.replace('"', '""')
+    return f'"{doubled}"'
 
 
 def _no_room(path: Path, error: OSError) -> MirrorError:

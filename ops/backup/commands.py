@@ -56,6 +56,11 @@ def backup(
             f"{'encrypted' if done.path.suffix == '.age' else 'not encrypted'}, "
             f"{done.seconds:.1f} s"
         )
+        if done.left_out:
+            console.print(
+                f"left out, because this role may not read all of it: {', '.join(done.left_out)}",
+                markup=False,
+            )
         for path in done.removed:
             console.print(f"removed {path.name}, which no rule keeps")
         console.print("Next: `make restore-drill` proves that it can be restored.")

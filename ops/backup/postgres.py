@@ -3,15 +3,74 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from extract.base import database
+from extract.base.errors import MirrorError
+from extract.tables.ownership import names
 
 # what `dbt build` and a load make anew; a backup would only hold them up
 REBUILT = ("marts", "staging", "intermediate", "raw_staging")
 REBUILT_TABLES = ("ops.delete_scope", "ops.candidates")
+
+# schemas of others with something that pg_dump would need to read and may not, and, because a
+# backup without them could not be restored, those with something that stands on them
+UNREADABLE = """
+    with recursive homes as (
+        select 'pg_class'::regclass as catalog, oid as id, relnamespace as space from pg_class
+        union all select 'pg_proc'::regclass, oid, pronamespace from pg_proc
+        union all select 'pg_type'::regclass, oid, typnamespace from pg_type
+        union all select 'pg_constraint'::regclass, oid, connamespace from pg_constraint
+        union all select 'pg_rewrite'::regclass, rule.oid, relnamespace
+        from pg_rewrite as rule inner join pg_class on pg_class.oid = ev_class
+        union all select 'pg_attrdef'::regclass, entry.oid, relnamespace
+        from pg_attrdef as entry inner join pg_class on pg_class.oid = adrelid
+        union all select 'pg_trigger'::regclass, entry.oid, relnamespace
+        from pg_trigger as entry inner join pg_class on pg_class.oid = tgrelid
+    ),
+    left_out (space) as (
+        select relnamespace from pg_class
+        where relkind in ('r', 'p', 'S') and relpersistence <> 't'
+            and relnamespace::regnamespace::text !~ '^(pg_|information_schema$)'
+            and not relnamespace::regnamespace::text = any(%(ours)s)
+            and (
+                not has_schema_privilege(relnamespace, 'usage')
+                or not has_table_privilege(oid, 'select') or row_security_active(oid)
+            )
+            and not exists (select from pg_depend where objid = pg_class.oid and deptype = 'e')
+        union
+        select standing.space
+        from left_out
+        inner join homes as source using (space)
+        inner join pg_depend on refclassid = source.catalog and refobjid = source.id
+        inner join homes as standing on classid = standing.catalog and objid = standing.id
+    )
+    select nspname, nspname = any(%(ours)s)
+    from left_out inner join pg_namespace on oid = space order by 1
+"""
+
+
+def unreadable(connection: Connection) -> list[str]:
+    """The schemas of others that a backup leaves out, because this role may not read them.
+
+    Raises:
+        MirrorError: Something in a schema of the mirror stands on them.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(UNREADABLE, {"ours": sorted({name.split(".")[0] for name in names()})})
+        found = cursor.fetchall()
+    left_out = [schema for schema, is_ours in found if not is_ours]
+    standing = [schema for schema, is_ours in found if is_ours and schema not in REBUILT]
+    if standing:
+        raise MirrorError(
+            f"This role may not read all of {', '.join(left_out)}, and without them "
+            f"{', '.join(standing)} could not be restored, where something stands on them. Let "
+            "their owner grant it select, or move what stands on them."
+        )
+    return left_out
 
 
 def connect(database_name: str, purpose: str) -> Connection:
@@ -28,7 +87,7 @@ def variables(database_name: str) -> dict[str, str]:
     return {**os.environ, **database.libpq_environment(database_name), "LC_ALL": "C"}
 
 
-def tables(connection: Connection) -> list[tuple[str, str]]:
+def tables(connection: Connection, left_out: Sequence[str] = ()) -> list[tuple[str, str]]:
     """Schema and name of every table that a backup holds."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -36,16 +95,16 @@ def tables(connection: Connection) -> list[tuple[str, str]]:
             "relnamespace where relkind = 'r' and nspname !~ '^pg_' "
             "and nspname <> 'information_schema' and nspname <> all(%s) "
             "and nspname || '.' || relname <> all(%s) order by 1, 2",
-            (list(REBUILT), list(REBUILT_TABLES)),
+            ([*REBUILT, *left_out], list(REBUILT_TABLES)),
         )
         return [(str(schema), str(name)) for schema, name in cursor.fetchall()]
 
 
-def checksums(connection: Connection) -> dict[str, tuple[int, str]]:
+def checksums(connection: Connection, left_out: Sequence[str] = ()) -> dict[str, tuple[int, str]]:
     """Rows and checksum of every table, the same wherever and in whatever order the rows lie."""
     found = {}
     with connection.cursor() as cursor:
-        for schema, name in tables(connection):
+        for schema, name in tables(connection, left_out):
             cursor.execute(
                 sql.SQL(
                     "select count(*), coalesce(sum(('x' || substr(md5(entry::text), 1, 15))"

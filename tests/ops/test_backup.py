@@ -649,6 +649,43 @@ def test_a_database_for_drills_that_cannot_serve_is_told_with_what_mends_it(
         assert finding.level == "degraded" and said in finding.sentence
 
 
+def test_what_the_role_may_not_read_is_left_out_with_what_stands_on_it_and_named(
+    mirrored: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    role = f"limited_{uuid4().hex[:8]}"
+    sql(f"create role {role} login")
+    own = ("raw", "mirror", "snapshots", "reports", "marts", "ops", "analyst")
+    for schema in own:
+        sql(f"grant usage on schema {schema} to {role}")
+        sql(f"grant select on all tables in schema {schema} to {role}")
+        sql(f"grant select on all sequences in schema {schema} to {role}")
+    sql(
+        'create schema "Their.s"; create table "Their.s".secrets as select 1 as id;'
+        'create schema above; create view above.all_of_them as table "Their.s".secrets;'
+        "create schema locked; create table locked.orders as select 1 as id;"
+        "alter table locked.orders enable row level security;"
+        f"grant usage on schema locked, above to {role}; grant select on locked.orders to {role};"
+        f"grant create on database {mirrored} to {role}"
+    )
+    monkeypatch.setenv("PGUSER", role)
+
+    done = CliRunner().invoke(app, ["backup"])
+
+    assert done.exit_code == 0, done.output
+    assert "may not read all of it: Their.s, above, locked" in " ".join(done.output.split())
+    monkeypatch.setenv("PGUSER", "fortytwo")
+    drilled = drill().tables
+    assert drilled.keys() == {
+        name for name in contents(mirrored) if not name.startswith(("Their.s", "locked"))
+    }
+    sql('create view reports.theirs as table "Their.s".secrets')
+    monkeypatch.setenv("PGUSER", role)
+    with pytest.raises(MirrorError, match=r"without them reports could not be restored"):
+        backup()
+    monkeypatch.setenv("PGUSER", "fortytwo")
+    sql(f"drop owned by {role}; drop role {role}")
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system with room for 60 kB."""
