@@ -69,6 +69,11 @@ def program(name: str, server_version: int = 0) -> str:
     return os.fspath(found)
 
 
+def newest(name: str) -> Path:
+    """The newest that is here, the wheel's where others are not newer."""
+    return max((embedded.binary(name), *_installed(name)), key=_version)
+
+
 def _installed(name: str) -> Iterable[Path]:
     installed = DEBIAN.glob(f"*/bin/{name}") if DEBIAN.is_dir() else ()
     yield from sorted(installed, key=_version, reverse=True)

@@ -224,7 +224,9 @@ def _dump(
         if status != 0:
             said.seek(0)
             cause = " ".join(said.read().decode(errors="replace").split())[:600]
-            raise MirrorError(f"The backup failed and no file is left behind: {cause}.")
+            raise MirrorError(
+                f"The backup failed and no file is left behind: {cause}.{postgres.advice(cause)}"
+            )
     return writer.bytes, writer.sha256
 
 

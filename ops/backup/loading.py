@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from extract import embedded, programs
+from extract import programs
 from extract.base.errors import MirrorError, UsageError
 from ops.backup import age, archive, postgres
 
@@ -38,6 +38,8 @@ def inspect(file: Path) -> archive.Manifest | None:
         listing.seek(0)
         if not said and not OURS.search(listing.read()):
             said = ["it has no table of the schemas raw and mirror"]
+    if said and (fix := postgres.advice(said[0])):
+        raise MirrorError(f"{file} cannot be read by the pg_restore that is here: {said[0]}.{fix}")
     if said:
         raise MirrorError(
             f"{file} is no backup of this mirror: {said[0]}. Nothing was changed; the backups are "
@@ -68,7 +70,7 @@ def load(file: Path, name: str, server_version: int) -> list[str]:
                 "The database's disk is full: the backup was not restored. Free some space there, "
                 "then run the command again."
                 if full
-                else f"The backup could not be restored: {errors[0]}."
+                else f"The backup could not be restored: {errors[0]}.{postgres.advice(errors[0])}"
             )
             + " What was restored of it is removed."
         )
@@ -83,8 +85,10 @@ def _run(
     listing: IO[bytes] | None = None,
 ) -> list[str]:
     """Run pg_restore on a backup; returns its errors, and ends it at one that nothing can mend."""
-    own = os.fspath(embedded.binary("pg_restore"))  # listing needs no server
-    program = programs.program("pg_restore", server_version) if name else own
+    if name:
+        program = programs.program("pg_restore", server_version)
+    else:  # listing needs no server, so neither TLS: the newest reads every backup
+        program = os.fspath(programs.newest("pg_restore"))
     process = subprocess.Popen(
         [program, *arguments],
         stdin=subprocess.PIPE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 
 from psycopg2 import sql
@@ -85,6 +86,21 @@ def connect(database_name: str, purpose: str) -> Connection:
 def variables(database_name: str) -> dict[str, str]:
     """The environment of a program that shall reach a database; passwords are in no argument."""
     return {**os.environ, **database.libpq_environment(database_name), "LC_ALL": "C"}
+
+
+def advice(said: str) -> str:
+    """What mends an error of pg_dump or pg_restore that their own words do not explain; or ""."""
+    if "unsupported version" in said:
+        return (
+            " The programs here are older than those that wrote the backup: install the newest "
+            "package postgresql-client (postgresql-client-18 or newer), then run the command again."
+        )
+    if re.search(r"no encryption|SSL off|SSL connection is required", said):
+        return (
+            " The server wants encryption: put PGSSLMODE=require into .env and install the package "
+            "postgresql-client, because the programs in .venv know no TLS (docs/install.md)."
+        )
+    return ""
 
 
 def tables(connection: Connection, left_out: Sequence[str] = ()) -> list[tuple[str, str]]:

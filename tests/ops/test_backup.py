@@ -535,6 +535,31 @@ def test_a_damaged_file_a_cut_one_and_a_foreign_one_are_told_apart_from_a_backup
     assert beside(f"{unchanged}_other") == []
 
 
+def test_a_backup_of_newer_programs_is_not_taken_for_another_file(
+    unchanged: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = backup()
+    archive.manifest_path(written.path).unlink()
+    whole = bytearray(written.path.read_bytes())
+    whole[6] = 99  # the minor version of the format, after PGDMP and the major one
+    written.path.write_bytes(whole)
+
+    with pytest.raises(MirrorError, match=r"unsupported version \(1\.99\).*postgresql-client"):
+        restore(written.path, f"{unchanged}_other")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        'FATAL:  no pg_hba.conf entry for host "::1", user "u", database "d", no encryption',
+        "FATAL:  SSL connection is required. Please specify SSL options and retry.",
+    ],
+)
+def test_a_server_that_wants_encryption_is_told_with_the_package(said: str) -> None:
+    assert "PGSSLMODE=require" in postgres.advice(said)
+    assert postgres.advice("relation does not exist") == ""
+
+
 def test_a_cut_encrypted_file_is_not_taken_for_a_wrong_key(
     unchanged: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
