@@ -33,7 +33,7 @@ from extract.base.usable import require_usable
 from extract.tables.ownership import refuse_foreign_objects
 from extract.tables.streams import streams_on
 from ops.backup import age, archive
-from ops.backup.restore import DRILL_DATABASE, drill_database_fault
+from ops.backup.restore import DRILL_DATABASE, require_drill_database
 from ops.schedule.schedule import Schedule
 from ops.schedule.scheduled import DRILL_DAYS
 from ops.site.pages import site_directory
@@ -166,11 +166,9 @@ def _database() -> Found:
 def _drill() -> Found:
     given, name = environment()[DRILL_DATABASE], database.libpq_environment()["PGDATABASE"]
     try:
-        fault = drill_database_fault(given, name)
+        require_drill_database(given, name)
     except MirrorError as error:  # a sync does without it
-        fault = f"{DRILL_DATABASE} is {given}. {error}"
-    if fault:
-        return "degraded", fault
+        return "degraded", str(error)
     return "well", f"{DRILL_DATABASE} is {given}, which is empty"
 
 

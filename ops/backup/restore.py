@@ -140,8 +140,7 @@ def _drill_into(
     given: str, name: str, file: Path, manifest: archive.Manifest, started: float
 ) -> Restored:
     """Into a database of the drill's own, which is empty before and after."""
-    if fault := drill_database_fault(given, name):
-        raise UsageError(fault)
+    require_drill_database(given, name)
     with closing(postgres.connect(given, "restore")) as connection:
         before = databases.everything(connection)
         done = _fill(file, manifest, given)
@@ -149,18 +148,20 @@ def _drill_into(
     return _drilled(done, started)
 
 
-def drill_database_fault(given: str, name: str) -> str:
-    """Why a drill cannot use the database of RESTORE_DRILL_DATABASE; empty when it can.
+def require_drill_database(given: str, name: str) -> None:
+    """Refuse a database that a drill cannot use.
 
     Raises:
-        MirrorError: It lets nobody in.
+        MirrorError: It is the mirror's, missing or not empty, or lets nobody in.
     """
     if given == name:
-        return f"{DRILL_DATABASE} is {given}, which is the mirror's own database. Name another."
+        raise UsageError(
+            f"{DRILL_DATABASE} is {given}, which is the mirror's own database. Name another."
+        )
     exists, is_empty = databases.state(given)
     if not exists:
         role = database.libpq_environment()["PGUSER"]
-        return (
+        raise UsageError(
             f"{DRILL_DATABASE} is {given}, which does not exist. Let an administrator run: create "
             f"database {given} owner {role} encoding 'UTF8' template template0; (docs/install.md)."
         )
@@ -168,11 +169,10 @@ def drill_database_fault(given: str, name: str) -> str:
         with closing(postgres.connect(given, "restore")) as connection:
             found = [f"{found} ({kind})" for found, kind, _ in databases.objects(connection)]
         more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-        return (
+        raise UsageError(
             f"{DRILL_DATABASE} is {given}, which is not empty: {', '.join(found[:5])}{more}. Drop "
             "what is in it if nobody needs it, or name an empty database of the drill's own."
         )
-    return ""
 
 
 def _drilled(done: Restored, started: float) -> Restored:
