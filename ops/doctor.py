@@ -6,7 +6,7 @@ import platform
 import re
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from email.utils import parsedate_to_datetime
@@ -18,7 +18,7 @@ from rich.console import Console
 
 from extract.api.quota_file import quota_directory
 from extract.base import database, libpq
-from extract.base.errors import MirrorError
+from extract.base.errors import MirrorError, UsageError
 from extract.base.settings import (
     ROOT,
     WARN_SECRET_DAYS,
@@ -26,8 +26,10 @@ from extract.base.settings import (
     credentials_configured,
     environment,
     file_values,
+    is_address,
     local_directory,
     number,
+    path_of,
 )
 from extract.base.usable import require_usable
 from extract.tables.ownership import refuse_foreign_objects
@@ -117,6 +119,7 @@ def _settings() -> Found:
         archive.kept_backups()
         age.recipients()
         number(env, "BACKUP_DRILL_DAYS", DRILL_DAYS)
+        _alarms(env)
     except MirrorError as error:  # a sync does without these
         return "degraded", str(error)
     known = re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text("utf-8"), re.MULTILINE)
@@ -125,6 +128,19 @@ def _settings() -> Found:
         if meant:
             return "degraded", f"{name} in .env is no setting of the mirror. Is {meant[0]} meant?"
     return "well", "each number and time is one"
+
+
+def _alarms(env: Mapping[str, str]) -> None:
+    for name in ("WEBHOOK_URL", "HEARTBEAT_URL"):
+        if env.get(name) and not is_address(env[name]):  # not repeated: it is a secret
+            raise UsageError(
+                f"{name} is not an http(s) address. Give the whole one, or leave it out."
+            )
+    if env.get("WEBHOOK_FORMAT", "json") not in ("json", "slack"):
+        raise UsageError(f"WEBHOOK_FORMAT is {env['WEBHOOK_FORMAT']!r}; it must be json or slack.")
+    folder = path_of("METRICS_FILE", ROOT / "metrics").parent
+    if not folder.is_dir():
+        raise UsageError(f"METRICS_FILE is to be in {folder}, which is no folder. Make it first.")
 
 
 def _folders() -> Found:

@@ -230,7 +230,7 @@ class Settings:
                 "the FORTYTWO_ variables set: it uses the bundled sandbox."
             )
         api_url = env.get("FORTYTWO_API_URL", DEFAULT_API_URL).rstrip("/")
-        if not _is_address(api_url):
+        if not is_address(api_url):
             raise UsageError(
                 f"FORTYTWO_API_URL is {api_url!r}, which is not an http(s) address. Use "
                 f"{DEFAULT_API_URL} or leave it out."
@@ -248,7 +248,8 @@ class Settings:
         )
 
 
-def _is_address(url: str) -> bool:
+def is_address(url: str) -> bool:
+    """Whether it is an http(s) address with a host."""
     try:
         parts = urlsplit(url)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
