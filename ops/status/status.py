@@ -122,7 +122,9 @@ def _read_database(connection: Connection, status: Status) -> None:
     status.running = running[0]["application_name"] if running else None
     status.runs = rows("ops.runs", queries.RUNS)
     for run in status.runs:
-        if run["status"] == "running" and run["run_id"] not in (status.running or ""):
+        # a dbt that somebody starts by hand holds the lock under another id, or not at all
+        at_work = run["mode"] == "build" or run["run_id"] in (status.running or "")
+        if run["status"] == "running" and not at_work:
             run |= {"status": "failed", "message": ENDED_WITHOUT_A_WORD}
     status.started = bool(status.runs)
     status.last_good = queries.last_good(connection)

@@ -277,9 +277,12 @@ def test_who_is_at_work_is_shown(past: Connection) -> None:
 def test_a_run_that_was_killed_is_not_said_to_be_running(past: Connection) -> None:
     with past.cursor() as cursor:
         cursor.execute(
-            "insert into ops.runs (run_id, mode, status) values ('killed', 'full', 'running')"
+            "insert into ops.runs (run_id, mode, status) values ('killed', 'full', 'running'), "
+            "('by-hand', 'build', 'running')"
         )
 
+    runs = {run["run_id"]: run["status"] for run in read_status(past).runs}
+    assert runs["by-hand"] == "running"
     run = next(run for run in read_status(past).runs if run["run_id"] == "killed")
 
     assert run["status"] == "failed" and "without a word" in run["message"]
