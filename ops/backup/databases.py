@@ -255,7 +255,10 @@ def empty(connection: Connection, before: list[tuple[str, str]]) -> None:
                 cursor.execute("select lo_unlink(%s::oid)", (identity,))
                 continue
             kind = "type" if kind == "composite type" else kind.replace("-", " ")
-            cursor.execute(f"drop {kind} if exists {identity} cascade")
+            # both are PostgreSQL's own words, names in them quoted (pg_identify_object)
+            cursor.execute(
+                sql.SQL("drop {} if exists {} cascade").format(sql.SQL(kind), sql.SQL(identity))
+            )
 
 
 def state(name: str) -> tuple[bool, bool]:

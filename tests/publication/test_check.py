@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from extract.base.errors import CredentialsError, MirrorError
 from extract.load.record import create_schema
 from extract.people.erase import erase
-from extract.tables import PUBLISHED as DECLARED
+from extract.tables import TABLES as DECLARED
 from ops.checks import check as checks
 from ops.checks.check import run_check
 from ops.checks.spot import differing_fields
