@@ -104,13 +104,14 @@ def check_row_counts(connection: Connection, max_delete_fraction: float) -> Iter
 
 
 def _listed_in(connection: Connection, table: str) -> sql.Identifier | None:
-    """The view that has one row for each that the API listed.
+    """What has one row for each that the API listed.
 
     The rules' own model, where it is a view; where it is a table, which is as old as the last
-    build and empty after a crash, the staging view that it classifies row by row.
+    build and empty after a crash, the staging view that it classifies row by row. Of a table whose
+    rows come together from several (`int_…__resolved`) it is the rules' model in any case.
     """
-    classified = f"int_{table}__classified"
-    if value(connection, IS_VIEW, (f"intermediate.{classified}",)):
+    classified, resolved = f"int_{table}__classified", f"intermediate.int_{table}__resolved"
+    if value(connection, IS_VIEW, (f"intermediate.{classified}",)) or exists(connection, resolved):
         return sql.Identifier("intermediate", classified)
     staging = f"stg_fortytwo__{table}"
     if exists(connection, f"staging.{staging}"):
