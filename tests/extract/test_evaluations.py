@@ -136,3 +136,10 @@ def test_evaluations_are_booked_held_shown_and_cancelled(
     monkeypatch.setenv("BACKFILL_CALLS", "200")
     assert run("run", "--mode", "live").exit_code == 0
     assert not differ()
+
+    # what was read of days that are kept no longer is forgotten with their rows
+    monkeypatch.setenv("EVALUATIONS_RETENTION_DAYS", str(days_since(5)))
+    raw.delete_old()
+    with connection.cursor() as cursor:
+        cursor.execute("select min(begin_day) from ops.day_reads")
+        assert cursor.fetchone() == (day_of(STREAMS["evaluations"].kept_from()),)
