@@ -1,0 +1,79 @@
+"""A mirror to back up, and what the tests ask of databases."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from rich.console import Console
+
+from extract import run as runs
+from extract.base.lock import new_run_id, run_lock
+from extract.progress import ExtractionProgress
+from ops.backup import postgres
+
+# what dbt would have made, and what an analyst would have put on top
+PUBLISHED = """
+create schema mirror; create schema snapshots; create schema reports; create schema marts;
+create table mirror.users as select id, login, campus_id from raw.users;
+alter table mirror.users add primary key (id);
+create table mirror.cursus_users as select id, user_id, level from raw.cursus_users;
+alter table mirror.cursus_users add foreign key (user_id) references mirror.users on delete cascade;
+create table snapshots.users_history as select *, now() as dbt_valid_from from mirror.users;
+create unlogged table marts.users as select * from mirror.users;
+create view reports.students_by_campus as
+select campus_id, count(*) as students from mirror.users group by campus_id;
+create schema analyst;
+create view analyst.mine as select * from mirror.users where campus_id = 1;
+insert into ops.runs (run_id, mode, status, published_at, raw_signature)
+values ('published', 'full', 'published', now(), '{"raw": 1}');
+"""
+
+
+def sql(statement: str, name: str = "") -> list[tuple[object, ...]]:
+    connection = postgres.connect(name or os.environ["PGDATABASE"], "test")
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+    finally:
+        connection.close()
+
+
+def extract(environment: dict[str, str]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        run_id = new_run_id()
+        with run_lock("full", run_id) as connection:
+            progress = ExtractionProgress(Console(quiet=True))
+            runs.extract("full", progress=progress, connection=connection, run_id=run_id)
+
+
+def api(address: str, local: str) -> dict[str, str]:
+    return {
+        "FORTYTWO_API_URL": address,
+        "FORTYTWO_CLIENT_ID": "sandbox",
+        "FORTYTWO_CLIENT_SECRET": "sandbox",
+        "FORTYTWO_ENV_FILE": os.devnull,
+        "FORTYTWO_LOCAL": local,
+        "XDG_STATE_HOME": local,
+    }
+
+
+def drop(pattern: str) -> None:
+    for name in beside(pattern):
+        sql(f"drop database {name} with (force)", "postgres")
+
+
+def beside(pattern: str) -> list[object]:
+    query = f"select datname from pg_database where datname like '{pattern}'"
+    return [name for (name,) in sql(query, "postgres")]
+
+
+def contents(name: str) -> dict[str, tuple[int, str]]:
+    connection = postgres.connect(name, "test")
+    try:
+        return postgres.checksums(connection)
+    finally:
+        connection.close()
