@@ -5,7 +5,9 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -410,3 +412,33 @@ def test_a_second_installation_at_the_same_time_waits_for_the_first() -> None:
     finally:
         os.close(first)
     assert second.wait(60) == 0
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGHUP])
+def test_an_installation_that_is_stopped_says_so_in_a_line(
+    sent: signal.Signals, tmp_path: Path
+) -> None:
+    shutil.copytree(ROOT / "ops", tmp_path / "ops")
+    python = tmp_path / "python"
+    python.write_text(
+        f'#!/bin/sh\ncase "$*" in *"venv .venv") sleep 60 ;; esac\n{sys.executable} "$@"'
+    )
+    python.chmod(0o755)
+    stopped = subprocess.Popen(
+        [tmp_path / "ops" / "install.sh"],
+        env={"PATH": os.environ["PATH"], "PYTHON3": str(python)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert stopped.stdout is not None
+    while "a new environment" not in stopped.stdout.readline():
+        assert stopped.poll() is None
+
+    os.killpg(stopped.pid, sent)
+
+    _, said = stopped.communicate(timeout=30)
+    # of a child that a hang-up ends the shell says so itself, before that
+    assert stopped.returncode == 130
+    assert said.splitlines()[-1] == "Stopped. Run the command again to go on."

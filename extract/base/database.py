@@ -18,7 +18,7 @@ from psycopg2.extensions import make_dsn
 
 from extract import embedded
 from extract.base import libpq
-from extract.base.errors import UsageError
+from extract.base.errors import MirrorError, UsageError
 from extract.base.session import with_settings
 from extract.base.settings import environment
 from extract.base.sqlstate import refused_connection
@@ -35,6 +35,8 @@ VARIABLES = (
 )
 # those that lead to a file, which may say the wrong thing or not be there
 OF_FILES = ("PGSERVICE", "PGSERVICEFILE", "PGPASSFILE")
+# every server has them: from there whole databases are made, renamed and looked for
+MAINTENANCE = ("postgres", "template1")
 OLDEST_VERSION = 15
 STARTING_SECONDS = 30
 NOT_YET = (
@@ -164,31 +166,45 @@ def _open(values: dict[str, str], application_name: str) -> Connection:
             # libpq's own question ("Is the server running …?") is what _fix answers
             cause = " ".join(re.sub(r"\n\t.*\?", ".", str(error)).split())
             if time.monotonic() > deadline or not any(text in cause for text in NOT_YET):
-                if f'database "{values["dbname"]}" does not exist' in cause:
-                    refuse_replaced(values["dbname"])
+                name = values["dbname"]
+                if f'database "{name}" does not exist' in cause and name not in MAINTENANCE:
+                    _refuse_replaced(name)
                 raise refused_connection(cause, _where(values), _fix()) from error
         time.sleep(0.2)
 
 
-def refuse_replaced(name: str) -> None:
+def connect_beside(application_name: str) -> Connection:
+    """A session, in autocommit mode, beside the mirror's database: in one that every server has.
+
+    Raises:
+        MirrorError: None lets us in.
+    """
+    for name in MAINTENANCE:
+        try:
+            return connect(application_name, autocommit=True, name=name)
+        except MirrorError as error:
+            trouble = error
+    raise MirrorError(
+        f"Neither the database postgres nor template1 lets us in: {trouble}"
+    ) from trouble
+
+
+def _refuse_replaced(name: str) -> None:
     """Name the database that a restore has put aside, if it was killed before it put in another.
 
     Raises:
         UsageError: There is one.
     """
-    for other in ("postgres", "template1"):
-        try:
-            connection = psycopg2.connect(make_dsn(**parameters(other)))
-            break
-        except psycopg2.OperationalError:
-            continue
-    else:
+    try:
+        connection = connect_beside("fortytwo-mirror")
+    except MirrorError:  # then the missing database itself is told
         return
     try:
         with connection.cursor() as cursor:
             cursor.execute(
-                "select datname from pg_database where starts_with(datname, %s) "
-                r"and datname ~ '_\d{8}t\d{6}$' order by datname desc limit 1",
+                "select datname, current_database() from pg_database "
+                r"where starts_with(datname, %s) and datname ~ '_\d{8}t\d{6}$' "
+                "order by datname desc limit 1",
                 (f"{name}_replaced_",),
             )
             found = cursor.fetchone()
@@ -197,7 +213,7 @@ def refuse_replaced(name: str) -> None:
     if found:
         raise UsageError(
             f"The database {name} is not there: a restore was stopped after it had put it aside "
-            f"as {found[0]}. Bring it back: `bin/psql {other}`, then "
+            f"as {found[0]}. Bring it back: `bin/psql {found[1]}`, then "
             f'alter database "{found[0]}" rename to "{name}"; and run the command again.'
         )
 

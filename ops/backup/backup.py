@@ -89,7 +89,7 @@ def backup(
             )
         left_out = postgres.unreadable(connection)
         manifest = _write(connection, snapshot, path, keys, at, left_out)
-    removed = [] if file or keep else archive.rotate(folder, name)
+    removed = [] if file else archive.rotate(folder, name)
     seconds = time.monotonic() - started
     logs.event(
         "backup",

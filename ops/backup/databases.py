@@ -12,6 +12,7 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
+from extract.base import database
 from extract.base.errors import MirrorError
 from extract.tables import ownership
 from ops.backup import postgres
@@ -278,17 +279,7 @@ def state(name: str) -> tuple[bool, bool]:
 @contextmanager
 def _administration() -> Iterator[Any]:
     """A session for what concerns whole databases, in one that it does not concern."""
-    connection: Connection | None = None
-    for name in ("postgres", "template1"):
-        try:
-            connection = postgres.connect(name, "restore")
-            break
-        except MirrorError as error:
-            trouble = error
-    if connection is None:
-        raise MirrorError(
-            f"Neither the database postgres nor template1 lets us in: {trouble}"
-        ) from trouble
+    connection = database.connect_beside("fortytwo-mirror restore")
     try:
         with connection.cursor() as cursor:
             yield cursor

@@ -270,7 +270,7 @@ def test_a_live_pass_without_a_full_one_becomes_one(world: str, connection: Conn
     assert runs(connection) == [("full", "loaded")], "what was done is on record"
 
 
-@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_run_that_is_stopped_is_on_record_as_stopped(
     sent: signal.Signals, world: str, connection: Connection
 ) -> None:

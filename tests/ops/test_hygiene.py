@@ -25,6 +25,7 @@ from extract.programs import DBT
 from extract.tables import TABLES
 from ops.backup import archive
 from ops.upkeep import housekeeping, hygiene, retention
+from tests.conftest import PUBLISHED
 from tests.extract.test_listings import LISTING, row
 
 # What a month leaves: 4,320 calls a day, which is a full pass, 96 live ones and the reconciliation.
@@ -54,6 +55,8 @@ def test_hot_tables_get_their_settings_once_and_an_operators_own_stay(ops: Conne
     again = hygiene.tune(ops)
 
     assert {"raw.users", "ops.relation_reads", "ops.api_calls"} <= set(first)
+    of_tables = {f"raw.{name}" for name in TABLES} | {f"mirror.{name}" for name in PUBLISHED}
+    assert of_tables | {"snapshots.cursus_users_history"} <= hygiene.HOT.keys()
     assert again == []
     assert "autovacuum_vacuum_scale_factor=0.02" in options(ops, "raw.users")
     assert "fillfactor=80" in options(ops, "ops.relation_reads")

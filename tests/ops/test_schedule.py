@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from extract.base.errors import MirrorError, UsageError
 from extract.base.settings import ROOT
+from ops import uninstall
 from ops.schedule import crontab, pause, units
 from ops.schedule.commands import app
 from ops.schedule.schedule import Schedule, need_settings_in_file, own_variables
@@ -304,6 +305,10 @@ def test_the_timers_of_another_checkout_stay_its_own(
     with pytest.raises(MirrorError, match="those of the checkout in"):
         units.install(units.units(Schedule(), {}), directory)
     assert (directory / "fortytwo-mirror@.service").read_text() == before
+    monkeypatch.setattr(units, "default_directory", lambda: directory)
+    for root, listed in ((tmp_path / "50% o", 0), (other, 1)):
+        monkeypatch.setattr(uninstall, "ROOT", root)
+        assert sum("timers" in part.name for part in uninstall._schedule()) == listed
     other.rmdir()
     units.install(units.units(Schedule(), {}), directory)
     assert units.checkout(directory) == tmp_path / "50% o"

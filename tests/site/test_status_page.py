@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from extract.tables import READS
 from ops.site import status_page
 from ops.site.catalog.contracts import RULE
 from ops.site.charts import vega
@@ -48,6 +49,20 @@ def test_what_a_database_that_does_not_answer_knows_is_not_said_to_be_nothing(
     assert re.findall(r'<th scope="row">([^<]+)</th>', text)[:2] == ["backup", "restore drill"]
     for untrue in ("never", "Nothing is published", "No run yet", "not used yet", "No changes"):
         assert untrue not in text
+
+
+@pytest.mark.usefixtures("ops")
+def test_what_is_read_by_students_by_events_and_by_days_is_on_it(tmp_path: Path) -> None:
+    with connect() as connection, connection.cursor() as cursor:
+        for reads, parent in READS.items():
+            cursor.execute(
+                f"insert into ops.{reads} (resource, {parent}, read_at, checked_at) "
+                f"values ('by_{parent}', 1, now(), now())"
+            )
+
+    text = page(tmp_path)
+
+    assert [parent for parent in READS.values() if f"<code>by_{parent}</code>" not in text] == []
 
 
 @pytest.mark.usefixtures("ops")
