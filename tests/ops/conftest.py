@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from psycopg2.extensions import connection as Connection
+from rich.console import Console
 
 from extract.base import database, logs
 from extract.load.record import create_schema
+from ops.status.status import Status
+from ops.status.verdict import Verdict, judge
+from ops.status.view import print_status
 
 STAND_IN = """#!/bin/sh
 # Does what crontab does: keeps a file, prints it, and says when there is none.
@@ -105,3 +111,73 @@ def ops(database: dict[str, str]) -> Iterator[Connection]:
 
 def _connect() -> Connection:
     return database.connect("fortytwo-mirror test", autocommit=True)
+
+
+PAST = """
+insert into ops.runs (run_id, mode, status, started_at, finished_at, published_at, calls, rows,
+    rejected, changes, message)
+values
+    ('a', 'full', 'published', now() - interval '30 hours', now() - interval '29 hours',
+        now() - interval '29 hours', 1000, '{"users": 300, "campuses": 8}',
+        '{"campus_private": 2, "user_campus_not_kept": 7}',
+        '{"users": {"inserted": 5, "updated": 2, "deleted": 1}}', null),
+    ('b', 'full', 'failed', now() - interval '3 hours', now() - interval '2 hours', null, 17, null,
+        null, null, 'The API no longer lists 203 of the 306 rows.'),
+    ('c', 'live', 'unchanged', now() - interval '10 minutes', now() - interval '9 minutes', null,
+        12, null, null, null, null);
+insert into ops.listings (finished_at, run_id, resource, listing, rows, calls, readings)
+values (now() - interval '29 hours', 'a', 'campus', 'all', 11, 1, 1);
+insert into ops.api_calls (called_at, run_id, path, query, page, status, rows, error, attempt,
+    milliseconds, quota_left)
+select now() - interval '1 minute' * n, 'c', '/users', '', 1, 200, 100, '', 0, 500, 1000 - n
+from generate_series(1, 90) as n;
+create schema raw;
+create table raw.users (id bigint, kind text, alumni boolean);
+insert into raw.users select n, 'student', false from generate_series(1, 400) as n;
+create table raw.campus (id bigint);
+create schema staging;
+create schema intermediate;
+create view staging.stg_fortytwo__campuses as select id from raw.campus;
+create view intermediate.int_campuses__classified as select id from staging.stg_fortytwo__campuses;
+insert into ops.relation_reads (resource, user_id, read_at, checked_at)
+select 'projects_users', n, now() - interval '2 hours', now() from generate_series(1, 100) as n;
+insert into ops.application
+values ('https://api', now() + interval '3 days', now() + interval '1 hour', true, now(), null);
+"""
+
+
+@pytest.fixture
+def past(ops: Connection) -> Connection:
+    """A mirror with two days behind it."""
+    with ops.cursor() as cursor:
+        cursor.execute(PAST)
+    return ops
+
+
+def ran(
+    connection: Connection, mode: str, status: str, hours: float, degraded: str | None = None
+) -> None:
+    at = datetime.now(UTC) - timedelta(hours=hours)
+    published = at if status == "published" else None
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into ops.runs (run_id, mode, status, started_at, finished_at, published_at) "
+            "values (%s, %s, %s, %s, %s, %s)",
+            (f"{mode}-{hours}-{status}", mode, status, at, at, published),
+        )
+        if degraded:
+            cursor.execute(
+                "update ops.runs set degraded = %s where run_id = %s",
+                (degraded, f"{mode}-{hours}-{status}"),
+            )
+
+
+def sentences(verdict: Verdict) -> dict[str, str]:
+    return {reason.name: reason.sentence for reason in verdict.reasons}
+
+
+def shown(status: Status, *, terminal: bool = False) -> str:
+    file = io.StringIO()
+    console = Console(file=file, width=120, force_terminal=terminal, highlight=False)
+    print_status(status, judge(status), console)
+    return file.getvalue()
