@@ -125,8 +125,9 @@ def clean_environment(
 
 @pytest.fixture(scope="session", autouse=True)
 def heed_interrupts() -> None:
-    """A suite that a shell runs in the background ignores Ctrl-C, and what it starts would too."""
+    """What runs in the background, or by nohup, ignores signals, and what it starts would too."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)
