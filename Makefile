@@ -8,9 +8,8 @@ MAKEFLAGS += --no-print-directory
 RUN := .venv/bin/python -m
 BUILD := .local/dbt
 
-# Nobody's environment says where Python finds our code.
-unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH
-
+# Nobody's environment says where Python finds our code, nor has it compile the code at each start.
+unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONDONTWRITEBYTECODE
 
 # A variable counts when it is given to make or exported; whom and what to erase, restore or upgrade
 # to only when it is given to make: LOGIN and the like may stand in anybody's environment.
