@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -21,6 +21,8 @@ IDS_A_CALL = 100
 # both bounds of a range are required in practice
 FAR_FUTURE = "2100-01-01T00:00:00.000Z"
 LARGEST_ID = 2**31 - 1
+# a live pass reads this much again: range bounds are undocumented, clocks and commits overlap
+OVERLAP = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Listing:
         constants: Columns that the listing knows and the payload does not, e.g. `campus_id`.
         background: Leaves quota to live passes.
         must_have_rows: An empty answer is an error (a list that always has members).
+        merged: Nothing is deleted by it, and what comes while it is read may wait for the next
+            pass, which begins `OVERLAP` before.
         to_short_page: When X-Total fills the last page, ask for one more, in case it is wrong.
         in_flight: Most pages of this listing at once; heavy ones fill the memory.
         change_row: Applied to each object before it is held to the table's columns.
@@ -49,6 +53,7 @@ class Listing:
     page_size: int = 100
     background: bool = False
     must_have_rows: bool = False
+    merged: bool = False
     to_short_page: bool = True
     in_flight: int = 100
     change_row: Callable[[Row], Row] | None = None
@@ -142,20 +147,20 @@ def changed(table: Table, field: str, since: datetime | int, cursus_id: int) -> 
     """What changed, or is new; not only of students, so that leaving is seen too."""
     if isinstance(since, int):
         bounds = {f"range[{field}]": f"{since},{LARGEST_ID}"}
-        return _listing(table, f"from {since}", cursus_id, bounds)
+        return _listing(table, f"from {since}", cursus_id, bounds, merged=True)
     oldest = table.kept_from() if field == table.kept_by else None
     since = max(since, oldest or since)
-    return _listing(table, f"since {since:%F %T}", cursus_id, _from(field, since))
+    return _listing(table, f"since {since:%F %T}", cursus_id, _from(field, since), merged=True)
 
 
 def again(table: Table, cursus_id: int) -> Listing:
     """What every live pass reads whole."""
-    return _listing(table, "again", cursus_id, table.again)
+    return _listing(table, "again", cursus_id, table.again, merged=True)
 
 
 def still_open(table: Table, cursus_id: int) -> Listing:
     """The rows that are not closed yet, of everybody."""
-    return _listing(table, "open", cursus_id, table.open_rows)
+    return _listing(table, "open", cursus_id, table.open_rows, merged=True)
 
 
 def batches(ids: Iterable[int], size: int = IDS_A_CALL) -> Iterator[list[int]]:

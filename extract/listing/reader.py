@@ -3,6 +3,10 @@
 Offset pages are no snapshot: a row deleted in mid-listing shifts later rows back and one is never
 seen (42-api.md section 3). So a listing is read to the short page, deduplicated by key and held
 against every X-Total it saw; a mismatch is read again, then fails.
+
+What is new comes every few seconds: the list of it, by which nothing is deleted, may never stand
+still for as long as it takes to read. Of such a list the rows of all its readings count together,
+and the second one completes it even if the list changed under both.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ from extract.api.client import FortyTwoClient, Page, PageTooHeavy
 from extract.base.errors import ApiError, IncompleteListing
 from extract.listing.cache import ListingCache
 from extract.listing.columns import missing_fields, to_arrow
-from extract.listing.listing import Finished, Listing
+from extract.listing.listing import OVERLAP, Finished, Listing
 from extract.people.copies import leave_out
 from extract.people.kept_out import KeptOut
 from extract.tables import TABLES
@@ -245,6 +249,8 @@ class _Progress:
         self.readings = 0
         self.calls = 0
         self.generation = 0
+        self._before: list[pa.Table] = []
+        self._tables: dict[int, pa.Table] = {}
         self.restart()
 
     def restart(self, page_size: int | None = None) -> None:
@@ -252,7 +258,11 @@ class _Progress:
             self.page_size = page_size
         self.readings += 0 if page_size else 1
         self.generation += 1
-        self._tables: dict[int, pa.Table] = {}
+        if self.listing.merged:
+            self._before += self._in_order()
+        self._tables = {}
+        self._began = time.monotonic()
+        self._first_total: int | None = None
         self._totals: set[int | None] = set()
         self._fields: set[str] = set()
         self._last: int | None = None
@@ -274,6 +284,8 @@ class _Progress:
         self._fields |= page.fields
         self._tables[page.number] = page.table
         self._totals.add(page.total)
+        if page.number == 1:
+            self._first_total = page.total
         if page.total is not None:
             pages = math.ceil(page.total / page.per_page)
             self._last = max(self._last or 1, pages)
@@ -291,11 +303,13 @@ class _Progress:
     def mismatch(self) -> str:
         """Why the pages are no complete list; empty when they are."""
         if len(self._totals) > 1:
+            if self._is_whole_together():
+                return ""
             known = sorted(str(total) for total in self._totals)
             return f"the list changed while it was read (X-Total {' and '.join(known)})"
         total = next(iter(self._totals))
         rows = sum(table.num_rows for table in self._tables.values())
-        distinct = self._distinct_keys()
+        distinct = self._distinct_keys(self._in_order())
         if distinct != rows:
             return f"{rows - distinct} rows came twice"
         if total is not None and distinct != total:
@@ -305,8 +319,10 @@ class _Progress:
         return ""
 
     def finished(self) -> Finished:
-        tables = [self._tables[number] for number in sorted(self._tables)]
+        tables = self._in_order()
         table = pa.concat_tables(tables).combine_chunks()
+        if len(self._totals) > 1:
+            table = self._newest(pa.concat_tables([*self._before, *tables]))
         declared = TABLES[self.listing.table]
         return Finished(
             self.listing,
@@ -318,8 +334,24 @@ class _Progress:
             missing_fields(declared, self._fields, table) if self._fields else (),
         )
 
-    def _distinct_keys(self) -> int:
+    def _is_whole_together(self) -> bool:
+        """Whether all readings have as many rows as there were when the last one began."""
+        within = time.monotonic() - self._began < OVERLAP.total_seconds()
+        if not (self.listing.merged and self.readings > 1 and within) or self._first_total is None:
+            return False
+        return self._distinct_keys([*self._before, *self._in_order()]) >= self._first_total
+
+    def _in_order(self) -> list[pa.Table]:
+        return [self._tables[number] for number in sorted(self._tables)]
+
+    def _newest(self, table: pa.Table) -> pa.Table:
+        """Each row once, as it was read last."""
+        keys = list(TABLES[self.listing.table].primary_key)
+        places = table.select(keys).append_column("place", pa.array(range(len(table))))
+        last = places.group_by(keys).aggregate([("place", "max")]).column("place_max")
+        return table.take(last.combine_chunks().sort()).combine_chunks()
+
+    def _distinct_keys(self, tables: Sequence[pa.Table]) -> int:
         names = TABLES[self.listing.table].primary_key
-        tables = self._tables.values()
         columns = [[key for t in tables for key in t.column(name).to_pylist()] for name in names]
         return len(set(columns[0] if len(columns) == 1 else zip(*columns, strict=True)))

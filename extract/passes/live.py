@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 from dlt.extract import DltResource
 
 from extract.base.errors import ApiError
-from extract.listing.listing import again, batches, by_id, changed, of_parents
+from extract.listing.listing import OVERLAP, again, batches, by_id, changed, of_parents
 from extract.load.context import Pass
-from extract.passes.open_rows import OVERLAP, open_rows, window_start
+from extract.passes.open_rows import open_rows, window_start
 from extract.passes.students import with_campus
 from extract.tables import TABLES, Table
 

@@ -9,7 +9,7 @@ before it was deleted goes when its student is read again (`RECONCILE_DAYS`).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -18,15 +18,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from dlt.extract import DltResource
 
-from extract.listing.listing import IDS_A_CALL, batches, by_id, changed, still_open
+from extract.listing.listing import IDS_A_CALL, OVERLAP, batches, by_id, changed, still_open
 from extract.load.context import Pass
 from extract.passes.students import unseen
 from extract.tables import Table
 
 # a row that was deleted is open in raw for ever, and the longest open ones are asked for first
 LIVE_CALLS = 3
-# a live pass reads this much again: range bounds are undocumented, clocks and commits overlap
-OVERLAP = timedelta(minutes=10)
 
 
 def window_start(context: Pass, table: Table) -> datetime | None:

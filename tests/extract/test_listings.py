@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,70 @@ def test_kept_listings_are_private(tmp_path: Path) -> None:
     (kept,) = (tmp_path / "listings").iterdir()
     assert kept.stat().st_mode & 0o777 == 0o600
     assert kept.parent.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(("merged", "minutes"), [(True, 10), (True, 0), (False, 10)])
+def test_what_is_only_merged_may_grow_with_every_page(
+    merged: bool, minutes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # what comes while it is read must be within what the next pass reads again
+    monkeypatch.setattr("extract.listing.reader.OVERLAP", timedelta(minutes=minutes))
+
+    def grow(served: ServedList, asked: int) -> None:
+        served.rows.insert(150 + asked, row(1000 + asked))
+
+    listing = Listing("coalitions_users", "new", "/x", merged=merged)
+    served = ServedList([row(key) for key in range(1, 501)], before_page=grow)
+    if not (merged and minutes):
+        with pytest.raises(IncompleteListing, match="the list changed while it was read"):
+            read(served, tmp_path, [listing])
+        return
+    ((*keys,),) = read(served, tmp_path, [listing])
+
+    assert len(keys) == len(set(keys))
+    assert {*range(1, 501), *range(1001, 1006)} <= set(keys)
+    assert served.asked == 12  # six pages, twice
+
+
+def test_what_is_only_merged_misses_no_row_that_slides_to_the_page_before(tmp_path: Path) -> None:
+    def come_and_go(served: ServedList, asked: int) -> None:
+        served.rows.append(row(1000 + asked))
+        if asked == 3:
+            served.rows.remove(row(7))
+
+    listing = Listing("coalitions_users", "new", "/x", merged=True)
+    served = ServedList([row(key) for key in range(1, 501)], before_page=come_and_go)
+    ((*keys,),) = read(served, tmp_path, [listing])
+
+    assert set(range(1, 501)) - {7} <= set(keys)
+
+
+def test_what_is_only_merged_brings_each_row_as_it_was_last(tmp_path: Path) -> None:
+    def change(served: ServedList, asked: int) -> None:
+        served.rows.append(row(1000 + asked))
+        served.rows[5] = {**row(6), "score": asked}
+
+    listing = Listing("coalitions_users", "new", "/x", merged=True)
+    served = ServedList([row(key) for key in range(1, 251)], before_page=change)
+    with serve(served) as url:
+        client = FortyTwoClient(
+            Settings(url, "id", "secret"), Quota(url, directory=tmp_path / "quota")
+        )
+        reader = ListingReader(client, ListingCache(tmp_path / "listings"), url, 1)
+        (done,) = reader.finish(iter([listing]))
+
+    scores = dict(zip(done.keys(), done.table.column("score").to_pylist(), strict=True))
+    assert scores[6] == 4  # the first page of the second reading is the fourth
+
+
+def test_a_page_that_is_empty_for_ever_is_no_change(tmp_path: Path) -> None:
+    listing = Listing("coalitions_users", "new", "/x", merged=True)
+    served = ServedList([row(key) for key in range(1, 501)])
+    served.answers = {
+        asked: (200, {"X-Total": "500", "X-Per-Page": "100"}, b"[]") for asked in range(3, 100, 5)
+    }
+    with pytest.raises(IncompleteListing, match="rows of 500 came"):
+        read(served, tmp_path, [listing])
 
 
 def test_a_heavy_page_is_asked_for_in_smaller_pieces(

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from extract.listing.listing import Listing
+from extract.listing.reader import Arrived
 from tests.faults.lab import Case, run_here
 from tests.faults.truth import RELATIONS, differences
 
@@ -59,3 +61,32 @@ def test_any_changes_and_failures_between_live_passes(case: Case) -> None:
         assert not differences(case.connection, case.sandbox.truth, TABLES)
 
     sequence()
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("mode", ["live", "full"])
+def test_sessions_that_begin_and_end_with_every_page_are_read(
+    mode: str, case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMS", "seats")
+    assert run_here("full").error is None
+    for seed in range(3):  # some hours without a pass
+        case.sandbox.control("advance", {"open_sessions": 100, "seed": seed})
+    one = {"open_sessions": 1, "close_sessions": 1}
+
+    def live_on(listing: Listing, page: Arrived) -> None:
+        if listing.table == "locations" and listing.merged:
+            case.sandbox.control("advance", one)
+
+    ran = run_here(mode, on_page=live_on)
+
+    assert ran.done is not None, ran.said
+    assert "the list changed while it was read" in ran.said
+    assert not ran.done.degraded
+    run_here("live")
+    listed = case.sandbox.truth.rows("locations")
+    open_ones = {key for (key,), row in listed.items() if row["end_at"] is None}
+    found = {key for (key,) in case.ask("select id from raw.locations where end_at is null")}
+    assert found <= open_ones
+    begun = {key for (key,), row in listed.items() if row["begin_at"] > "2026-11-15"}
+    assert begun <= {key for (key,) in case.ask("select id from raw.locations")}
