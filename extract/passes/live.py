@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,8 @@ from extract.passes.students import with_campus
 from extract.tables import TABLES, Table
 
 OVERLAPPING_IDS = 100
+# where a cursor stands that has seen no row
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def live(context: Pass) -> list[DltResource]:
@@ -41,12 +43,15 @@ def live(context: Pass) -> list[DltResource]:
         for field in table.ranges:
             first: datetime | int | None = start
             lag = OVERLAP.total_seconds()
+            # dlt begins no earlier: before `start` these were read completely by other passes
+            earliest: datetime | int = start if table.essential or table.backfill else BEGINNING
             if field == "id":
                 first, lag = context.raw.newest(table.name, field), OVERLAPPING_IDS
+                earliest = 0
             if first is None:  # the backfill comes first
                 continue
-            cursor = dlt.sources.incremental(field, initial_value=first, lag=lag)
-            rows = read.get(table.name, partial(_changed, context, table, field))
+            cursor = dlt.sources.incremental(field, initial_value=earliest, lag=lag)
+            rows = read.get(table.name, partial(_changed, context, table, field, first))
             resources.append(context.resource(table.name, rows, cursor))
         if table.again:
             resources.append(
@@ -167,8 +172,11 @@ class LiveUsers:
             self._campus_of[user] = campus
 
 
-def _changed(context: Pass, table: Table, field: str, cursor: Any) -> Iterator[pa.Table]:
-    listing = changed(table, field, cursor.start_value, context.settings.cursus_id)
+def _changed(
+    context: Pass, table: Table, field: str, first: datetime | int, cursor: Any
+) -> Iterator[pa.Table]:
+    since = first if cursor.start_value == cursor.initial_value else cursor.start_value
+    listing = changed(table, field, since, context.settings.cursus_id)
     yield from (done.table for done in context.listing([listing]))
 
 

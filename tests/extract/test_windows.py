@@ -197,3 +197,41 @@ def test_a_load_that_fails_leaves_every_cursor_where_it_was(
 
     published = [table.name for table in LIVE if table.mirror]
     assert differences(connection, Truth(world, "sandbox"), published) == []
+
+
+def test_a_sign_up_is_not_overtaken_by_a_later_one_that_the_backfill_brings(
+    world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMS", "agenda")
+    for mode in ("full", "backfill", "live"):
+        assert run("run", "--mode", mode).exit_code == 0
+    answer = requests.post(f"{world}/_sandbox/advance", json={"sign_up": 6}, timeout=30).json()
+    ids = answer["sign_up"]["events_users"]
+    rows = requests.get(f"{world}/_sandbox/rows/events_users", timeout=30).text.splitlines()
+    event = {row["id"]: row["event_id"] for row in map(orjson.loads, rows)}
+    ask(connection, "update ops.event_reads set stale = true where event_id = %s", event[max(ids)])
+    assert run("run", "--mode", "backfill").exit_code == 0
+    there = "select count(*) from raw.events_users where id = any(%s)"
+    assert 1 <= ask(connection, there, ids)[0][0] < len(ids)
+
+    assert run("run", "--mode", "live").exit_code == 0
+
+    assert ask(connection, there, ids) == [(len(ids),)]
+
+
+def test_what_a_live_pass_could_not_read_of_a_stream_the_next_one_does(
+    world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMS", "agenda")
+    for mode in ("full", "live"):
+        assert run("run", "--mode", mode).exit_code == 0
+    answer = requests.post(f"{world}/_sandbox/advance", json={"new_events": 2}, timeout=30).json()
+    control(world, "clock", {"advance_seconds": 7200})
+    control(world, "advance", {"edit_with_updated_at": 40})
+    control(world, "faults", {"kind": "denied_403", "path": "/v2/events", "call": 1})
+    assert "degraded: events" in run("run", "--mode", "live").output
+
+    assert run("run", "--mode", "live").exit_code == 0
+
+    there = "select count(*) from raw.events where id = any(%s)"
+    assert ask(connection, there, answer["new_events"]["events"]) == [(2,)]
