@@ -23,6 +23,8 @@ FAR_FUTURE = "2100-01-01T00:00:00.000Z"
 LARGEST_ID = 2**31 - 1
 # a live pass reads this much again: range bounds are undocumented, clocks and commits overlap
 OVERLAP = timedelta(minutes=10)
+# so much of what changed is asked for at once; more may take longer than the hour's calls last
+PART = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -143,14 +145,34 @@ def by_id(table: Table, ids: Sequence[int], cursus_id: int) -> Listing:
     )
 
 
-def changed(table: Table, field: str, since: datetime | int, cursus_id: int) -> Listing:
-    """What changed, or is new; not only of students, so that leaving is seen too."""
+def changed(
+    table: Table, field: str, since: datetime | int, cursus_id: int, now: datetime | None = None
+) -> list[Listing]:
+    """What changed, or is new; not only of students, so that leaving is seen too.
+
+    Args:
+        now: By the API's clock. A longer time than a day comes in parts, the newest first: each is
+            kept once it is read, and what changes meanwhile is newer than the first of them.
+    """
     if isinstance(since, int):
         bounds = {f"range[{field}]": f"{since},{LARGEST_ID}"}
-        return _listing(table, f"from {since}", cursus_id, bounds, merged=True)
+        return [_listing(table, f"from {since}", cursus_id, bounds, merged=True)]
     oldest = table.kept_from() if field == table.kept_by else None
     since = max(since, oldest or since)
-    return _listing(table, f"since {since:%F %T}", cursus_id, _from(field, since), merged=True)
+    until = min(now or since, datetime.now(UTC))  # no row's wrong date makes a million parts
+    starts = [since + part * PART for part in range(max(0, (until - since) // PART) + 1)]
+    # bounds may be exclusive
+    ends = [*(_text(start + timedelta(seconds=1)) for start in starts[1:]), FAR_FUTURE]
+    return [
+        _listing(
+            table,
+            f"since {start:%F %T}",
+            cursus_id,
+            {f"range[{field}]": f"{_text(start)},{end}"},
+            merged=True,
+        )
+        for start, end in zip(reversed(starts), reversed(ends), strict=True)
+    ]
 
 
 def again(table: Table, cursus_id: int) -> Listing:
@@ -205,5 +227,8 @@ def _listing(
 
 
 def _from(field: str, moment: datetime) -> dict[str, str]:
-    text = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
-    return {f"range[{field}]": f"{text}Z,{FAR_FUTURE}"}
+    return {f"range[{field}]": f"{_text(moment)},{FAR_FUTURE}"}
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"

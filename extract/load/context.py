@@ -6,9 +6,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from dlt.extract import DltResource
 
 from extract.base.errors import ApiError, DeletionGuard, MirrorError
@@ -43,6 +45,7 @@ class Pass:
         degraded: Optional tables that this run leaves as they were, and why.
         deletions: Rows that this run takes out, by table; `sizes`: what the tables had before.
         stopped: Why a backfill pass ended before its last batch (the budget).
+        now: The newest change of a user that was read: about now, by the API's clock.
     """
 
     settings: Settings
@@ -66,6 +69,7 @@ class Pass:
     students: list[int] = field(default_factory=list)
     gone: list[int] = field(default_factory=list)
     anonymised: set[int] = field(default_factory=set)
+    now: datetime | None = None
 
     def resource(
         self,
@@ -166,6 +170,9 @@ class Pass:
             self.finished.append(done.listing)
             self.record.listing(done)
             self.rows[done.listing.table] += done.table.num_rows
+            if done.listing.table == "users" and done.table.num_rows:
+                newest = pc.max(done.table.column("updated_at")).as_py()
+                self.now = max(newest, self.now or newest)
             fresh = self.record.drift(done.listing.table, "unknown", unknown_fields(done.table))
             known = TABLES[done.listing.table].known_fields()
             impossible = known.intersection(fresh)

@@ -17,7 +17,7 @@ from extract.base.errors import ApiError
 from extract.listing.listing import OVERLAP, again, batches, by_id, changed, of_parents
 from extract.load.context import Pass
 from extract.passes.open_rows import open_rows, window_start
-from extract.passes.students import with_campus
+from extract.passes.students import unseen, with_campus
 from extract.tables import TABLES, Table
 
 OVERLAPPING_IDS = 100
@@ -93,8 +93,8 @@ class LiveUsers:
         yield from self._moved_since(updated_at.start_value)
 
     def _moved_since(self, since: datetime) -> Iterator[pa.Table]:
-        listing = changed(self._campus_users, "updated_at", since, self._cursus_id)
-        for done in self._context.listing([listing]):
+        listings = changed(self._campus_users, "updated_at", since, self._cursus_id)
+        for done in self._context.listing(listings):
             self._learn(done.table)
             yield done.table
 
@@ -106,7 +106,7 @@ class LiveUsers:
             except ApiError as error:
                 self._context.failed("campus_users", error)
         known = self._context.raw.keys("users")
-        listing = changed(TABLES["users"], "updated_at", updated_at.start_value, self._cursus_id)
+        (listing,) = changed(TABLES["users"], "updated_at", updated_at.start_value, self._cursus_id)
         listing = replace(listing, change_row=with_campus(self._campus_of))
         for done in self._context.listing([listing]):
             table = done.table
@@ -176,8 +176,9 @@ def _changed(
     context: Pass, table: Table, field: str, first: datetime | int, cursor: Any
 ) -> Iterator[pa.Table]:
     since = first if cursor.start_value == cursor.initial_value else cursor.start_value
-    listing = changed(table, field, since, context.settings.cursus_id)
-    yield from (done.table for done in context.listing([listing]))
+    listings = changed(table, field, since, context.settings.cursus_id, context.now)
+    seen: set[int] = set()
+    yield from (unseen(done.table, seen) for done in context.listing(listings))
 
 
 def _again(context: Pass, table: Table) -> Iterator[pa.Table]:

@@ -58,7 +58,8 @@ def open_rows(
         return unseen(rows.filter(pc.is_in(rows.column(table.person), people)), seen)
 
     def changes(field: str, cursor: Any) -> Iterator[pa.Table]:
-        for done in context.listing([changed(table, field, cursor.start_value, cursus_id)]):
+        listings = changed(table, field, cursor.start_value, cursus_id, context.now)
+        for done in context.listing(listings):
             yield ours(done.table)
 
     def others() -> Iterator[pa.Table]:

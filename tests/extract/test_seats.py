@@ -97,6 +97,6 @@ def test_no_session_is_asked_for_that_is_older_than_sessions_are_kept(
     monkeypatch.setenv("SEATS_RETENTION_DAYS", "30")
     long_ago, oldest = (datetime.now(UTC) - timedelta(days=days) for days in (365, 30))
 
-    asked = changed(TABLES["locations"], field, long_ago, 21)
+    (asked,) = changed(TABLES["locations"], field, long_ago, 21)
 
     assert asked.params["range[begin_at]"].startswith(f"{oldest:%F}T00:00:00")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -235,3 +236,34 @@ def test_what_a_live_pass_could_not_read_of_a_stream_the_next_one_does(
 
     there = "select count(*) from raw.events where id = any(%s)"
     assert ask(connection, there, answer["new_events"]["events"]) == [(2,)]
+
+
+def test_what_changed_in_a_long_pause_is_read_in_parts_that_are_kept(
+    world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMS", "seats")
+    monkeypatch.setitem(TABLES, "locations", replace(TABLES["locations"], page_size=20))
+    assert run("run").exit_code == 0
+    opened = []
+    for day in range(6):
+        answer = requests.post(
+            f"{world}/_sandbox/advance", json={"open_sessions": 120, "seed": day}, timeout=30
+        ).json()
+        opened += answer["open_sessions"]["locations"]
+        control(world, "advance", {"close_sessions": 120})
+        control(world, "clock", {"advance_seconds": 86400})
+    control(world, "advance", {"edit_with_updated_at": 6})
+
+    statuses = []
+    while len(statuses) < 12 and 0 not in statuses:  # the 720 sessions are 36 pages
+        statuses.append(run("run", "--mode", "live", "--max-calls", "30").exit_code)
+
+    assert set(statuses[:-1]) == {75} and statuses[-1] == 0
+    rows = requests.get(f"{world}/_sandbox/rows/locations", timeout=30).text.splitlines()
+    still_open = {row["id"] for row in map(orjson.loads, rows) if row["end_at"] is None}
+    there = ask(
+        connection,
+        "select id, end_at is null from raw.locations where id >= %s order by id",
+        opened[0],
+    )
+    assert there == [(key, key in still_open) for key in opened]
