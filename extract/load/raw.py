@@ -54,9 +54,9 @@ class Raw:
         return {int(str(key)) for (key,) in self._rows(query, (list(values),))}
 
     def keys_since(self, table: str, column: str, moment: datetime) -> set[int]:
-        """Ids of the rows whose time in a column is not before a moment."""
-        query = sql.SQL("select id from raw.{} where {} >= %s").format(
-            sql.Identifier(table), sql.Identifier(column)
+        """Ids of the rows whose time in a column is not before a moment, or is not known."""
+        query = sql.SQL("select id from raw.{} where {} >= %s or {} is null").format(
+            *map(sql.Identifier, (table, column, column))
         )
         return {int(str(key)) for (key,) in self._rows(query, (moment,))}
 

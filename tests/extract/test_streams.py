@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -145,6 +146,17 @@ def test_sign_ups_of_who_is_kept_out_have_no_event_read_again_and_again(
         cursor.execute("update ops.event_reads set checked_at = now() - interval '2 days'")
 
     assert "raw is loaded: 0 rows" in run("run", "--mode", "backfill").output
+
+
+def test_an_event_without_an_end_is_never_over(read_world: str, connection: Connection) -> None:
+    now = datetime.now(UTC)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into raw.events (id, end_at, _dlt_load_id) values (1, null, ''), (2, %s, '')",
+            (now - timedelta(days=1),),
+        )
+
+    assert Raw(connection).open_parents(TABLES["events_users"], now) == {1}
 
 
 def test_the_first_fill_of_evaluations_is_as_large_as_the_network_or_as_what_was_read(

@@ -86,7 +86,7 @@ upcoming as (
     from agenda
     inner join campuses on agenda.campus_id = campuses.id
     where
-        agenda.end_at > now()
+        coalesce(agenda.end_at, agenda.begin_at) > now()
         and agenda.begin_at <= now() + interval '14 days'
 )
 
