@@ -33,7 +33,8 @@ ROLE = "mirror_reader"
 STATE = (
     *("cache", "dbt", "jobs.json", "jobs.lock", "listings", "logs", "postgres"),
     *("postgres.held", "postgres.lock", "postgres.log", "postgres.new", "socket", "state"),
-    *("scheduler.alive", "backup.lock", "fortytwo.duckdb"),
+    *("scheduler.alive", "backup.lock"),
+    *("fortytwo.duckdb", "fortytwo.duckdb.wal", "lake", "spark"),
 )
 # what stands elsewhere and needs something that is to go
 READERS = """

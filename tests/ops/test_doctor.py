@@ -152,7 +152,8 @@ def test_uninstall_lists_first_and_removes_what_the_mirror_made_when_it_is_confi
 ) -> None:
     monkeypatch.setenv("FORTYTWO_LOCAL", str(tmp_path / name))
     local, dlt = local_directory(), working_directory("dlt")
-    for path in (local / "logs", local / "backups", local / "mine", dlt):
+    ours = [local / "logs", local / "lake", local / "spark", dlt]  # copies are of people, too
+    for path in (*ours, local / "backups", local / "mine"):
         path.mkdir(parents=True, exist_ok=True)
     schemas = "select nspname from pg_namespace where nspname in ('ops', 'public')"
 
@@ -165,7 +166,7 @@ def test_uninstall_lists_first_and_removes_what_the_mirror_made_when_it_is_confi
     assert done.exit_code == 0, done.output
     assert names(ops, schemas) == ["public"]
     assert {path.name for path in local.iterdir()} >= {"backups", "mine"}
-    assert not (local / "logs").exists() and not dlt.exists()
+    assert not any(path.exists() for path in ours)
 
 
 def test_uninstall_removes_nothing_while_a_run_is_at_work(ops: Connection) -> None:
