@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from dotenv.parser import Original, parse_stream
 
@@ -148,8 +148,15 @@ def duckdb_file() -> str:
 
 
 def lake_url() -> str:
-    """The folder or bucket of the destination `filesystem`, where profiles.yml's `spark` reads."""
-    return environment().get("DESTINATION__FILESYSTEM__BUCKET_URL") or str(_local() / "lake")
+    """The folder or bucket of the destination `filesystem`, where profiles.yml's `spark` reads.
+
+    A folder is a path, also when it is given as file:///…: of the two, Spark decodes neither.
+    """
+    name = "DESTINATION__FILESYSTEM__BUCKET_URL"
+    url = environment().get(name, "")
+    if url.startswith("file:///"):
+        return unquote(urlsplit(url).path)
+    return url if "://" in url else str(path_of(name, _local() / "lake"))
 
 
 def local_directory() -> Path:

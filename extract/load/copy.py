@@ -6,20 +6,24 @@ models run over the copy with the engine's dbt adapter: docs/scale.md.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import dlt
+import psycopg2
+from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.pipeline.exceptions import PipelineStepFailed
 from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ
 from psycopg2.extensions import connection as Connection
 
 from extract.base import database
-from extract.base.errors import BusyError, UsageError
+from extract.base.errors import BusyError, MirrorError, UsageError
 from extract.base.lock import COPY_LOCK
 from extract.base.settings import duckdb_file, lake_url, make_private, working_directory
 from extract.load.copied import Copied, tables_to_copy
@@ -28,6 +32,8 @@ from extract.load.pipeline import DATASET, named
 from extract.load.resources import hints
 from extract.tables import TABLES
 from extract.tables.ownership import names, refuse_foreign_objects
+
+UNDER_WAY = "copy"  # the name of the load, until dlt's own
 
 
 def copy(destination: str) -> dict[str, int]:
@@ -61,12 +67,8 @@ def copy(destination: str) -> dict[str, int]:
         if not tables:
             raise UsageError("There is nothing in `raw` to copy yet. Run `make extract` first.")
         pipeline = _pipeline(destination, working)
-        if destination == "filesystem":
-            with pipeline.destination_client() as client:
-                lake: Any = client  # a FilesystemClient
-                rows = Lake(lake.fs_client, lake.dataset_path, connection).copy(tables)
-        else:
-            rows = _replace(pipeline, tables, connection)
+        into = _into_files if destination == "filesystem" else _replace
+        rows = into(pipeline, tables, connection)
     except PipelineStepFailed as error:
         raise named(error) from error
     finally:
@@ -89,11 +91,38 @@ def _refuse_second_copy(connection: Connection) -> None:
             raise BusyError("Another `make copy` is at work. Try again when it is done.")
 
 
+def _into_files(
+    pipeline: dlt.Pipeline, tables: list[Copied], connection: Connection
+) -> dict[str, int]:
+    """Bring a folder or bucket to what is there now."""
+    try:
+        with pipeline.destination_client() as client:
+            lake: Any = client  # a FilesystemClient
+            return Lake(lake.fs_client, lake.dataset_path, connection).copy(tables)
+    except (MirrorError, psycopg2.Error):
+        raise
+    except Exception as error:  # the libraries of buckets have no class of errors in common
+        if getattr(error, "filename", None):
+            raise  # a path says what is meant
+        reason = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
+        raise MirrorError(
+            f"The copy could not be written: {reason}. Who reads it finds the last one. Remove the "
+            "cause and run the same command again."
+        ) from error
+
+
 def _replace(
     pipeline: dlt.Pipeline, tables: list[Copied], connection: Connection
 ) -> dict[str, int]:
-    """Replace all tables of a destination that holds tables in SQL."""
+    """Replace all tables of a destination that holds tables in SQL.
+
+    They are replaced one after another: until all are, dlt's record names a load that is under
+    way, and dbt does not build there (macros/portable/read_copy.sql).
+    """
     _refuse_foreign_tables(pipeline)
+    under_way = "insert into {} (load_id, status, inserted_at) values (%s, 1, %s)"
+    if pipeline.default_schema_name:  # else no copy has come to its end, which is said by no record
+        _record(pipeline, under_way, UNDER_WAY, datetime.now(UTC))
     pipeline.run(
         [
             dlt.resource(
@@ -106,9 +135,18 @@ def _replace(
         write_disposition="replace",
         loader_file_format="parquet",
     )
+    _record(pipeline, "delete from {} where load_id = %s", UNDER_WAY)
     trace = pipeline.last_trace
     normalized = trace.last_normalize_info if trace else None
     return normalized.row_counts if normalized else {}
+
+
+def _record(pipeline: dlt.Pipeline, statement: str, *values: object) -> None:
+    """Change dlt's record of loads in the destination, whose table the statement leaves open."""
+    with pipeline.sql_client() as client:
+        client.execute_sql(
+            statement.format(client.make_qualified_table_name("_dlt_loads")), *values
+        )
 
 
 def _pipeline(destination: str, working: Path) -> dlt.Pipeline:
@@ -135,12 +173,25 @@ def _pipeline(destination: str, working: Path) -> dlt.Pipeline:
     return pipeline
 
 
+def _recorded_tables(pipeline: dlt.Pipeline) -> Iterable[str]:
+    """Those of the earlier copies, also of one that was killed, of which dlt restores nothing."""
+    with pipeline.destination_client() as client:
+        if not client.is_storage_initialized():
+            return ()
+        try:
+            # every destination that holds tables in SQL has it
+            stored = client.get_stored_schema(pipeline.pipeline_name)  # type: ignore[attr-defined]
+        except DestinationUndefinedEntity:  # a schema of somebody else's
+            return ()
+        return json.loads(stored.schema)["tables"] if stored else ()
+
+
 def _refuse_foreign_tables(pipeline: dlt.Pipeline) -> None:
     """Replace only what an earlier copy has made, by dlt's own record of it in the destination.
 
     Where there is no such record nothing is ours: neither in raw nor where dbt builds over it.
     """
-    ours = {f"{DATASET}.{table}" for schema in pipeline.schemas.values() for table in schema.tables}
+    ours = {f"{DATASET}.{table}" for table in _recorded_tables(pipeline)}
     schemas = (DATASET,) if ours else (DATASET, "staging", "intermediate", "marts")
     foreign = []
     for schema in schemas:

@@ -15,6 +15,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any
@@ -31,8 +32,9 @@ from extract.load.copied import Copied
 
 MANIFEST = "manifest.json"
 # A table is written anew, and what it no longer holds goes from the files, when a quarter of their
-# rows do not count, and after a month in any case.
+# rows do not count, when they are so many that to open them takes longer, and after a month.
 STALE_FRACTION = 0.25
+MOST_FILES = 100
 LONGEST = timedelta(days=30)
 COPY = pa.field("_copy", pa.int64())
 
@@ -52,11 +54,14 @@ class Lake:
         self._files, self._path, self._connection = files, path.rstrip("/"), connection
         self._now = _state(connection)
         files.invalidate_cache()
-        there = {name.rpartition("/")[2] for name in files.find(self._path)}
+        self._there = {
+            _name_of(file): found["size"]
+            for file, found in files.find(self._path, detail=True).items()
+        }
         self._last: dict[str, Any] = {}
-        if MANIFEST in there and files.exists(f"{self._path}/{MANIFEST}"):
-            self._last = json.loads(files.cat_file(f"{self._path}/{MANIFEST}"))
-        if there and self._last.get("database") != self._now["database"]:
+        with suppress(FileNotFoundError, ValueError):  # damaged, it is nobody's
+            self._last = dict(json.loads(files.cat_file(f"{self._path}/{MANIFEST}")))
+        if self._there and self._last.get("database") != self._now["database"]:
             raise UsageError(
                 f"{path} holds files that no copy of this database made. Nothing was copied. Name "
                 "another folder (DESTINATION__FILESYSTEM__BUCKET_URL), or remove what is there."
@@ -65,6 +70,7 @@ class Lake:
             self._last = self._now | {"copy": 0, "tables": {}}
             self._name(self._last)
         self._number: int = self._last["copy"] + 1
+        self._goes_on = _goes_on(self._last, self._now, connection)
         self._changed = _written_since(self._last["changed_from"], connection)
 
     def copy(self, tables: Iterable[Copied]) -> dict[str, int]:
@@ -75,7 +81,7 @@ class Lake:
             "tables": {table.name: self._copied(table) for table in tables},
         }
         last, named = _names(self._last), _names(manifest)
-        erased = self._last.get("erased_at") != self._now["erased_at"]
+        erased = self._last.get("erasures") != self._now["erasures"]
         # whoever reads by the last manifest still finds its files, but nobody who was erased
         manifest["superseded"] = [] if erased else sorted(last - named)
         self._name(manifest)
@@ -123,11 +129,12 @@ class Lake:
         return last | {"rows": rows, "files": files, "gone": gone_files}
 
     def _must_be_whole(self, last: dict[str, Any]) -> bool:
-        since = {name: self._last[name] for name in ("history", "erased_at")}
         written = sum(file["rows"] for file in last["files"])
+        files = [*last["files"], *last["gone"]]
         return (
-            since != {name: self._now[name] for name in since}
-            or self._now["changed_from"] - self._last["changed_from"] >= 2**31  # ids came round
+            not self._goes_on
+            or len(files) > MOST_FILES
+            or any(self._there.get(file["name"]) != file.get("bytes", -1) for file in files)
             or written - last["rows"] > STALE_FRACTION * written
             or datetime.now(UTC) - datetime.fromisoformat(last["written_at"]) > LONGEST
         )
@@ -137,15 +144,14 @@ class Lake:
     ) -> dict[str, Any]:
         name, rows = f"{table}/{self._number:06}.{kind}.parquet", 0
         self._files.makedirs(f"{self._path}/{table}", exist_ok=True)
-        with (
-            self._files.open(f"{self._path}/{name}", "wb") as file,
-            pq.ParquetWriter(file, schema.append(COPY)) as writer,
-        ):
-            for piece in pieces:
-                number = pa.array([self._number] * piece.num_rows, COPY.type)
-                writer.write_table(piece.append_column(COPY, number))
-                rows += piece.num_rows
-        return {"name": name, "rows": rows}
+        with self._files.open(f"{self._path}/{name}", "wb") as file:
+            with pq.ParquetWriter(file, schema.append(COPY)) as writer:
+                for piece in pieces:
+                    number = pa.array([self._number] * piece.num_rows, COPY.type)
+                    writer.write_table(piece.append_column(COPY, number))
+                    rows += piece.num_rows
+            size = file.tell()
+        return {"name": name, "rows": rows, "bytes": size}
 
     def _live_keys(self, last: dict[str, Any]) -> pa.Table:
         """The keys of the rows that count in the last copy."""
@@ -188,7 +194,7 @@ class Lake:
     def _remove_all_but(self, named: set[str]) -> None:
         """Remove what no reader looks for: of the copy before the last one, or of a killed one."""
         for path in self._files.find(self._path):
-            name = "/".join(path.split("/")[-2:])
+            name = _name_of(path)
             if re.fullmatch(r"\w+/\d{6,}\.(rows|gone)\.parquet", name) and name not in named:
                 self._files.rm_file(path)
 
@@ -199,6 +205,11 @@ def _noting_keys(
     for piece in pieces:
         noted.append(piece.select(key))
         yield piece
+
+
+def _name_of(path: str) -> str:
+    """As a manifest has it: table and file."""
+    return "/".join(path.split("/")[-2:])
 
 
 def _names(manifest: dict[str, Any]) -> set[str]:
@@ -219,20 +230,37 @@ def _written_since(transaction: int, connection: Connection) -> sql.Composable:
         return sql.SQL("age(xmin) <= {}").format(sql.Literal(*(cursor.fetchone() or ())))
 
 
+def _goes_on(last: dict[str, Any], now: dict[str, Any], connection: Connection) -> bool:
+    """Whether nobody was erased since the last copy, and transaction ids tell what has changed.
+
+    A server whose files were put back to an earlier time gives the same ids once more, and knows
+    nothing of the newest run that was copied.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("select from ops.runs where run_id = %s", (last.get("run"),))
+        run_is_known = cursor.rowcount == 1 or last.get("run") is None
+    return (
+        run_is_known
+        and all(last.get(name) == now[name] for name in ("history", "erasures"))
+        and 0 <= now["changed_from"] - last["changed_from"] < 2**31  # else ids came round
+    )
+
+
 def _state(connection: Connection) -> dict[str, Any]:
     """Which database it is, and up to where its transactions are over.
 
     `history` is another one when transaction ids have begun anew: the database was made again, or
-    brought back to an earlier time.
+    brought back to an earlier time from a backup.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             "select system_identifier || '/' || datname, "
             "timeline_id || '/' || pg_database.oid, "
             "pg_snapshot_xmin(pg_current_snapshot())::text::bigint, "
-            "(select max(erased_at)::text from ops.erasures) "
+            "(select count(*) || '/' || max(erased_at) from ops.erasures), "
+            "(select max(run_id) from ops.runs) "
             "from pg_control_system(), pg_control_checkpoint(), pg_database "
             "where datname = current_database()"
         )
-        names = ("database", "history", "changed_from", "erased_at")
+        names = ("database", "history", "changed_from", "erasures", "run")
         return dict(zip(names, cursor.fetchone() or (), strict=True))

@@ -8,8 +8,10 @@ from typing import Any
 
 import duckdb
 import pytest
+from dlt.common.destination.exceptions import DestinationTerminalException
+from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
 
-from extract.base.errors import UsageError
+from extract.base.errors import MirrorError, UsageError
 from extract.base.settings import duckdb_file, local_directory
 from extract.load.copy import copy
 from tests.dbt.world import create_raw, execute
@@ -66,6 +68,33 @@ def test_what_cannot_be_copied_is_said_in_words() -> None:
 
     with pytest.raises(UsageError, match="dlt cannot use the destination 'duckbd'"):
         copy("duckbd")
+
+
+def test_a_copy_that_failed_in_between_is_on_record_until_the_next_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    create_raw()
+    jobs: list[str] = []
+
+    def fail(job: DuckDbCopyJob) -> None:
+        jobs.append(job.job_file_info().table_name)
+        if len(jobs) == 5:
+            raise DestinationTerminalException("as if the machine went down")
+        run(job)
+
+    run = DuckDbCopyJob.run
+    of_unfinished = "select count(*) filter (status = 0), count(*) filter (status <> 0) from "
+    for complete in (0, 1):  # the first one of all, and a later one
+        with monkeypatch.context() as patch:
+            patch.setattr(DuckDbCopyJob, "run", fail)
+            with pytest.raises(MirrorError, match="dlt's step 'load' failed"):
+                copy("duckdb")
+        assert copied(of_unfinished + "raw._dlt_loads") == [(complete, complete)]
+        jobs.clear()
+
+        assert copy("duckdb")["users"] == 2
+        assert copied(of_unfinished + "raw._dlt_loads") == [(complete + 1, 0)]
+        assert copied("select count(*) from raw.users") == [(2,)]
 
 
 def test_tables_of_others_in_the_destination_are_named_and_left_alone() -> None:

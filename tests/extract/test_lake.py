@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import duckdb
 import psycopg2
+import pyarrow.parquet as pq
 import pytest
 
 from extract.base import database as databases
-from extract.base.errors import BusyError, UsageError
+from extract.base.errors import BusyError, MirrorError, UsageError
+from extract.base.settings import ROOT, lake_url
 from extract.load import lake
 from extract.load.copy import copy
 from extract.people.erase import erase
@@ -161,6 +165,87 @@ def test_a_copy_that_is_killed_leaves_the_last_one_as_it_was(
     assert in_lake(folder, "users", "id, wallet") == in_database("users", "id, wallet")
 
 
+def test_a_table_whose_files_are_gone_or_damaged_is_written_anew(folder: Path) -> None:
+    copy("filesystem")
+    (folder / "users" / "000001.rows.parquet").unlink()
+    os.truncate(folder / "projects" / "000001.rows.parquet", 0)  # as after a power cut
+
+    copy("filesystem")
+
+    assert in_lake(folder, "users", "id, wallet") == in_database("users", "id, wallet")
+    assert in_lake(folder, "projects", "id") == in_database("projects", "id")
+    assert "campus/000002.rows.parquet" not in data_files(folder)
+
+
+@pytest.mark.parametrize("seen", ["later transactions", "a run of later"])
+def test_a_copy_of_a_server_whose_files_were_put_back_is_whole(folder: Path, seen: str) -> None:
+    copy("filesystem")
+    of_later = manifest(folder)
+    if seen == "later transactions":
+        of_later["changed_from"] += 1000
+    else:
+        of_later["run"] = "20991231T000000Z-0a0a0a0a"
+    (folder / lake.MANIFEST).write_text(json.dumps(of_later))
+    one = folder / "users" / "000001.rows.parquet"  # with a row as the database no longer has it
+    with duckdb.connect() as engine:
+        engine.execute(
+            f"copy (select * replace (if(id = 5, -5, wallet) as wallet) from '{one}') to '{one}'"
+        )
+    of_later["tables"]["users"]["files"][0]["bytes"] = one.stat().st_size
+    (folder / lake.MANIFEST).write_text(json.dumps(of_later))
+
+    copy("filesystem")
+
+    assert in_lake(folder, "users", "id, wallet") == in_database("users", "id, wallet")
+
+
+def test_a_table_of_very_many_files_is_written_anew(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lake, "MOST_FILES", 4)
+    for wallet in range(4):
+        execute(f"update raw.users set wallet = {wallet} where id = 1")
+        copy("filesystem")
+    assert len(manifest(folder)["tables"]["users"]["files"]) == 1
+    assert in_lake(folder, "users", "id, wallet") == in_database("users", "id, wallet")
+
+
+def test_a_folder_is_the_same_for_whoever_reads_and_writes_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", os.fspath(tmp_path))
+    name = """it's 50% "done", n\u00e9"""
+    for url in (f"~/{name}", f"file://{tmp_path}/{quote(name)} 2", f"{tmp_path}/{name} 3"):
+        monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", url)
+        copy("filesystem")
+        assert (Path(lake_url()) / "raw" / lake.MANIFEST).is_relative_to(tmp_path)
+        assert (Path(lake_url()) / "raw" / lake.MANIFEST).is_file()
+    monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", "below/it")
+    assert lake_url() == os.fspath(ROOT / "below" / "it")
+    monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", "s3://of/others")
+    assert lake_url() == "s3://of/others"
+
+
+def test_what_stops_the_writing_is_said_in_words(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy("filesystem")
+    execute("update raw.users set wallet = -1 where id = 1")
+    before = in_lake(folder, "users", "id, wallet")
+
+    def full(*arguments: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")  # as of a library: it names no file
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pq.ParquetWriter, "write_table", full)
+        with pytest.raises(MirrorError, match=r"The copy could not be written: .*No space left"):
+            copy("filesystem")
+
+    assert in_lake(folder, "users", "id, wallet") == before
+    copy("filesystem")
+    assert in_lake(folder, "users", "id, wallet") == in_database("users", "id, wallet")
+
+
 def test_a_second_copy_at_the_same_time_is_told_to_wait(folder: Path) -> None:
     with psycopg2.connect("") as other, other.cursor() as cursor:
         cursor.execute("select pg_advisory_xact_lock(42, 22)")
@@ -180,6 +265,13 @@ def test_a_folder_with_files_of_others_is_named_and_left_alone(folder: Path) -> 
     assert [path.name for path in folder.rglob("*")] == ["theirs.csv"]
     theirs.rename(folder.parent / "theirs.csv")
     copy("filesystem")
+
+    for content in ("", "[]", "no json"):
+        saved = (folder / lake.MANIFEST).read_text()
+        (folder / lake.MANIFEST).write_text(content)
+        with pytest.raises(UsageError, match="files that no copy of this database made"):
+            copy("filesystem")
+        (folder / lake.MANIFEST).write_text(saved)
 
     of_another_database = manifest(folder) | {"database": "1/another"}
     (folder / lake.MANIFEST).write_text(json.dumps(of_another_database))

@@ -30,3 +30,18 @@ def test_every_table_and_report_is_the_same_on_duckdb(tmp_path: Path) -> None:
             return [column[0] for column in cursor.description], iter(cursor.fetchone, None)
 
         assert_same_as_on_postgresql(query)
+
+
+@pytest.mark.parametrize("loads", [[], [("1", 0), ("copy", 1)]])
+def test_nothing_is_built_over_a_copy_that_was_not_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loads: list[tuple[str, int]]
+) -> None:
+    monkeypatch.setenv("FORTYTWO_DUCKDB", str(tmp_path / "copy.duckdb"))
+    with duckdb.connect(duckdb_file()) as connection:
+        connection.execute("create schema raw")
+        connection.execute("create table raw._dlt_loads (load_id text, status bigint)")
+        for load in loads:
+            connection.execute("insert into raw._dlt_loads values (?, ?)", load)
+
+    with pytest.raises(AssertionError, match="The copy of raw was not finished"):
+        build("duckdb", tmp_path / "dbt")

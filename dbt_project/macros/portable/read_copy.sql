@@ -1,13 +1,30 @@
 {#-
-    on-run-start: where raw is files (`make copy DESTINATION=filesystem`), tables of those of one moment, by
-    the manifest (extract/load/lake.py). Not views: whatever stands on them would infer the files' columns
-    anew, and would fail when the copy after the next one removes them.
+    on-run-start, over a copy of raw. DuckDB: refuse one whose tables are not of one moment, by dlt's record of
+    loads (extract/load/copy.py). Spark, where the copy is files: tables of those of one moment, by the
+    manifest (extract/load/lake.py). Not views: whatever stands on them would infer the files' columns anew,
+    and would fail when the copy after the next one removes them.
 -#}
 {% macro read_copy() -%}
     {{ return(adapter.dispatch('read_copy')()) }}
 {%- endmacro %}
 
 {% macro default__read_copy() -%}
+{%- endmacro %}
+
+{% macro duckdb__read_copy() -%}
+    {%- if not execute or flags.WHICH not in ['build', 'run', 'test'] -%}
+        {{ return('') }}
+    {%- endif -%}
+    {%- set loads -%}
+select count(*) filter (where status = 0) > 0 and count(*) filter (where status <> 0) = 0
+from raw._dlt_loads
+    {%- endset -%}
+    {%- if not run_query(loads).rows[0][0] -%}
+        {{ exceptions.raise_compiler_error(
+            'The copy of raw was not finished (killed, or it failed), so that its tables are not of one '
+            ~ 'moment. Run `make copy` again.'
+        ) }}
+    {%- endif -%}
 {%- endmacro %}
 
 {% macro spark__read_copy() -%}
@@ -18,20 +35,15 @@
     {%- set manifest = fromjson(run_query('select value from text.`' ~ folder ~ 'manifest.json`').rows[0][0]) -%}
     {%- do run_query('create schema if not exists raw') -%}
     {%- for name, table in manifest.tables.items() -%}
+        {#- one scan of all: a union of so many is a plan on which Spark thinks for minutes -#}
+        {%- set live = folder ~ '{' ~ table.files | map(attribute='name') | join(',') ~ '}' -%}
+        {%- set gone = folder ~ '{' ~ table.gone | map(attribute='name') | join(',') ~ '}' -%}
         {%- set rows -%}
 create table raw.{{ name }} using parquet as
 select {% for column in table.columns %}live.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
-from (
-    {% for file in table.files -%}
-        select * from parquet.`{{ folder ~ file.name }}` {{ 'union all' if not loop.last }}
-    {% endfor -%}
-) as live
+from parquet.`{{ live }}` as live
             {%- if table.gone %}
-left anti join (
-    {% for file in table.gone -%}
-        select * from parquet.`{{ folder ~ file.name }}` {{ 'union all' if not loop.last }}
-    {% endfor -%}
-) as gone
+left anti join parquet.`{{ gone }}` as gone
     on {% for column in table.key %}live.{{ column }} = gone.{{ column }} and {% endfor %}live._copy < gone._copy
             {%- endif -%}
         {%- endset -%}
