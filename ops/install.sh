@@ -11,6 +11,12 @@ here=${here%$'\n.'}
 unset PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONDONTWRITEBYTECODE
 unset PIP_REQUIRE_VIRTUALENV PIP_TARGET PIP_PREFIX PIP_USER
 FITS='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))'
+# a distribution may package them apart; a Python built without a library's headers lacks its module
+LACKS='import importlib
+def lacks(name):
+    try: importlib.import_module(name)
+    except ImportError: return True
+print(*filter(lacks, ("venv", "ensurepip", "ctypes", "ssl", "sqlite3")), sep=", ")'
 
 fail() {
     echo "$2" >&2
@@ -40,19 +46,22 @@ Run the command again when the cause is gone; pip's whole words are in $said."
 }
 
 find_python() { # sets python and version
-    local seen=
+    local seen= lacks
     [ -z "${PYTHON3:-}" ] || "$PYTHON3" -Ic "" 2>/dev/null || fail 2 "PYTHON3=$PYTHON3 is no Python \
 that starts. Give the path of a Python 3.11 to 3.14, or leave it out."
     for python in ${PYTHON3:+"$PYTHON3"} python3.13 python3.12 python3.11 python3.14 python3 python; do
         version=$("$python" -Ic 'import platform; print(platform.python_version())' 2>/dev/null) || continue
         seen="$seen${seen:+, }$python is $version"
         if "$python" -Ic "$FITS"; then
-            "$python" -Ic 'import ensurepip, venv' 2>/dev/null && return
-            seen="$seen without venv (Debian and Ubuntu: apt install python${version%.*}-venv)"
+            lacks=$("$python" -Ic "$LACKS") && [ -z "$lacks" ] && return
+            seen="$seen without $lacks"
+            case $lacks in *venv* | *ensurepip*)
+                seen="$seen (Debian and Ubuntu: apt install python${version%.*}-venv)" ;;
+            esac
         fi
         [ "$python" != "${PYTHON3:-}" ] || break
     done
-    fail 2 "Python 3.11, 3.12, 3.13 or 3.14 with its module venv is needed; here ${seen:-is none}. \
+    fail 2 "Python 3.11, 3.12, 3.13 or 3.14 with all its modules is needed; here ${seen:-is none}. \
 Install one, or give its path: make setup PYTHON3=/path/to/python3"
 }
 

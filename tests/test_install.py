@@ -57,7 +57,7 @@ def test_without_a_fitting_python_the_installation_says_so_and_makes_nothing(
     told = run(place, "ops/install.sh", PATH=str(programs))
 
     assert told.returncode == 2
-    assert told.stderr.startswith("Python 3.11, 3.12, 3.13 or 3.14 with its module venv is needed")
+    assert told.stderr.startswith("Python 3.11, 3.12, 3.13 or 3.14 with all its modules is needed")
     assert not (place / ".venv").exists()
 
 
@@ -70,6 +70,20 @@ def test_a_python_that_was_named_and_does_not_fit_is_not_replaced_by_another(
 
     assert told.returncode == 2
     assert "PYTHON3=/nowhere/python3 is no Python" in told.stderr
+    assert not (place / ".venv").exists()
+
+
+def test_a_python_that_was_built_without_a_module_is_named_with_it(tmp_path: Path) -> None:
+    place = checkout(tmp_path / "mirror")
+    python = tmp_path / "python"
+    python.write_text(
+        f'#!/bin/sh\nexec {sys.executable} -Ic "import sys; sys.modules[\'_ssl\'] = None\n$2"\n'
+    )
+    python.chmod(0o755)
+
+    told = run(place, "ops/install.sh", PYTHON3=str(python))
+
+    assert told.returncode == 2 and "without ssl." in told.stderr
     assert not (place / ".venv").exists()
 
 
