@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -21,8 +21,6 @@ from extract.passes.students import unseen, with_campus
 from extract.tables import TABLES, Table
 
 OVERLAPPING_IDS = 98  # with them the newest is on a page that is not full: one call
-# where a cursor stands that has seen no row
-BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def live(context: Pass) -> list[DltResource]:
@@ -42,12 +40,11 @@ def live(context: Pass) -> list[DltResource]:
             continue
         for field in table.ranges:
             first: datetime | int | None = start
+            earliest: datetime | int = start  # dlt begins no earlier, wherever its cursor stands
             lag = OVERLAP.total_seconds()
-            # dlt begins no earlier: before `start` these were read completely by other passes
-            earliest: datetime | int = start if table.essential or table.backfill else BEGINNING
-            if field == "id":
-                first, lag = context.raw.newest(table.name, field), OVERLAPPING_IDS
-                earliest = 0
+            if field == "id":  # a backfill may have brought the newest one
+                first, earliest = context.raw.newest(table.name, field), 0
+                lag = OVERLAPPING_IDS
             if first is None:  # the backfill comes first
                 continue
             cursor = dlt.sources.incremental(field, initial_value=earliest, lag=lag)
@@ -175,6 +172,7 @@ class LiveUsers:
 def _changed(
     context: Pass, table: Table, field: str, first: datetime | int, cursor: Any
 ) -> Iterator[pa.Table]:
+    # where no row was seen yet the cursor stands at the earliest
     since = first if cursor.start_value == cursor.initial_value else cursor.start_value
     listings = changed(table, field, since, context.settings.cursus_id, context.now)
     seen: set[int] = set()

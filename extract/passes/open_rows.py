@@ -30,11 +30,14 @@ LIVE_CALLS = 3
 def window_start(context: Pass, table: Table) -> datetime | None:
     """Where the first reading of a table's changes starts; None before the first full pass.
 
-    That is before the oldest page of the full pass under it, and of the backfill.
+    That is before the oldest page of the full pass under it, and of the backfill; of what a full
+    pass reads and a live one may fail to, before its own newest change.
     """
     newest = context.raw.newest_update("users")
     if newest is None:
         return None
+    if "updated_at" in table.ranges and not (table.essential or table.backfill):
+        newest = context.raw.newest_update(table.name) or newest
     start = newest - context.raw.length_of_users_pass() - OVERLAP
     first_read = context.raw.first_relation_read(table.name) if table.backfill else None
     return min(start, first_read - OVERLAP) if first_read else start
