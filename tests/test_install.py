@@ -77,7 +77,7 @@ def test_a_python_that_was_built_without_a_module_is_named_with_it(tmp_path: Pat
     place = checkout(tmp_path / "mirror")
     python = tmp_path / "python"
     python.write_text(
-        f'#!/bin/sh\nexec {sys.executable} -Ic "import sys; sys.modules[\'_ssl\'] = None\n$2"\n'
+        f"#!/bin/sh\nexec {sys.executable} -Ic \"import sys; sys.modules['_ssl'] = None\n$2\"\n"
     )
     python.chmod(0o755)
 
