@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from operator import itemgetter
 from typing import Any
@@ -54,12 +55,13 @@ def to_arrow(declared: Table, rows: Sequence[Row], path: str) -> pa.Table:
     if declared.prepare:
         for row in rows:
             declared.prepare(row)
+    aside = _hold_nested(declared, rows, path)
     _write_json(declared, rows, path)
-    aside: dict[int, Row] = {}
     try:
         arrays = _at_once(declared, rows)
     except (pa.ArrowException, OverflowError, TypeError, KeyError):
-        aside = _impossible_times(declared, rows, path)
+        for n, times in _impossible_times(declared, rows, path).items():
+            aside.setdefault(n, {}).update(times)
         arrays = _one_by_one(declared, rows, path)
     known = declared.known_fields()
     if not aside and set().union(*rows) <= known:
@@ -98,6 +100,41 @@ def missing_fields(declared: Table, present: Collection[str], rows: pa.Table) ->
         and column.field not in declared.derived.union(present)
         and rows.column(column.name).null_count == len(rows)
     )
+
+
+def _hold_nested(declared: Table, rows: Sequence[Row], path: str) -> dict[int, Row]:
+    """Hold objects in lists to their columns, too: a model that cannot cast one stops a build.
+
+    Returns the times that cannot be, by the row's number and the place: `teams.closed_at`.
+    """
+    aside: dict[int, Row] = {}
+    for place in declared.nested:
+        found = [(n, one) for n, row in enumerate(rows) for one in _objects(row, place.split("."))]
+        within, objects = _nested(declared, place), [one for _, one in found]
+        try:
+            _at_once(within, objects)  # what comes of it are arrays that nobody needs
+        except (pa.ArrowException, OverflowError, TypeError, KeyError):
+            for number, times in _impossible_times(within, objects, path).items():
+                of_row = aside.setdefault(found[number][0], {})
+                of_row |= {f"{place}.{name}": text for name, text in times.items()}
+            _one_by_one(within, objects, path)
+    return aside
+
+
+@cache
+def _nested(declared: Table, place: str) -> Table:
+    """What is nested in a table, as if it were one."""
+    return replace(declared, name=f"{declared.name}.{place}", columns=declared.nested[place])
+
+
+def _objects(within: Any, fields: Sequence[str]) -> Iterator[Row]:
+    """The objects in a field, or in the fields of those in it."""
+    value = within.get(fields[0])
+    for one in value if isinstance(value, list) else [value]:
+        if isinstance(one, dict) and fields[1:]:
+            yield from _objects(one, fields[1:])
+        elif one is not None:
+            yield one if isinstance(one, dict) else {"id": one}
 
 
 def _write_json(declared: Table, rows: Sequence[Row], path: str) -> None:

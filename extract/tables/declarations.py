@@ -4,7 +4,8 @@ Field names and types come from 42-api.md section 5, endpoints and filters from 
 rules hold for columns:
 
 - a field that is not listed is kept in `unknown_fields` (jsonb) and reported once;
-- a listed field that changed its type fails here, by name, before anything is loaded;
+- a listed field that changed its type fails here, by name, before anything is loaded, also in the
+  lists of an optional table (`nested`): a model that cannot cast it would stop every build;
 - nested copies of other resources (`user`, `project`, `cursus`) are reduced to their ids: the rows
   they copy have tables of their own and change at their own pace.
 """
@@ -61,10 +62,13 @@ def _projects_user(row: Row) -> None:
 
 def _team(team: Row) -> Row:
     """A team without its repository's addresses, and without its name, which holds a login."""
-    kept = {name: team.get(name) for name in TEAM}
+    kept = {column.field: team.get(column.field) for column in TEAM}
     users = team.get("users")
     kept["users"] = [
-        {"user_id": user.get("id"), **{name: user.get(name) for name in TEAM_USER}}
+        {
+            column.field: user.get("id" if column.name == "user_id" else column.field)
+            for column in TEAM_USER
+        }
         for user in (users if isinstance(users, list) else ())
         if isinstance(user, dict)
     ]
@@ -76,7 +80,7 @@ def _quests_user(row: Row) -> None:
     _nested_id(row, "user", "user_id")
     quest = row.get("quest")
     if isinstance(quest, dict):
-        row["quest"] = {name: quest.get(name) for name in QUEST}
+        row["quest"] = {column.field: quest.get(column.field) for column in QUEST}
 
 
 def _exam(row: Row) -> None:
@@ -119,7 +123,7 @@ def _scale_team(row: Row) -> None:
         row |= {"team_id": team.get("id"), "project_id": team.get("project_id")}
     flag = row.get("flag")
     if isinstance(flag, dict):
-        row["flag"] = {name: flag.get(name) for name in ("id", "name", "positive")}
+        row["flag"] = {column.field: flag.get(column.field) for column in FLAG}
     row["begin_day"] = day_of(row.get("begin_at"))
 
 
@@ -132,15 +136,31 @@ def _bloc(row: Row) -> None:
 
 INVISIBLE = "invisible"
 ROLES = {"corrector": "corrector", "correcteds": "corrected", "truant": "truant"}
-QUEST = (
-    *("id", "name", "slug", "kind", "internal_name", "cursus_id", "campus_id", "grade_id"),
-    *("position", "created_at", "updated_at"),
+ID = columns("bigint: id")
+QUEST = columns(
+    """bigint: id! cursus_id campus_id grade_id position
+    text: name slug kind internal_name
+    timestamp: created_at updated_at"""
 )
-TEAM = (
-    *("id", "project_id", "project_session_id", "status", "final_mark", "validated?", "locked?"),
-    *("closed?", "locked_at", "closed_at", "terminating_at", "created_at", "updated_at"),
+TEAM = columns(
+    """bigint: id!! project_id project_session_id final_mark
+    text: status
+    bool: validated? locked? closed?
+    timestamp: locked_at closed_at terminating_at created_at updated_at"""
 )
-TEAM_USER = ("projects_user_id", "leader", "validated", "occurrence")
+FLAG = columns(
+    """bigint: id
+    text: name
+    bool: positive"""
+)
+SCALE_TEAM_USER = columns(
+    """bigint: user_id!!
+    text: role"""
+)
+TEAM_USER = columns(
+    """bigint: user_id projects_user_id occurrence
+    bool: leader validated"""
+)
 
 DECLARED = (
     Table(
@@ -352,6 +372,7 @@ DECLARED = (
         person="user_id",
         rows_a_student=38,
         prepare=_projects_user,
+        nested={"teams": TEAM, "teams.users": TEAM_USER},
         derived=frozenset({"current_team"}),
         set_apart=frozenset({"teams"}),
     ),
@@ -406,6 +427,7 @@ DECLARED = (
         person="user_id",
         rows_a_student=5,
         prepare=_quests_user,
+        nested={"quest": QUEST},
     ),
     Table(
         "events",
@@ -424,6 +446,7 @@ DECLARED = (
         stream="agenda",
         ranges=("updated_at",),
         moving=frozenset({"nbr_subscribers"}),
+        nested={"campus_ids": ID, "cursus_ids": ID},
     ),
     Table(
         "events_users",
@@ -458,6 +481,7 @@ DECLARED = (
         again={"filter[future]": "true"},
         moving=frozenset({"nbr_subscribers"}),
         prepare=_exam,
+        nested={"cursus": ID, "projects": ID},
         left_out=frozenset({"ip_range"}),  # it tells how networks are laid out
     ),
     Table(
@@ -507,6 +531,7 @@ DECLARED = (
         page_size=30,  # more take too long
         moving=frozenset({"corrector_hidden", "corrected_hidden"}),
         prepare=_scale_team,
+        nested={"people": SCALE_TEAM_USER, "flag": FLAG},
         derived=frozenset(
             {"team_id", "project_id", "people", "corrector_hidden", "corrected_hidden", "begin_day"}
         ),

@@ -83,6 +83,8 @@ class Table:
         in_flight: Most pages of one listing at once; heavy ones fill the memory.
         prepare: Reduces nested copies to ids, in place.
         left_out: Fields that are known and deliberately not kept.
+        nested: Where objects are in json columns (`teams.users`: in each of a list's, too), the
+            columns of what models read of them; a plain id counts as one with an `id`.
         derived: Optional columns that `prepare` makes, and may leave null in a whole list: the
             payload has no such field.
         kept_by: The column with the time by which its rows grow too old for their stream.
@@ -120,6 +122,7 @@ class Table:
     in_flight: int = 100
     prepare: Callable[[Row], None] | None = None
     left_out: frozenset[str] = frozenset()
+    nested: Mapping[str, tuple[Column, ...]] = field(default_factory=dict)
     derived: frozenset[str] = frozenset()
     set_apart: frozenset[str] = frozenset()
     places_people: bool = False

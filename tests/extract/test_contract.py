@@ -12,7 +12,7 @@ import pytest
 
 from extract.base.errors import ContractError
 from extract.listing.columns import missing_fields, to_arrow, unknown_fields
-from extract.tables import TABLES
+from extract.tables import TABLES, UNKNOWN_FIELDS
 
 COALITION: dict[str, Any] = {
     "id": 1,
@@ -46,6 +46,58 @@ def test_a_changed_type_fails_by_name_and_shows_no_value(field: str, value: Any,
     assert what in message
     assert "expected" in message
     assert not re.search(r"\bmany\b", message)
+
+
+REGISTRATION: dict[str, Any] = {
+    "id": 1,
+    "occurrence": 0,
+    "final_mark": 100,
+    "status": "finished",
+    "validated?": True,
+    "current_team_id": None,
+    "project": {"id": 1314},
+    "cursus_ids": [21],
+    "user": {"id": 7},
+    "marked_at": None,
+    "marked": True,
+    "created_at": "2024-05-01T00:00:00.000Z",
+    "updated_at": "2024-05-27T00:00:00.000Z",
+}
+TEAM: dict[str, Any] = {
+    "id": 5,
+    "final_mark": 100,
+    "closed_at": "2024-05-02T00:00:00.000Z",
+    "users": [{"id": 7, "leader": True, "occurrence": 0}],
+}
+
+
+@pytest.mark.parametrize(
+    ("team", "where"),
+    [
+        ({"final_mark": 100.5}, "teams.final_mark"),
+        ({"id": None}, "teams.id"),
+        ({"closed_at": "yesterday"}, "teams.closed_at"),
+        ({"users": [{"id": 7, "occurrence": "first"}]}, "teams.users.occurrence"),
+    ],
+)
+def test_a_changed_type_in_a_list_fails_by_name_before_a_model_cannot_cast_it(
+    team: dict[str, Any], where: str
+) -> None:
+    rows = [REGISTRATION | {"teams": [TEAM]}, REGISTRATION | {"teams": [TEAM | team]}]
+    with pytest.raises(ContractError, match=rf"raw\.projects_users\.{re.escape(where)} failed"):
+        to_arrow(TABLES["projects_users"], copy.deepcopy(rows), "/v2/projects_users")
+
+
+def test_a_time_in_a_list_that_cannot_be_is_kept_as_it_came() -> None:
+    odd = "2024-02-30T00:00:00.000Z"
+    row = REGISTRATION | {"teams": [TEAM, TEAM | {"closed_at": odd}]}
+
+    table = to_arrow(TABLES["projects_users"], [copy.deepcopy(row)], "/v2/projects_users")
+
+    (teams,) = map(orjson.loads, table.column("teams").to_pylist())
+    assert [team["closed_at"] for team in teams] == [TEAM["closed_at"], None]
+    (unknown,) = map(orjson.loads, table.column(UNKNOWN_FIELDS).to_pylist())
+    assert unknown == {"teams.closed_at": odd}
 
 
 def test_a_required_field_that_is_gone_fails_by_name() -> None:

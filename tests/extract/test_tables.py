@@ -27,6 +27,10 @@ NO_PERSON = {"scale_teams.begin_day"}
 # columns that serve the extraction, and no model
 NOT_STAGED = {"scale_teams.begin_day"}
 
+# what stands in lists of essential tables makes or breaks a build anyway
+OPTIONAL = [table for table in TABLES.values() if not table.essential]
+CASTS = {"bigint": "bigint", "bool": "boolean", "timestamp": "timestamptz"}
+
 ALL = pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 
 
@@ -106,6 +110,27 @@ def test_every_column_that_is_read_is_in_a_staging_model(
         for column in table.loaded
         if column.name not in words and f"{table.name}.{column.name}" not in NOT_STAGED
     } == set()
+
+
+@pytest.mark.parametrize("table", OPTIONAL, ids=[table.name for table in OPTIONAL])
+def test_what_a_model_casts_in_a_list_is_held_to_its_type(
+    table: Table, nodes: dict[str, dict[str, Any]]
+) -> None:
+    source = f"source.fortytwo_mirror.fortytwo.{table.name}"
+    staging = [
+        node["raw_code"]
+        for node in nodes.values()
+        if source in node.get("depends_on", {}).get("nodes", ())
+        and node["resource_type"] == "model"
+    ]
+    casts = {
+        (field, data_type)
+        for sql in staging
+        for field, data_type in re.findall(r"->> '([\w?]+)'\)::(\w+)", sql)
+    } | {("id", found) for sql in staging for found in re.findall(r"element::(\w+)", sql)}
+    nested = TABLES[table.comes_with or table.name].nested
+    held = {(one.field, CASTS.get(one.data_type)) for found in nested.values() for one in found}
+    assert casts - held == set()
 
 
 @ALL
