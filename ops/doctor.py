@@ -7,6 +7,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from email.utils import parsedate_to_datetime
@@ -19,6 +20,7 @@ from rich.console import Console
 from extract.api.quota_file import quota_directory
 from extract.base import database, libpq
 from extract.base.errors import MirrorError, UsageError
+from extract.base.query import execute
 from extract.base.settings import (
     ROOT,
     WARN_SECRET_DAYS,
@@ -158,19 +160,15 @@ def _folders() -> Found:
 
 
 def _database() -> Found:
-    connection = database.connect("fortytwo-mirror doctor", autocommit=True)
-    try:
+    with closing(database.connect("fortytwo-mirror doctor", autocommit=True)) as connection:
         require_usable(connection)
         refuse_foreign_objects(connection, take_over=False)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "select current_database(), current_user, current_setting('server_version'), "
-                "exists (select from pg_roles where rolname = 'mirror_reader'), "
-                "(select rolcreaterole or rolsuper from pg_roles where rolname = current_user)"
-            )
-            ((name, role, number, reader, may_create),) = cursor.fetchall()
-    finally:
-        connection.close()
+        ((name, role, number, reader, may_create),) = execute(
+            connection,
+            "select current_database(), current_user, current_setting('server_version'), "
+            "exists (select from pg_roles where rolname = 'mirror_reader'), "
+            "(select rolcreaterole or rolsuper from pg_roles where rolname = current_user)",
+        )
     if not reader and not may_create:
         return "degraded", (
             f"there is no role for readers and {role} may not create one. Let an administrator "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import subprocess
 import time
@@ -19,6 +18,7 @@ from rich.console import Console
 from extract.base import database, logs
 from extract.base.errors import MirrorError
 from extract.base.lock import new_run_id, run_lock
+from extract.base.query import scalar
 from extract.base.settings import ROOT, local_directory
 from extract.load.raw import Raw
 from extract.load.record import Record
@@ -109,10 +109,7 @@ def sync(
 
 def _require_publication(connection: Connection, run_id: str) -> None:
     """Hold a green build against what it left in ops.runs."""
-    with connection.cursor() as cursor:
-        cursor.execute("select published_at is not null from ops.runs where run_id = %s", (run_id,))
-        (published,) = cursor.fetchone() or (False,)
-    if not published:
+    if not scalar(connection, "select published_at from ops.runs where run_id = %s", (run_id,)):
         raise MirrorError(
             "dbt build ended without an error but did not publish: `mirror` is as it was. The log "
             f"in {dbt_log()} says why; run `dbt build` by itself to see it."
@@ -181,10 +178,9 @@ def published_signature(connection: Connection) -> dict[str, Any] | None:
 
     A publication by a bare `dbt build` records none, and is the latest then.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select raw_signature from ops.runs where published_at is not null "
-            "order by published_at desc limit 1"
-        )
-        row = cursor.fetchone()
-    return json.loads(json.dumps(row[0])) if row and row[0] else None
+    signature: dict[str, Any] | None = scalar(
+        connection,
+        "select raw_signature from ops.runs where published_at is not null "
+        "order by published_at desc limit 1",
+    )
+    return signature

@@ -20,6 +20,7 @@ from extract import embedded
 from extract.base import database
 from extract.base.errors import MirrorError
 from extract.base.lock import new_run_id, run_lock
+from extract.base.query import execute
 from extract.base.settings import ROOT, local_directory, working_directory
 from ops.backup import archive, databases
 from ops.schedule import crontab, units
@@ -111,24 +112,26 @@ def _remove_timers(paths: list[Path]) -> None:
 def _database() -> list[Part]:
     if database.uses_embedded_server():
         return []  # its files are the database
-    connection = database.connect("fortytwo-mirror uninstall", autocommit=True)
-    with connection, connection.cursor() as cursor:
-        cursor.execute(
+    with _connected() as connection:
+        owned = execute(
+            connection,
             "select nspname from pg_namespace where nspname = any(%s) "
             "and pg_has_role(nspowner, 'usage')",
             (list(SCHEMAS),),
         )
-        schemas = [name for (name,) in cursor.fetchall()]
-        cursor.execute(READERS, {"schemas": schemas})
-        foreign = sorted({name for (name,) in cursor.fetchall()} | set(_unmarked(schemas)))
+        schemas = [name for (name,) in owned]
+        foreign = {name for (name,) in execute(connection, READERS, {"schemas": schemas})}
+        foreign |= {  # without our mark: to drop a schema would take it along
+            name
+            for name, kind, is_ours in databases.objects(connection)
+            if name.partition(".")[0] in schemas and kind != "schema" and not is_ours
+        }
         if foreign:
             raise MirrorError(
-                f"{', '.join(foreign)}: not made by the mirror, and stands in or on what is to "
-                "go. Drop or move it first. Nothing was removed."
+                f"{', '.join(sorted(foreign))}: not made by the mirror, and stands in or on what "
+                "is to go. Drop or move it first. Nothing was removed."
             )
-        cursor.execute("select 1 from pg_roles where rolname = %s", (ROLE,))
-        role = cursor.fetchone()
-    connection.close()
+        role = execute(connection, "select from pg_roles where rolname = %s", (ROLE,))
     found = []
     if schemas:
         found.append(Part(f"the schemas {', '.join(schemas)}", lambda: _drop(schemas)))
@@ -137,42 +140,26 @@ def _database() -> list[Part]:
     return found
 
 
-def _unmarked(schemas: list[str]) -> list[str]:
-    """What is in these schemas without our mark: to drop a schema would take it along."""
-    connection = database.connect("fortytwo-mirror uninstall", autocommit=True)
-    try:
-        return [
-            name
-            for name, kind, is_ours in databases.objects(connection)
-            if name.partition(".")[0] in schemas and kind != "schema" and not is_ours
-        ]
-    finally:
-        connection.close()
+def _connected() -> closing[Connection]:
+    return closing(database.connect("fortytwo-mirror uninstall", autocommit=True))
 
 
 def _drop(schemas: list[str]) -> None:
     names = sql.SQL(", ").join(map(sql.Identifier, schemas))
-    with closing(database.connect("fortytwo-mirror uninstall", autocommit=True)) as connection:
-        _run(connection, sql.SQL("drop schema {} cascade").format(names))
+    with _connected() as connection:
+        execute(connection, sql.SQL("drop schema {} cascade").format(names))
 
 
 def _drop_role() -> None:
-    connection = database.connect("fortytwo-mirror uninstall", autocommit=True)
     try:
-        _run(connection, sql.SQL("drop role {}").format(sql.Identifier(ROLE)))
+        with _connected() as connection:
+            execute(connection, sql.SQL("drop role {}").format(sql.Identifier(ROLE)))
     except psycopg2.errors.DependentObjectsStillExist:
         pass  # another mirror on this server
     except psycopg2.errors.InsufficientPrivilege as error:
         raise MirrorError(
             f"The role {ROLE} is not ours to drop. Let an administrator run: drop role {ROLE};"
         ) from error
-    finally:
-        connection.close()
-
-
-def _run(connection: Connection, statement: sql.Composable) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
 
 
 def _files() -> list[Part]:

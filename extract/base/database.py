@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from contextlib import closing
 from pathlib import Path
 
 import psycopg2
@@ -19,6 +20,7 @@ from psycopg2.extensions import make_dsn
 from extract import embedded
 from extract.base import libpq
 from extract.base.errors import MirrorError, UsageError
+from extract.base.query import execute
 from extract.base.session import with_settings
 from extract.base.settings import environment
 from extract.base.sqlstate import refused_connection
@@ -199,22 +201,19 @@ def _refuse_replaced(name: str) -> None:
         connection = connect_beside("fortytwo-mirror")
     except MirrorError:  # then the missing database itself is told
         return
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "select datname, current_database() from pg_database "
-                r"where starts_with(datname, %s) and datname ~ '_\d{8}t\d{6}$' "
-                "order by datname desc limit 1",
-                (f"{name}_replaced_",),
-            )
-            found = cursor.fetchone()
-    finally:
-        connection.close()
-    if found:
+    with closing(connection):
+        found = execute(
+            connection,
+            "select datname, current_database() from pg_database "
+            r"where starts_with(datname, %s) and datname ~ '_\d{8}t\d{6}$' "
+            "order by datname desc limit 1",
+            (f"{name}_replaced_",),
+        )
+    for replaced, other in found:
         raise UsageError(
             f"The database {name} is not there: a restore was stopped after it had put it aside "
-            f"as {found[0]}. Bring it back: `bin/psql {found[1]}`, then "
-            f'alter database "{found[0]}" rename to "{name}"; and run the command again.'
+            f"as {replaced}. Bring it back: `bin/psql {other}`, then "
+            f'alter database "{replaced}" rename to "{name}"; and run the command again.'
         )
 
 

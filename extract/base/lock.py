@@ -12,6 +12,7 @@ from psycopg2.extensions import connection as Connection
 
 from extract.base import database
 from extract.base.errors import BusyError, UsageError
+from extract.base.query import execute, scalar
 from extract.base.usable import require_usable
 
 LOCK = (42, 21)
@@ -56,49 +57,43 @@ def run_lock(mode: str, run_id: str) -> Iterator[Connection]:
     try:
         if mode != "backup":  # which writes nothing
             require_usable(connection)
-        with connection.cursor() as cursor:
-            cursor.execute("select pg_try_advisory_lock(%s, %s)", LOCK)
-            (free,) = cursor.fetchone() or (False,)
-            holder = "" if free else _holder(connection)
-            if not free and not holder:  # it ended between the two questions
-                free = _wait_for_lock(connection, 5)
-            if "mirror backfill" in holder and mode != "backfill":
-                free = _wait_for_lock(connection, BACKFILL_PATIENCE)
-            if not free:
-                raise BusyError(
-                    f"Another run holds the lock: {holder}. Nothing was started; try again when it "
-                    "is done (`make status` shows it)."
-                )
+        free = scalar(connection, "select pg_try_advisory_lock(%s, %s)", LOCK)
+        holder = "" if free else _holder(connection)
+        if not free and not holder:  # it ended between the two questions
+            free = _wait_for_lock(connection, 5)
+        if "mirror backfill" in holder and mode != "backfill":
+            free = _wait_for_lock(connection, BACKFILL_PATIENCE)
+        if not free:
+            raise BusyError(
+                f"Another run holds the lock: {holder}. Nothing was started; try again when it "
+                "is done (`make status` shows it)."
+            )
         yield connection
     finally:
         # closing releases the lock too, but only when the server notices
-        with suppress(psycopg2.Error), connection.cursor() as cursor:
-            cursor.execute("select pg_advisory_unlock_all()")
+        with suppress(psycopg2.Error):
+            execute(connection, "select pg_advisory_unlock_all()")
         connection.close()
 
 
 def _wait_for_lock(connection: Connection, seconds: int) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("select set_config('lock_timeout', %s, false)", (f"{seconds}s",))
-        try:
-            cursor.execute("select pg_advisory_lock(%s, %s)", LOCK)
-        except psycopg2.errors.LockNotAvailable:
-            return False
-        cursor.execute("set lock_timeout to default")
+    execute(connection, "select set_config('lock_timeout', %s, false)", (f"{seconds}s",))
+    try:
+        execute(connection, "select pg_advisory_lock(%s, %s)", LOCK)
+    except psycopg2.errors.LockNotAvailable:
+        return False
+    execute(connection, "set lock_timeout to default")
     return True
 
 
 def _holder(connection: Connection) -> str:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select application_name, pid, to_char(backend_start at time zone 'UTC', "
-            "'YYYY-MM-DD HH24:MI:SS') from pg_locks join pg_stat_activity using (pid) "
-            "where locktype = 'advisory' and granted and classid = %s and objid = %s "
-            "and pg_locks.database = (select oid from pg_database "
-            "where datname = current_database())",
-            LOCK,
-        )
-        row = cursor.fetchone()
-    if not row:
-        return ""
-    return f"{row[0]} (database process {row[1]}, since {row[2]} UTC)"
+    holder = scalar(
+        connection,
+        "select format('%%s (database process %%s, since %%s UTC)', application_name, pid, "
+        "to_char(backend_start at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS')) "
+        "from pg_locks join pg_stat_activity using (pid) "
+        "where locktype = 'advisory' and granted and classid = %s and objid = %s "
+        "and pg_locks.database = (select oid from pg_database where datname = current_database())",
+        LOCK,
+    )
+    return str(holder or "")

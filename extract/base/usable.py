@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import psycopg2
 from psycopg2.extensions import connection as Connection
 
 from extract.base import database
 from extract.base.errors import UsageError
+from extract.base.query import execute, scalar
 from extract.base.session import SETTINGS
 from extract.base.sqlstate import USE_SERVER
 
@@ -34,11 +37,9 @@ def require_usable(connection: Connection) -> None:
         UsageError: A standby, a read-only database, one that is not UTF8, a role without the right
             to create schemas, or a pooler that does not keep sessions apart.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(NEEDED)
-        row = cursor.fetchone()
-        assert row, "the database that one is connected to exists"
-        name, role, standby, read_only, encoding, may_create, replication_role, process_id = row
+    ((name, role, standby, read_only, encoding, may_create, replication_role, process_id),) = (
+        execute(connection, NEEDED)
+    )
     if connection.info.backend_pid != process_id:  # libpq was told another one: by a pooler
         _require_own_session(connection, process_id)
     if standby:
@@ -78,15 +79,11 @@ def _require_own_session(connection: Connection, process_id: int) -> None:
     that pools sessions gives it another one; one that pools transactions may give it the same.
     """
     try:
-        second = database.connect("fortytwo-mirror probe")
-        try:
-            with second.cursor() as theirs, connection.cursor() as ours:
-                theirs.execute("select pg_backend_pid()")  # and stays in its transaction
-                taken = theirs.fetchone() == (process_id,)
-                ours.execute("select pg_backend_pid()") if not taken else None
-                moved = taken or ours.fetchone() != (process_id,)
-        finally:
-            second.close()
+        with closing(database.connect("fortytwo-mirror probe")) as second:
+            theirs = scalar(second, "select pg_backend_pid()")  # and stays in its transaction
+            moved = theirs == process_id or process_id != scalar(
+                connection, "select pg_backend_pid()"
+            )
     except psycopg2.Error as error:
         raise UsageError(f"{' '.join(str(error).split())}. {USE_SERVER}") from error
     if moved:
@@ -94,12 +91,11 @@ def _require_own_session(connection: Connection, process_id: int) -> None:
             "A connection pooler in transaction mode gives one session's server process to others: "
             f"locks and settings do not last. {USE_SERVER}"
         )
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select name from pg_settings where source = 'client' and name = any(%s)",
-            ([name for name in SETTINGS if name.endswith("timeout")],),
-        )
-        applied = {name for (name,) in cursor.fetchall()}
+    applied = scalar(
+        connection,
+        "select count(*) from pg_settings where source = 'client' and name = any(%s)",
+        ([name for name in SETTINGS if name.endswith("timeout")],),
+    )
     if not applied:
         raise UsageError(
             "A connection pooler withholds the mirror's settings (PGOPTIONS) from the server. "

@@ -25,6 +25,7 @@ from psycopg2.extensions import connection as Connection
 from extract.base import database
 from extract.base.errors import BusyError, MirrorError, UsageError
 from extract.base.lock import COPY_LOCK
+from extract.base.query import scalar
 from extract.base.settings import duckdb_file, lake_url, make_private, working_directory
 from extract.load.copied import Copied, tables_to_copy
 from extract.load.lake import Lake
@@ -85,10 +86,8 @@ def _refuse_second_copy(connection: Connection) -> None:
     Raises:
         BusyError: Another copy holds it.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("select pg_try_advisory_xact_lock(%s, %s)", COPY_LOCK)
-        if cursor.fetchone() != (True,):
-            raise BusyError("Another `make copy` is at work. Try again when it is done.")
+    if not scalar(connection, "select pg_try_advisory_xact_lock(%s, %s)", COPY_LOCK):
+        raise BusyError("Another `make copy` is at work. Try again when it is done.")
 
 
 def _into_files(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import Any
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
+from extract.base.query import execute, exists, scalar
 from extract.tables import INDEXES, TABLES, Table
 from extract.tables.table import day_of
 
@@ -28,16 +30,13 @@ class Raw:
     @property
     def tables(self) -> set[str]:
         """The tables that are there now."""
-        with self._connection.cursor() as cursor:
-            cursor.execute("select tablename from pg_tables where schemaname = 'raw'")
-            return {name for (name,) in cursor.fetchall()} & TABLES.keys()
+        query = "select tablename from pg_tables where schemaname = 'raw'"
+        return {name for (name,) in execute(self._connection, query)} & TABLES.keys()
 
-    def _rows(
-        self, query: sql.Composable, values: tuple[object, ...] = ()
-    ) -> list[tuple[object, ...]]:
-        with self._connection.cursor() as cursor:
-            cursor.execute(query, values)
-            return cursor.fetchall()
+    def _ids(self, query: sql.Composable, values: tuple[object, ...] = ()) -> list[int]:
+        return [
+            key for (key,) in execute(self._connection, query, values or None) if key is not None
+        ]
 
     def keys(self, table: str, values: Collection[int] | None = None, column: str = "") -> set[int]:
         """Ids of the rows of a table; of those with some values of a column or of its scope."""
@@ -48,17 +47,17 @@ class Raw:
             table=sql.Identifier(table),
         )
         if values is None:
-            return {int(str(key)) for (key,) in self._rows(query)}
+            return set(self._ids(query))
         column = column or TABLES[table].scope
         query += sql.SQL(" where {} = any(%s)").format(sql.Identifier(column))
-        return {int(str(key)) for (key,) in self._rows(query, (list(values),))}
+        return set(self._ids(query, (list(values),)))
 
     def keys_since(self, table: str, column: str, moment: datetime) -> set[int]:
         """Ids of the rows whose time in a column is not before a moment, or is not known."""
         query = sql.SQL("select id from raw.{} where {} >= %s or {} is null").format(
             *map(sql.Identifier, (table, column, column))
         )
-        return {int(str(key)) for (key,) in self._rows(query, (moment,))}
+        return set(self._ids(query, (moment,)))
 
     def scope_values(self, table: str) -> set[int]:
         """Every value of the table's scope column: the scope of a complete pass."""
@@ -67,14 +66,13 @@ class Raw:
         query = sql.SQL("select distinct {} from raw.{}").format(
             sql.Identifier(TABLES[table].scope), sql.Identifier(table)
         )
-        return {int(str(value)) for (value,) in self._rows(query) if value is not None}
+        return set(self._ids(query))
 
     def campus_of_users(self) -> dict[int, int]:
         """The primary campus of every user in raw."""
         if "users" not in self.tables:
             return {}
-        rows = self._rows(sql.SQL("select id, campus_id from raw.users"))
-        return {int(str(user)): int(str(campus)) for user, campus in rows}
+        return dict(execute(self._connection, "select id, campus_id from raw.users"))
 
     def students(self, campus_ids: Collection[int] | None = None) -> list[int]:
         """Ids of the students whose relations are mirrored, the newest first."""
@@ -82,9 +80,9 @@ class Raw:
             return []
         query = "select id from raw.users where kind = 'student' and alumni is not true"
         if campus_ids is None:
-            return [int(str(i)) for (i,) in self._rows(sql.SQL(query + " order by id desc"))]
+            return self._ids(sql.SQL(query + " order by id desc"))
         chosen = sql.SQL(query + " and campus_id = any(%s) order by id desc")
-        return [int(str(i)) for (i,) in self._rows(chosen, (list(campus_ids),))]
+        return self._ids(chosen, (list(campus_ids),))
 
     def parents(self, table: Table, campus_ids: Collection[int] | None = None) -> list[int]:
         """Whose rows of a table are mirrored, the newest first: students, all events, or days."""
@@ -109,48 +107,43 @@ class Raw:
 
     def newest_update(self, table: str) -> datetime | None:
         """The latest `updated_at` of a table."""
-        value = self.newest(table, "updated_at")
-        assert value is None or isinstance(value, datetime)
-        return value
+        moment: datetime | None = self.newest(table, "updated_at")
+        return moment
 
-    def newest(self, table: str, column: str) -> datetime | int | None:
-        """The largest value of a column of a table."""
+    def newest(self, table: str, column: str) -> Any:
+        """The largest value of a column of a table, a time or a number; None without a row."""
         if table not in self.tables:
             return None
         query = sql.SQL("select max({}) from raw.{}").format(
             sql.Identifier(column), sql.Identifier(table)
         )
-        value = self._rows(query)[0][0]
-        assert value is None or isinstance(value, (datetime, int))
-        return value
+        return scalar(self._connection, query)
 
     def length_of_users_pass(self) -> timedelta:
         """Time between the first and the last listing of the newest full pass over the users."""
-        rows = self._rows(
-            sql.SQL(
-                "with campuses as (select * from ops.listings "
-                "where resource = 'users' and starts_with(listing, 'campus')) "
-                "select max(finished_at) - min(finished_at) from campuses where run_id = ("
-                "select run_id from campuses order by finished_at desc limit 1)"
-            )
+        length: timedelta | None = scalar(
+            self._connection,
+            "with campuses as (select * from ops.listings "
+            "where resource = 'users' and starts_with(listing, 'campus')) "
+            "select max(finished_at) - min(finished_at) from campuses where run_id = ("
+            "select run_id from campuses order by finished_at desc limit 1)",
         )
-        length = rows[0][0]
-        return length if isinstance(length, timedelta) else timedelta()
+        return length or timedelta()
 
     def first_relation_read(self, table: str) -> datetime | None:
         """When the backfill first read rows of a relation table."""
         query = sql.SQL("select min(read_at) from {} where resource = %s").format(
             sql.Identifier("ops", TABLES[table].reads)
         )
-        moment = self._rows(query, (table,))[0][0]
-        return moment if isinstance(moment, datetime) else None
+        moment: datetime | None = scalar(self._connection, query, (table,))
+        return moment
 
     def parents_read(self, table: Table) -> int:
         """Of how many users, or other parents, the rows were read."""
         query = sql.SQL("select count(*) from {} where resource = %s").format(
             sql.Identifier("ops", table.reads)
         )
-        return int(str(self._rows(query, (table.name,))[0][0]))
+        return int(scalar(self._connection, query, (table.name,)))
 
     def rows_of_parents(self, table: str, ids: Collection[int]) -> int:
         """How many rows these users, or other parents, have in a relation table."""
@@ -159,14 +152,14 @@ class Raw:
         query = sql.SQL("select count(*) from raw.{} where {} = any(%s)").format(
             sql.Identifier(table), sql.Identifier(TABLES[table].parent)
         )
-        return int(str(self._rows(query, (list(ids),))[0][0]))
+        return int(scalar(self._connection, query, (list(ids),)))
 
     def row_count(self, table: str) -> int:
         """Rows of a table."""
         if table not in self.tables:
             return 0
         query = sql.SQL("select count(*) from raw.{}").format(sql.Identifier(table))
-        return int(str(self._rows(query)[0][0]))
+        return int(scalar(self._connection, query))
 
     def open_ids(self, table: str) -> list[int]:
         """Ids of the rows that are open, those that are so for the longest time first."""
@@ -176,7 +169,7 @@ class Raw:
         query = sql.SQL("select id from raw.{} where {} is null order by {}, id").format(
             *map(sql.Identifier, (table, declared.open_column, declared.kept_by))
         )
-        return [int(str(key)) for (key,) in self._rows(query)]
+        return self._ids(query)
 
     def delete_old(self) -> None:
         """Delete what its stream keeps no longer, whether the stream is on or off.
@@ -186,68 +179,53 @@ class Raw:
         for declared in TABLES.values():
             oldest = declared.kept_from()
             for name in (f"raw.{declared.name}", f"mirror.{declared.mirror}") if oldest else ():
-                if not self._rows(sql.SQL("select to_regclass(%s)"), (name,))[0][0]:
-                    continue
-                with self._connection.cursor() as cursor:
-                    cursor.execute(
-                        sql.SQL("delete from {} where {} < %s").format(
-                            sql.Identifier(*name.split(".")), sql.Identifier(declared.kept_by)
-                        ),
-                        (oldest,),
+                if exists(self._connection, name):
+                    delete = sql.SQL("delete from {} where {} < %s").format(
+                        sql.Identifier(*name.split(".")), sql.Identifier(declared.kept_by)
                     )
+                    execute(self._connection, delete, (oldest,))
             if oldest and declared.parents == "days":
-                with self._connection.cursor() as cursor:
-                    cursor.execute(
-                        sql.SQL("delete from ops.{} where resource = %s and {} < %s").format(
-                            *map(sql.Identifier, (declared.reads, declared.parent))
-                        ),
-                        (declared.name, day_of(oldest)),
-                    )
+                forget = sql.SQL("delete from ops.{} where resource = %s and {} < %s").format(
+                    *map(sql.Identifier, (declared.reads, declared.parent))
+                )
+                execute(self._connection, forget, (declared.name, day_of(oldest)))
 
     def set_scope(self, scope: dict[str, Collection[int]]) -> None:
         """Say what the coming load may delete (see `delete_scope_condition`)."""
-        with self._connection.cursor() as cursor:
-            cursor.execute("truncate ops.delete_scope")
-            for table, values in scope.items():
-                cursor.execute(
-                    "insert into ops.delete_scope select %s, %s, unnest(%s::bigint[])",
-                    (table, TABLES[table].scope, list(values)),
-                )
+        execute(self._connection, "truncate ops.delete_scope")
+        for table, values in scope.items():
+            execute(
+                self._connection,
+                "insert into ops.delete_scope select %s, %s, unnest(%s::bigint[])",
+                (table, TABLES[table].scope, list(values)),
+            )
 
     def create_indexes(self) -> None:
         """Indexes for the loads' merges and deletes, and for questions by user."""
         there = self.tables
-        with self._connection.cursor() as cursor:
-            for name, (table, columns) in INDEXES.items():
-                if table in there:
-                    cursor.execute(
-                        sql.SQL("create index if not exists {} on raw.{} ({})").format(
-                            sql.Identifier(name),
-                            sql.Identifier(table),
-                            sql.SQL(", ").join(map(sql.Identifier, columns)),
-                        )
-                    )
+        create = sql.SQL("create index if not exists {} on raw.{} ({})")
+        for name, (table, columns) in INDEXES.items():
+            if table in there:
+                listed = sql.SQL(", ").join(map(sql.Identifier, columns))
+                statement = create.format(sql.Identifier(name), sql.Identifier(table), listed)
+                execute(self._connection, statement)
 
     def delete_orphaned_relations(self) -> None:
         """Delete relation rows whose user, or other parent, is not in raw any more."""
         there = self.tables
-        relations = [table for table in TABLES.values() if table.relation]
         of_parents = {
             (schema, name, table.parents, table.parent)
-            for table in relations
-            if table.name in there
+            for table in TABLES.values()
+            if table.relation and table.name in there
             for schema, name in (("raw", table.name), ("ops", table.reads))
         }
-        with self._connection.cursor() as cursor:
-            for schema, name, parents, scope in of_parents:
-                cursor.execute(
-                    sql.SQL(
-                        "delete from {} as relation where not exists "
-                        "(select from raw.{} as parents where parents.id = relation.{})"
-                    ).format(
-                        sql.Identifier(schema, name), sql.Identifier(parents), sql.Identifier(scope)
-                    )
-                )
+        delete = sql.SQL(
+            "delete from {} as relation where not exists "
+            "(select from raw.{} as parents where parents.id = relation.{})"
+        )
+        for schema, name, parents, scope in of_parents:
+            relation, column = sql.Identifier(schema, name), sql.Identifier(scope)
+            execute(self._connection, delete.format(relation, sql.Identifier(parents), column))
 
     def signature(self) -> dict[str, list[object]]:
         """What moves whenever a row of raw does: per table its row count and newest load."""
@@ -256,7 +234,7 @@ class Raw:
             query = sql.SQL("select count(*), max(_dlt_load_id) from raw.{}").format(
                 sql.Identifier(table)
             )
-            found[table] = list(self._rows(query)[0])
+            found[table] = list(execute(self._connection, query)[0])
         return found
 
 

@@ -18,6 +18,7 @@ from psycopg2.extras import execute_values
 
 from extract.base import logs
 from extract.base.lock import ENDED_WITHOUT_A_WORD
+from extract.base.query import Statement, execute
 from extract.listing.listing import Finished
 from extract.tables.ownership import OPS_FILES, mark, refuse_foreign_objects
 
@@ -187,9 +188,7 @@ class Record:
 
     def last_api_url(self) -> str:
         """The API of the run before; empty when there was none."""
-        rows = self._execute(
-            "select api_url from ops.application order by seen_at desc limit 1", ()
-        )
+        rows = self._execute("select api_url from ops.application order by seen_at desc limit 1")
         return str(rows[0][0]) if rows else ""
 
     def listing(self, finished: Finished) -> None:
@@ -210,9 +209,7 @@ class Record:
     def refusals(self) -> dict[str, tuple[int, datetime, bool]]:
         """Tables that the API refuses: status, since when, and whether to ask again today."""
         rows = self._execute(
-            "select resource, status, since, probed_at < now() - interval '1 day' "
-            "from ops.refusals",
-            (),
+            "select resource, status, since, probed_at < now() - interval '1 day' from ops.refusals"
         )
         return {resource: (status, since, due) for resource, status, since, due in rows}
 
@@ -230,7 +227,7 @@ class Record:
 
     def forget_refusals(self) -> None:
         """Forget whatever the API refused."""
-        self._execute("delete from ops.refusals", ())
+        self._execute("delete from ops.refusals")
 
     def drift(self, resource: str, kind: str, fields: Iterable[str]) -> list[str]:
         """Record drifted fields; returns those never seen before (to be reported once)."""
@@ -257,23 +254,20 @@ class Record:
     def _write_buffered(self) -> None:
         calls, self._calls = self._calls, []
         listings, self._listings = self._listings, []
-        with self._connection.cursor() as cursor:
-            if calls:
-                execute_values(cursor, "insert into ops.api_calls values %s", calls)
-            if listings:
-                execute_values(
-                    cursor,
-                    "insert into ops.listings "
-                    "(finished_at, run_id, resource, listing, rows, calls, readings) values %s",
-                    listings,
-                )
+        with self._connection.cursor() as cursor:  # of nothing they insert nothing
+            execute_values(cursor, "insert into ops.api_calls values %s", calls)
+            execute_values(
+                cursor,
+                "insert into ops.listings "
+                "(finished_at, run_id, resource, listing, rows, calls, readings) values %s",
+                listings,
+            )
 
     def _execute(
-        self, statement: str | sql.Composable, values: tuple[Any, ...]
+        self, statement: Statement, values: tuple[Any, ...] | None = None
     ) -> list[tuple[Any, ...]]:
-        with self._lock, self._connection.cursor() as cursor:
-            cursor.execute(statement, values)
-            return cursor.fetchall() if cursor.description else []
+        with self._lock:
+            return execute(self._connection, statement, values)
 
 
 def versions(connection: Connection) -> dict[str, str]:

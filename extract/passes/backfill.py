@@ -26,6 +26,8 @@ from psycopg2.extras import execute_values
 
 from extract.api.client import FortyTwoClient
 from extract.base.errors import ApiError, BudgetSpent
+from extract.base.lock import LOCK
+from extract.base.query import execute
 from extract.listing.listing import batches_of_parents, of_parents
 from extract.load.context import Pass
 from extract.load.pipeline import Loader
@@ -60,9 +62,7 @@ def to_read(
         "select {parent}, bool_or(stale) or count(*) < %s from {reads} "
         "where resource = any(%s) group by {parent} having bool_or(resource = %s)",
     )
-    with connection.cursor() as cursor:
-        cursor.execute(query, (len(resources), resources, table))
-        stale = dict(cursor.fetchall())
+    stale = dict(execute(connection, query, (len(resources), resources, table)))
     unread = [parent for parent in parents if parent not in stale]
     return unread + [parent for parent in parents if stale.get(parent)]
 
@@ -75,9 +75,8 @@ def read_before(connection: Connection, raw: Raw, table: str, moment: datetime) 
         "select {parent} from {reads} where resource = %s and read_at < %s "
         "order by read_at, {parent} desc",
     )
-    with connection.cursor() as cursor:
-        cursor.execute(query, (table, moment))
-        return [parent for (parent,) in cursor.fetchall() if parent in parents]
+    read = execute(connection, query, (table, moment))
+    return [parent for (parent,) in read if parent in parents]
 
 
 def _of_reads(table: str, query: str) -> sql.Composed:
@@ -94,8 +93,7 @@ def mark_stale(connection: Connection, ids: Iterable[int], table: str) -> None:
         table,
         "update {reads} set stale = true where resource = %s and {parent} = any(%s) and not stale",
     )
-    with connection.cursor() as cursor:
-        cursor.execute(query, (table, list(ids)))
+    execute(connection, query, (table, list(ids)))
 
 
 def mark_open_stale(connection: Connection, raw: Raw) -> None:
@@ -111,18 +109,13 @@ def mark_what_comes_along_stale(connection: Connection, streams: Collection[str]
     for table in TABLES.values():
         if table.comes_with in backfilled(streams) and table.stream not in streams:
             query = "update {reads} set stale = true where resource = %s and not stale"
-            with connection.cursor() as cursor:
-                cursor.execute(_of_reads(table.name, query), (table.name,))
+            execute(connection, _of_reads(table.name, query), (table.name,))
 
 
 def was_started(connection: Connection) -> bool:
     """Whether a backfill ever read anything: from then on full passes keep it up."""
-    with connection.cursor() as cursor:
-        for reads in READS:
-            cursor.execute(sql.SQL("select 1 from ops.{} limit 1").format(sql.Identifier(reads)))
-            if cursor.fetchone():
-                return True
-    return False
+    query = sql.SQL("select 1 from ops.{} limit 1")
+    return any(execute(connection, query.format(sql.Identifier(reads))) for reads in READS)
 
 
 def nightly_share(context: Pass) -> int:
@@ -260,10 +253,9 @@ class Backfill:
             "select {parent} from {reads} where resource = %s and not stale "
             "and checked_at < now() - make_interval(hours => %s) order by checked_at, {parent}",
         )
-        with self._connection.cursor() as cursor:
-            cursor.execute(query, (table, CHECK_EVERY_HOURS))
-            mirrored = set(self._context.raw.parents(TABLES[table]))
-            parents = [parent for (parent,) in cursor.fetchall() if parent in mirrored]
+        unchecked = execute(self._connection, query, (table, CHECK_EVERY_HOURS))
+        mirrored = set(self._context.raw.parents(TABLES[table]))
+        parents = [parent for (parent,) in unchecked if parent in mirrored]
         agrees = _of_reads(
             table,
             "update {reads} set checked_at = now() where resource = %s and {parent} = any(%s)",
@@ -278,8 +270,7 @@ class Backfill:
             page = self._client.page(listing.path, listing.params, size=1, background=True)
             known = self._context.raw.rows_of_parents(table, ids)
             if page.total == known:
-                with self._connection.cursor() as cursor:
-                    cursor.execute(agrees, (table, ids))
+                execute(self._connection, agrees, (table, ids))
             elif len(ids) == 1 or TABLES[table].pages(max(known, page.total or 0)) <= 1:
                 mark_stale(self._connection, ids, table)
             else:
@@ -287,14 +278,14 @@ class Backfill:
                 to_count.extendleft((ids[half:], ids[:half]))
 
     def _someone_waits(self) -> bool:
-        with self._connection.cursor() as cursor:
-            cursor.execute(
-                "select exists (select from pg_locks where locktype = 'advisory' and not granted "
-                "and classid = 42 and objid = 21 and database = "
-                "(select oid from pg_database where datname = current_database()))"
-            )
-            (waits,) = cursor.fetchone() or (False,)
-            return bool(waits)
+        waiting = execute(
+            self._connection,
+            "select from pg_locks where locktype = 'advisory' and not granted "
+            "and classid = %s and objid = %s and database = "
+            "(select oid from pg_database where datname = current_database())",
+            LOCK,
+        )
+        return bool(waiting)
 
 
 def relations(context: Pass, table: str, groups: Sequence[Sequence[int]]) -> DltResource:

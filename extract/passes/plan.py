@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from psycopg2.extensions import connection as Connection
@@ -14,6 +15,7 @@ from rich.console import Console
 from extract.api.client import FortyTwoClient
 from extract.api.quota import Quota
 from extract.base import database
+from extract.base.query import execute, exists
 from extract.base.settings import Settings
 from extract.listing.listing import (
     IDS_A_CALL,
@@ -101,12 +103,9 @@ def make_plan(
     settings = Settings.load()
     quota = Quota(f"{settings.api_url} {settings.client_id}", max_wait=60.0)
     planner = _Planner(FortyTwoClient(settings, quota), settings.cursus_id, campus_ids, report)
-    connection = database.connect("fortytwo-mirror plan", autocommit=True)
-    try:
+    with closing(database.connect("fortytwo-mirror plan", autocommit=True)) as connection:
         resources = list(planner.full({} if campus_ids else _last_pass(connection)))
         resources += planner.backfill(Raw(connection), connection)
-    finally:
-        connection.close()
     left, hourly, secondly = quota.left()
     return Plan(resources, quota.calls, left, hourly, secondly, quota.seconds_between_calls())
 
@@ -253,9 +252,6 @@ class _Planner:
 
 def _last_pass(connection: Connection) -> dict[str, tuple[int, int]]:
     """Rows and calls of the last full pass, by table; empty when there was none."""
-    with connection.cursor() as cursor:
-        cursor.execute("select to_regclass('ops.listings') is not null")
-        if not (cursor.fetchone() or (False,))[0]:
-            return {}
-        cursor.execute(LAST_PASS)
-        return {name: (rows, calls) for name, rows, calls in cursor.fetchall()}
+    if not exists(connection, "ops.listings"):
+        return {}
+    return {name: (rows, calls) for name, rows, calls in execute(connection, LAST_PASS)}

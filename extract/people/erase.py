@@ -19,6 +19,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from extract.base.lock import COPY_LOCK
+from extract.base.query import scalar
 from extract.base.settings import local_directory, working_directory
 from extract.people import kept_out, log_files
 from extract.people.copies import PATH, without_people
@@ -191,10 +192,8 @@ def forget_readings(connection: Connection) -> None:
     A copy at work removes its folder itself.
     """
     folders = [working_directory("dlt"), local_directory() / "listings"]
-    with connection.cursor() as cursor:
-        cursor.execute("select pg_try_advisory_lock(%s, %s)", COPY_LOCK)
-        if cursor.fetchone() == (True,):
-            folders.append(working_directory("dlt-copy"))
+    if scalar(connection, "select pg_try_advisory_lock(%s, %s)", COPY_LOCK):
+        folders.append(working_directory("dlt-copy"))
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -20,6 +20,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_values
 
 from extract.base.errors import UsageError
+from extract.base.query import execute, exists
 from extract.base.settings import local_directory
 
 # beyond every number that the API has given; hashes of before there was a key are found up to here
@@ -57,13 +58,10 @@ def load(connection: Connection) -> KeptOut:
         UsageError: A key is missing: nobody can tell any more who is to stay out.
     """
     keys = {key_id(key): key for key in map(bytes.fromhex, read_keys())}
-    with connection.cursor() as cursor:
-        cursor.execute("select to_regclass('ops.kept_out') is not null")
-        if not (cursor.fetchone() or (False,))[0]:
-            return KeptOut()
-        # an earlier version's table has no such column, and its hashes no key
-        cursor.execute("select person, to_jsonb(kept_out) ->> 'key_id' from ops.kept_out")
-        rows = cursor.fetchall()
+    if not exists(connection, "ops.kept_out"):
+        return KeptOut()
+    # an earlier version's table has no such column, and its hashes no key
+    rows = execute(connection, "select person, to_jsonb(kept_out) ->> 'key_id' from ops.kept_out")
     unknown = sum(name is not None and name not in keys for _, name in rows)
     if unknown:
         raise UsageError(

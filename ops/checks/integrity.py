@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from ops.checks.result import Result, exists, mirror, published_tables, rows
+from extract.base.query import execute, exists
+from ops.checks.result import Result, mirror, published_tables
 
 UNIQUE = (("users", "login"), ("users", "email"))
 
@@ -49,7 +50,7 @@ def check_tables(connection: Connection) -> Iterator[Result]:
 
 def check_keys(connection: Connection) -> Iterator[Result]:
     """Primary keys are there, filled and unique, counted row by row rather than believed."""
-    keys = {table: columns for table, columns, _, _ in rows(connection, CONSTRAINTS, ("p",))}
+    keys = {table: columns for table, columns, _, _ in execute(connection, CONSTRAINTS, ("p",))}
     for table in published_tables(connection):
         if not exists(connection, f"mirror.{table}"):
             continue
@@ -57,7 +58,7 @@ def check_keys(connection: Connection) -> Iterator[Result]:
             yield Result("keys." + table, "failed", "the table has no primary key; run `make sync`")
             continue
         columns = sql.SQL(", ").join(sql.Identifier(name) for name in keys[table])
-        [(total, empty, distinct)] = rows(
+        [(total, empty, distinct)] = execute(
             connection,
             sql.SQL(
                 "select count(*), count(*) filter (where num_nulls({0}) > 0), "
@@ -73,7 +74,7 @@ def check_keys(connection: Connection) -> Iterator[Result]:
 
 def check_orphans(connection: Connection) -> Iterator[Result]:
     """No row refers to a parent that is not there, over every foreign key of the catalog."""
-    keys = rows(connection, CONSTRAINTS, ("f",))
+    keys = execute(connection, CONSTRAINTS, ("f",))
     yield Result.of(
         "foreign_keys_present",
         bool(keys),
@@ -87,7 +88,7 @@ def check_orphans(connection: Connection) -> Iterator[Result]:
         filled = sql.SQL(" and ").join(
             sql.SQL("child.{} is not null").format(sql.Identifier(name)) for name in columns
         )
-        [(orphans,)] = rows(
+        [(orphans,)] = execute(
             connection,
             sql.SQL(
                 "select count(*) from {} as child where {} "
@@ -106,7 +107,7 @@ def check_unique(connection: Connection) -> Iterator[Result]:
     for table, column in UNIQUE:
         if not exists(connection, f"mirror.{table}"):
             continue
-        [(repeated,)] = rows(
+        [(repeated,)] = execute(
             connection,
             sql.SQL("select count({0}) - count(distinct {0}) from {1}").format(
                 sql.Identifier(column), mirror(table)

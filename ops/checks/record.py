@@ -8,7 +8,8 @@ from typing import Any
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from ops.checks.result import Result, exists, mirror, published_tables, rows, value
+from extract.base.query import execute, exists, scalar
+from ops.checks.result import Result, mirror, published_tables
 
 MIN_GUARDED_ROWS = 20
 RUN_LOCK = """
@@ -39,16 +40,16 @@ def check_reconciliation(connection: Connection) -> Iterator[Result]:
     """Listed by the API, less what a rule left out, is what is published."""
     if not exists(connection, "ops.rejections"):
         return
-    at_work = bool(value(connection, RUN_LOCK))
+    at_work = bool(scalar(connection, RUN_LOCK))
     erased = bool(_erased_since_publication(connection))
     for table in published_tables(connection):
         name, listed_in = f"reconciles.{table}", _listed_in(connection, table)
         if not listed_in or not exists(connection, f"mirror.{table}"):
             yield Result(name, "skipped", f"mirror.{table} or what lists it is not there")
             continue
-        listed = value(connection, sql.SQL("select count(*) from {}").format(listed_in))
+        listed = scalar(connection, sql.SQL("select count(*) from {}").format(listed_in))
         left_out = _left_out(connection, table, listed_in, erased)
-        published = value(connection, sql.SQL("select count(*) from {}").format(mirror(table)))
+        published = scalar(connection, sql.SQL("select count(*) from {}").format(mirror(table)))
         detail = f"{listed:,} listed - {left_out:,} left out = {listed - left_out:,}"
         if listed - left_out == published:
             yield Result(name, "ok", detail)
@@ -67,7 +68,7 @@ def check_row_counts(connection: Connection, max_delete_fraction: float) -> Iter
 
     What erasures took since then is on record, and right to be missing.
     """
-    runs = rows(connection, LAST_PUBLICATIONS) if exists(connection, "ops.runs") else []
+    runs = execute(connection, LAST_PUBLICATIONS) if exists(connection, "ops.runs") else []
     if not runs:
         yield Result("row_counts", "skipped", "nothing was published yet")
         return
@@ -77,7 +78,7 @@ def check_row_counts(connection: Connection, max_delete_fraction: float) -> Iter
     for table in sorted(counted):
         if not exists(connection, f"mirror.{table}"):
             continue
-        count = value(connection, sql.SQL("select count(*) from {}").format(mirror(table)))
+        count = scalar(connection, sql.SQL("select count(*) from {}").format(mirror(table)))
         name, previous = f"row_counts.{table}", before.get(table)
         change = "" if previous is None else f", {count - previous:+,} since the publication before"
         if count != counted[table] - erased.get(f"mirror.{table}", 0):
@@ -111,7 +112,7 @@ def _listed_in(connection: Connection, table: str) -> sql.Identifier | None:
     rows come together from several (`int_…__resolved`) it is the rules' model in any case.
     """
     classified, resolved = f"int_{table}__classified", f"intermediate.int_{table}__resolved"
-    if value(connection, IS_VIEW, (f"intermediate.{classified}",)) or exists(connection, resolved):
+    if scalar(connection, IS_VIEW, (f"intermediate.{classified}",)) or exists(connection, resolved):
         return sql.Identifier("intermediate", classified)
     staging = f"stg_fortytwo__{table}"
     if exists(connection, f"staging.{staging}"):
@@ -128,13 +129,13 @@ def _left_out(connection: Connection, table: str, listed_in: sql.Identifier, era
         "select count(*) from ops.rejections where gone_at is null and table_name = %s"
     )
     if erased:
-        columns = [name for (name,) in rows(connection, KEY, (f"mirror.{table}",))]
+        columns = [name for (name,) in execute(connection, KEY, (f"mirror.{table}",))]
         parts = [part for name in columns for part in (sql.Literal(name), sql.Identifier(name))]
         key: sql.Composable = sql.SQL("jsonb_build_object({})").format(sql.SQL(", ").join(parts))
         if "intermediate" in listed_in.strings:
             key = sql.SQL("key::jsonb")  # a row that has no campus yet is known by more
         query += sql.SQL(" and key in (select {} from {})").format(key, listed_in)
-    return value(connection, query, (table,))
+    return scalar(connection, query, (table,))
 
 
 def _erased_since_publication(connection: Connection) -> dict[str, int]:
@@ -142,7 +143,7 @@ def _erased_since_publication(connection: Connection) -> dict[str, int]:
     if not exists(connection, "ops.erasures"):
         return {}
     return dict(
-        rows(
+        execute(
             connection,
             "select gone.key, sum(gone.value::bigint)::bigint from ops.erasures "
             "cross join lateral jsonb_each_text(erasures.rows) as gone "

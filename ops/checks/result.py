@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
+
+from extract.base.query import execute
 
 Status = Literal["ok", "degraded", "failed", "skipped"]
 
@@ -37,32 +39,9 @@ def mirror(table: str) -> sql.Identifier:
     return sql.Identifier("mirror", table)
 
 
-def rows(
-    connection: Connection, query: str | sql.Composable, values: tuple[Any, ...] = ()
-) -> list[tuple[Any, ...]]:
-    """All rows of a query."""
-    with connection.cursor() as cursor:
-        cursor.execute(query, values)
-        return cursor.fetchall()
-
-
-def value(connection: Connection, query: str | sql.Composable, values: tuple[Any, ...] = ()) -> Any:
-    """The first column of the first row of a query; None when there is no row."""
-    found = rows(connection, query, values)
-    return found[0][0] if found else None
-
-
-def exists(connection: Connection, relation: str) -> bool:
-    """Whether there is a table or view of that name, e.g. `raw.users`."""
-    schema, _, name = relation.partition(".")  # PostgreSQL 15's to_regclass fails without a name
-    return bool(
-        name and value(connection, "select to_regclass(%s) is not null", (f"{schema}.{name}",))
-    )
-
-
 def published_tables(connection: Connection) -> list[str]:
     """The tables that are published: those of `mirror`, and those that the last build made."""
-    found = rows(
+    found = execute(
         connection,
         "select distinct relname from pg_class where relkind in ('r', 'p') and relnamespace in "
         "(to_regnamespace('mirror'), to_regnamespace('marts')) order by relname",

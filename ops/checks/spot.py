@@ -11,8 +11,9 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 
 from extract.base.errors import CredentialsError
+from extract.base.query import exists
 from extract.tables import TABLES, Column, Table
-from ops.checks.result import Result, exists, mirror
+from ops.checks.result import Result, mirror
 
 Row = dict[str, Any]
 Fetch = Callable[[str, Sequence[int]], Sequence[Row]]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -103,12 +104,9 @@ def _need_credentials() -> None:
 
 def _full_pass(now: datetime) -> tuple[bool, bool]:
     """Whether a full pass is overdue, and whether one was attempted not long ago."""
-    connection = database.connect("fortytwo-mirror schedule", autocommit=True)
-    try:
+    with closing(database.connect("fortytwo-mirror schedule", autocommit=True)) as connection:
         good = last_good(connection).get("full")
         attempt = last_attempt(connection, "full")
-    finally:
-        connection.close()
     return (
         good is None or now - good > FULL_LATE,
         attempt is not None and now - attempt < NEXT_ATTEMPT,

@@ -7,6 +7,7 @@ import http.server
 import json
 import os
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 from extract.base import database
@@ -38,11 +39,8 @@ def build() -> Path:
     site = site_directory()
     target = _dbt("docs", "generate", "--static")
     contracts = read_contracts(target / "manifest.json")
-    connection = database.connect("fortytwo-mirror docs", autocommit=True)
-    try:
+    with closing(database.connect("fortytwo-mirror docs", autocommit=True)) as connection:
         history, status = read_history(connection), read_status(connection)
-    finally:
-        connection.close()
     own = (target / "static_index.html").read_text(encoding="utf-8")
     write_page(site, "dbt-docs.html", mended(own))
     manifest = json.loads((target / "manifest.json").read_text(encoding="utf-8"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
@@ -13,6 +13,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 
 from extract.base import database
+from extract.base.query import execute
 from extract.tables import READS
 from ops.status.queries import CHANGED
 
@@ -161,13 +162,9 @@ def connected(page: str, patience: str = "3s") -> Iterator[Connection]:
     Raises:
         MirrorError, psycopg2.Error: The database does not answer.
     """
-    connection = database.connect(f"fortytwo-mirror {page}", autocommit=True)
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("select set_config('statement_timeout', %s, false)", (patience,))
+    with closing(database.connect(f"fortytwo-mirror {page}", autocommit=True)) as connection:
+        execute(connection, "select set_config('statement_timeout', %s, false)", (patience,))
         yield connection
-    finally:
-        connection.close()
 
 
 def read_rows(connection: Connection, relation: str, query: str) -> list[Row]:

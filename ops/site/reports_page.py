@@ -16,6 +16,7 @@ import psycopg2
 from markupsafe import Markup
 from psycopg2.extensions import connection as Connection
 
+from extract.base.query import execute, exists
 from extract.tables.streams import ESSENTIAL
 from ops.site.charts import vega
 from ops.site.charts.frames import Spec, chart, iso, layers, legend, numbers
@@ -106,13 +107,10 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _campuses(connection: Connection) -> list[tuple[int, str]]:
-    with connection.cursor() as cursor:
-        cursor.execute("select to_regclass('mirror.campuses') is not null")
-        if not (cursor.fetchone() or (False,))[0]:
-            return []
-        cursor.execute("select id, name from mirror.campuses order by name, id")
-        return cursor.fetchall()
+def _campuses(connection: Connection) -> list[tuple[Any, ...]]:
+    if not exists(connection, "mirror.campuses"):
+        return []
+    return execute(connection, "select id, name from mirror.campuses order by name, id")
 
 
 def _chart(report: str, kind: str, **fields: Any) -> Spec:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
+
+from extract.base.query import Statement, execute, exists
 
 KINDS = ("inserted", "updated", "deleted")
 DATABASE = """
@@ -178,10 +181,5 @@ def last_attempt(connection: Connection, mode: str) -> datetime | None:
     return began.get(mode)
 
 
-def _rows(connection: Connection, query: str | sql.Composable) -> list[tuple[str, datetime]]:
-    with connection.cursor() as cursor:
-        cursor.execute("select to_regclass('ops.runs') is not null")
-        if not (cursor.fetchone() or (False,))[0]:
-            return []
-        cursor.execute(query)
-        return cursor.fetchall()
+def _rows(connection: Connection, query: Statement) -> list[tuple[Any, ...]]:
+    return execute(connection, query) if exists(connection, "ops.runs") else []

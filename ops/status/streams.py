@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from contextlib import closing
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from psycopg2 import sql
@@ -15,6 +16,7 @@ from rich.table import Table as Printed
 from extract.base import database
 from extract.base.errors import UsageError
 from extract.base.lock import new_run_id, run_lock
+from extract.base.query import execute
 from extract.cli import exit_status
 from extract.listing.listing import batches_of_parents
 from extract.load.raw import Raw
@@ -43,20 +45,15 @@ def streams(
         if drop:
             _drop(drop, on, console, confirm=confirm)
             return
-        connection = database.connect("fortytwo-mirror streams", autocommit=True)
-        try:
+        with closing(database.connect("fortytwo-mirror streams", autocommit=True)) as connection:
             create_schema(connection)
             _show(connection, on, console)
-        finally:
-            connection.close()
 
 
 def _show(connection: Connection, on: frozenset[str], console: Console) -> None:
     raw = Raw(connection)
     refused = Record(connection, "").refusals()
-    with connection.cursor() as cursor:
-        cursor.execute(READ)
-        read = {name: (at, calls) for name, at, calls in cursor.fetchall()}
+    read = {name: (at, calls) for name, at, calls in execute(connection, READ)}
     printed = Printed(box=None, pad_edge=False)
     for name in ("stream", "", "raw tables", "readable", "calls, 24 h", "first fill", "rows"):
         numeric = name in ("calls, 24 h", "first fill", "rows")
@@ -132,15 +129,12 @@ def _drop(name: str, on: frozenset[str], console: Console, *, confirm: bool) -> 
     )
 
 
-def _empty(connection: Any, tables: list[str]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("begin")
-        for table in tables:
-            cursor.execute(sql.SQL("delete from raw.{}").format(sql.Identifier(table)))
-            cursor.execute(
-                sql.SQL("delete from ops.{} where resource = %s").format(
-                    sql.Identifier(TABLES[table].reads)
-                ),
-                (table,),
-            )
-        cursor.execute("commit")
+def _empty(connection: Connection, tables: list[str]) -> None:
+    execute(connection, "begin")
+    for table in tables:
+        reads = sql.Identifier(TABLES[table].reads)
+        execute(connection, sql.SQL("delete from raw.{}").format(sql.Identifier(table)))
+        execute(
+            connection, sql.SQL("delete from ops.{} where resource = %s").format(reads), (table,)
+        )
+    execute(connection, "commit")

@@ -9,6 +9,7 @@ from psycopg2.extensions import connection as Connection
 from rich.console import Console
 from rich.table import Table
 
+from extract.base.query import execute, scalar
 from extract.tables import TABLES, backfilled, streams_on
 
 if TYPE_CHECKING:  # dlt takes a second to import
@@ -17,15 +18,14 @@ if TYPE_CHECKING:  # dlt takes a second to import
 
 def print_summary(connection: Connection, run_id: str, done: Extracted, console: Console) -> None:
     """Print it. Counts come from the database, not from what we believe we wrote."""
-    with connection.cursor() as cursor:
-        cursor.execute("select status, changes, rows from ops.runs where run_id = %s", (run_id,))
-        status, changes, rows = cursor.fetchone() or ("unknown", None, None)
-        cursor.execute(
-            "select rule, count(*) from ops.rejections where gone_at is null "
-            "group by rule order by rule"
-        )
-        rejected = cursor.fetchall()
-        rows = rows or _mirror_rows(cursor)
+    query = "select status, changes, rows from ops.runs where run_id = %s"
+    ((status, changes, rows),) = execute(connection, query, (run_id,)) or [("unknown", None, None)]
+    rejected = execute(
+        connection,
+        "select rule, count(*) from ops.rejections where gone_at is null "
+        "group by rule order by rule",
+    )
+    rows = rows or _mirror_rows(connection)
     console.print()
     console.print(_table(rows, changes or {}, done))
     if not all(rows.get(TABLES[name].mirror, 1) for name in backfilled(streams_on())):
@@ -64,10 +64,10 @@ def _table(rows: dict[str, int], changes: dict[str, Any], done: Extracted) -> Ta
     return table
 
 
-def _mirror_rows(cursor: Any) -> dict[str, int]:
-    cursor.execute("select tablename from pg_tables where schemaname = 'mirror' order by 1")
-    counts = {}
-    for (name,) in cursor.fetchall():
-        cursor.execute(sql.SQL("select count(*) from mirror.{}").format(sql.Identifier(name)))
-        counts[name] = cursor.fetchone()[0]
-    return counts
+def _mirror_rows(connection: Connection) -> dict[str, int]:
+    tables = "select tablename from pg_tables where schemaname = 'mirror' order by 1"
+    count = sql.SQL("select count(*) from mirror.{}")
+    return {
+        name: scalar(connection, count.format(sql.Identifier(name)))
+        for (name,) in execute(connection, tables)
+    }

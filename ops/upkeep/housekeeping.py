@@ -10,6 +10,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 
 from extract.base import logs
+from extract.base.query import execute
 from ops.upkeep import hygiene, retention
 
 PATIENCE = "5s"
@@ -36,12 +37,11 @@ def after_full(connection: Connection) -> None:
 def _harmless(connection: Connection, what: str) -> Iterator[None]:
     """Wait for nobody's lock for long, and take no error further than the log."""
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("select set_config('lock_timeout', %s, false)", (PATIENCE,))
-            try:
-                yield
-            finally:
-                cursor.execute("select set_config('lock_timeout', '0', false)")
+        execute(connection, "select set_config('lock_timeout', %s, false)", (PATIENCE,))
+        try:
+            yield
+        finally:
+            execute(connection, "select set_config('lock_timeout', '0', false)")
     except psycopg2.Error as error:
         text = " ".join(str(error).split())
         logs.event(what, level=logging.WARNING, message=f"{type(error).__name__}: {text}")

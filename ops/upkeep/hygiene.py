@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
+from extract.base.query import execute
 from extract.tables import READS
 from extract.tables.ownership import names
 
@@ -60,24 +61,21 @@ def tune(connection: Connection) -> list[str]:
     An operator's own value of a setting stays. Takes no lock that a reader or writer waits for.
     """
     changed = []
-    with connection.cursor() as cursor:
-        for name, settings in HOT.items():
-            cursor.execute(
-                "select coalesce(reloptions, '{}') from pg_class "
-                "where oid = to_regclass(%s) and relkind = 'r' and pg_has_role(relowner, 'usage')",
-                (name,),
-            )
-            row = cursor.fetchone()
-            if row is None:
-                continue
-            there = {option.partition("=")[0] for option in row[0]}
+    query = (
+        "select coalesce(reloptions, '{}') from pg_class "
+        "where oid = to_regclass(%s) and relkind = 'r' and pg_has_role(relowner, 'usage')"
+    )
+    for name, settings in HOT.items():
+        for (reloptions,) in execute(connection, query, (name,)):
+            there = {option.partition("=")[0] for option in reloptions}
             missing = {key: value for key, value in settings.items() if key not in there}
+            options = sql.SQL(", ").join(
+                sql.SQL("{} = {}").format(sql.Identifier(key), sql.SQL(value))
+                for key, value in missing.items()
+            )
             if missing:
-                options = sql.SQL(", ").join(
-                    sql.SQL("{} = {}").format(sql.Identifier(key), sql.SQL(value))
-                    for key, value in missing.items()
-                )
-                cursor.execute(sql.SQL("alter table {} set ({})").format(_table(name), options))
+                alter = sql.SQL("alter table {} set ({})")
+                execute(connection, alter.format(_table(name), options))
                 changed.append(name)
     return changed
 
@@ -87,17 +85,16 @@ def analyze_changed(connection: Connection, schema: str = "raw") -> list[str]:
 
     Autovacuum would come a minute later; the build that follows a load plans with these now.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select schemaname || '.' || relname from pg_stat_user_tables "
-            "where schemaname = %s and n_mod_since_analyze > greatest(%s, %s * n_live_tup) "
-            "order by 1",
-            (schema, LEAST_CHANGED, CHANGED_SHARE),
-        )
-        tables = [str(name) for (name,) in cursor.fetchall()]
-        for table in tables:
-            cursor.execute(sql.SQL("analyze {}").format(_table(table)))
-    return tables
+    found = execute(
+        connection,
+        "select schemaname || '.' || relname from pg_stat_user_tables "
+        "where schemaname = %s and n_mod_since_analyze > greatest(%s, %s * n_live_tup) "
+        "order by 1",
+        (schema, LEAST_CHANGED, CHANGED_SHARE),
+    )
+    for (table,) in found:
+        execute(connection, sql.SQL("analyze {}").format(_table(table)))
+    return [table for (table,) in found]
 
 
 def report(connection: Connection, least_bytes: int = 10_000_000) -> list[Finding]:
@@ -158,7 +155,7 @@ def _bloat(connection: Connection, least_bytes: int) -> list[Finding]:
             f"about {wasted / 1e6:,.0f} of its {size / 1e6:,.0f} MB are empty ({dead:,} dead rows "
             f"beside {live:,}): `vacuum full {name}` gives them back, while nobody can read it",
         )
-        for name, size, wasted, dead, live in _rows(connection, BLOAT, values)
+        for name, size, wasted, dead, live in execute(connection, BLOAT, values)
     ]
 
 
@@ -196,7 +193,7 @@ def _unused_indexes(connection: Connection, least_bytes: int) -> list[Finding]:
             f"{size / 1e6:,.0f} MB on {table}, and no query has used it for 30 days: if it is "
             f"yours, `drop index {name}`",
         )
-        for name, table, size in _rows(connection, UNUSED, {"least": least_bytes})
+        for name, table, size in execute(connection, UNUSED, {"least": least_bytes})
     ]
 
 
@@ -206,7 +203,7 @@ def _transaction_ids(connection: Connection) -> list[Finding]:
         "where datname = current_database()"
     )
     found = []
-    for name, age, autovacuum in _rows(connection, query):
+    for name, age, autovacuum in execute(connection, query):
         if age > 1_000_000_000:
             found.append(
                 Finding(
@@ -222,14 +219,6 @@ def _transaction_ids(connection: Connection) -> list[Finding]:
                 Finding("statistics", name, 0, "autovacuum is off on this server: turn it on")
             )
     return found
-
-
-def _rows(
-    connection: Connection, query: str, values: dict[str, Any] | None = None
-) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(query, values)
-        return cursor.fetchall()
 
 
 def _table(name: str) -> sql.Identifier:

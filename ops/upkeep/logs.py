@@ -11,6 +11,7 @@ from typing import Any
 from psycopg2.extensions import connection as Connection
 
 from extract.base import logs
+from extract.base.query import execute
 
 FAILED = ("error", "fail", "runtime error")
 QUOTES_DATA = re.compile(r"invalid|malformed|out of range|violates|DETAIL:")
@@ -70,19 +71,7 @@ def _results(target: Path, started_at: float) -> list[dict[str, Any]]:
 
 def log_publication(connection: Connection, run_id: str) -> None:
     """Log what the run brought to `mirror`."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select status, published_at, rows, changes, rejected from ops.runs where run_id = %s",
-            (run_id,),
-        )
-        row = cursor.fetchone()
-    if row:
-        status, published_at, rows, changes, rejected = row
-        logs.event(
-            "publication",
-            status=status,
-            published_at=published_at,
-            rows=rows,
-            changes=changes,
-            rejected=rejected,
-        )
+    columns = ("status", "published_at", "rows", "changes", "rejected")
+    query = "select status, published_at, rows, changes, rejected from ops.runs where run_id = %s"
+    for row in execute(connection, query, (run_id,)):
+        logs.event("publication", **dict(zip(columns, row, strict=True)))

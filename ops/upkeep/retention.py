@@ -27,42 +27,35 @@ from pathlib import Path
 
 from psycopg2.extensions import connection as Connection
 
+from extract.base.query import execute
 from extract.base.settings import local_directory
 from ops.backup.archive import private_file
 
 LONG_DAYS = 400
 SHORT_DAYS = 30
 LARGEST_SERVER_LOG = 10_000_000
-RULES = {
-    "ops.runs": f"""
-        delete from ops.runs
-        where
-            started_at < now() - case
-                when published_at is null then interval '{SHORT_DAYS} days'
-                else interval '{LONG_DAYS} days'
-            end
-            and run_id not in (
-                select distinct on (mode) run_id from ops.runs order by mode, started_at desc
-            )
-            and run_id not in (
-                select run_id from ops.runs where published_at is not null
-                order by published_at desc limit 1
-            )
-    """,
-}
+OLD_RUNS = f"""
+    delete from ops.runs
+    where
+        started_at < now() - case
+            when published_at is null then interval '{SHORT_DAYS} days'
+            else interval '{LONG_DAYS} days'
+        end
+        and run_id not in (
+            select distinct on (mode) run_id from ops.runs order by mode, started_at desc
+        )
+        and run_id not in (
+            select run_id from ops.runs where published_at is not null
+            order by published_at desc limit 1
+        )
+    returning run_id
+"""
 
 
 def prune(connection: Connection) -> dict[str, int]:
-    """Forget what is older than the rules say; returns rows by table."""
-    gone = {}
-    with connection.cursor() as cursor:
-        for table, statement in RULES.items():
-            cursor.execute("select to_regclass(%s) is not null", (table,))
-            if cursor.fetchone() == (True,):
-                cursor.execute(statement)
-                if cursor.rowcount:
-                    gone[table] = cursor.rowcount
-    return gone
+    """Forget the runs that are too old; returns how many, by table, if any."""
+    gone = len(execute(connection, OLD_RUNS))
+    return {"ops.runs": gone} if gone else {}
 
 
 def tidy_files(local: Path | None = None) -> None:

@@ -1,0 +1,35 @@
+"""Statements at a connection of psycopg2, one at a time: their rows, one value, what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+
+Statement = str | sql.Composable
+Values = tuple[Any, ...] | Mapping[str, Any] | None
+
+
+def execute(
+    connection: Connection, statement: Statement, values: Values = None
+) -> list[tuple[Any, ...]]:
+    """Run a statement; returns its rows, if it has any."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return [] if cursor.description is None else cursor.fetchall()
+
+
+def scalar(connection: Connection, statement: Statement, values: Values = None) -> Any:
+    """The first column of a query's first row; None when there is no row."""
+    rows = execute(connection, statement, values)
+    return rows[0][0] if rows else None
+
+
+def exists(connection: Connection, relation: str) -> bool:
+    """Whether there is a table or view of that name, e.g. `raw.users`."""
+    # PostgreSQL 15's to_regclass fails without a name
+    return not relation.endswith(".") and bool(
+        scalar(connection, "select to_regclass(%s) is not null", (relation,))
+    )
