@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +27,7 @@ from extract import programs
 from extract.base import database, logs
 from extract.base.errors import BusyError, MirrorError, UsageError
 from extract.base.lock import new_run_id, run_lock
+from extract.base.query import execute, scalar
 from extract.base.settings import local_directory
 from extract.people import kept_out
 from ops.backup import age, archive, postgres
@@ -127,16 +128,11 @@ def _only_one(folder: Path) -> Iterator[None]:
 @contextmanager
 def _moment(patience: float) -> Iterator[tuple[Connection, str]]:
     """A transaction that sees one moment between two runs, and the name others can see it by."""
-    connection = database.connect("fortytwo-mirror backup reader", autocommit=True)
-    try:
-        with connection.cursor() as cursor:
-            with _between_runs(patience):
-                cursor.execute("begin isolation level repeatable read read only")
-                cursor.execute("select pg_export_snapshot()")
-                (snapshot,) = cursor.fetchone() or ("",)
-            yield connection, str(snapshot)
-    finally:
-        connection.close()
+    with closing(database.connect("fortytwo-mirror backup reader", autocommit=True)) as connection:
+        with _between_runs(patience):
+            execute(connection, "begin isolation level repeatable read read only")
+            snapshot = scalar(connection, "select pg_export_snapshot()")
+        yield connection, str(snapshot)
 
 
 @contextmanager

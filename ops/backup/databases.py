@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg2
@@ -14,6 +14,7 @@ from psycopg2.extensions import connection as Connection
 
 from extract.base import database
 from extract.base.errors import MirrorError
+from extract.base.query import Statement, Values, execute
 from extract.tables import ownership
 from ops.backup import postgres
 
@@ -102,12 +103,12 @@ def hand_over(old: str, new: str) -> list[str]:
     """Give a database owner, rights and settings of another; returns what this role may not."""
     (row,) = administer(RIGHTS, (old,))
     refused = []
-    with _administration() as cursor:
+    with _administration() as connection:
         for statement, for_old in zip(_rights(new, *row), _rights(old, *row), strict=True):
             try:
-                cursor.execute(statement)
+                execute(connection, statement)
             except psycopg2.errors.InsufficientPrivilege:
-                refused.append(f"{for_old.as_string(cursor)};")
+                refused.append(f"{for_old.as_string(connection)};")
     return refused
 
 
@@ -208,13 +209,11 @@ def objects(connection: Connection) -> list[tuple[str, str, bool]]:
     Materialized views are views: what is in them can be made anew.
     """
     ours = set(ownership.names())
-    with connection.cursor() as cursor:
-        cursor.execute(OBJECTS)
-        return [
-            # functions have no mark: ours are those that a build makes in `ops`
-            (name, kind, is_marked or (kind == "function" and name.partition("(")[0] in ours))
-            for name, kind, is_marked in cursor.fetchall()
-        ]
+    return [
+        # functions have no mark: ours are those that a build makes in `ops`
+        (name, kind, is_marked or (kind == "function" and name.partition("(")[0] in ours))
+        for name, kind, is_marked in execute(connection, OBJECTS)
+    ]
 
 
 # what goes with something else (a table's index) is not named; what comes with the server, or from
@@ -241,48 +240,40 @@ EVERYTHING = """
 
 def everything(connection: Connection) -> list[tuple[str, str]]:
     """Kind and identity of everything in a database that can be dropped by itself."""
-    with connection.cursor() as cursor:
-        cursor.execute(EVERYTHING)
-        return [(str(kind), str(identity)) for kind, identity in cursor.fetchall()]
+    return [(kind, identity) for kind, identity in execute(connection, EVERYTHING)]
 
 
 def empty(connection: Connection, before: list[tuple[str, str]]) -> None:
     """Drop what a restore has made of a database, wherever in it; what was before stays."""
-    with connection.cursor() as cursor:
-        for kind, identity in everything(connection):
-            if (kind, identity) in before or kind == "default acl":
-                continue
-            if kind == "large object":
-                cursor.execute("select lo_unlink(%s::oid)", (identity,))
-                continue
-            kind = "type" if kind == "composite type" else kind.replace("-", " ")
-            # both are PostgreSQL's own words, names in them quoted (pg_identify_object)
-            cursor.execute(
-                sql.SQL("drop {} if exists {} cascade").format(sql.SQL(kind), sql.SQL(identity))
-            )
+    for kind, identity in everything(connection):
+        if (kind, identity) in before or kind == "default acl":
+            continue
+        if kind == "large object":
+            execute(connection, "select lo_unlink(%s::oid)", (identity,))
+            continue
+        kind = "type" if kind == "composite type" else kind.replace("-", " ")
+        # both are PostgreSQL's own words, names in them quoted (pg_identify_object)
+        drop = sql.SQL("drop {} if exists {} cascade")
+        execute(connection, drop.format(sql.SQL(kind), sql.SQL(identity)))
 
 
 def state(name: str) -> tuple[bool, bool]:
     """Whether a database exists, and whether it is empty."""
     try:
-        connection = postgres.connect(name, "restore")
+        with postgres.connected(name) as connection:
+            return True, not objects(connection)
     except MirrorError as error:
         if f'database "{name}" does not exist' in str(error):
             return False, True
         raise
-    try:
-        return True, not objects(connection)
-    finally:
-        connection.close()
 
 
 @contextmanager
-def _administration() -> Iterator[Any]:
+def _administration() -> Iterator[Connection]:
     """A session for what concerns whole databases, in one that it does not concern."""
-    connection = database.connect_beside("fortytwo-mirror restore")
     try:
-        with connection.cursor() as cursor:
-            yield cursor
+        with closing(database.connect_beside("fortytwo-mirror restore")) as connection:
+            yield connection
     except psycopg2.errors.InsufficientPrivilege as error:
         raise MirrorError(
             "This role may not create, rename or drop databases on the server. Let an "
@@ -291,26 +282,17 @@ def _administration() -> Iterator[Any]:
         ) from error
     except psycopg2.errors.DiskFull as error:
         raise MirrorError("The database's disk is full. Nothing was replaced.") from error
-    finally:
-        connection.close()
 
 
-def administer(
-    statement: str | sql.Composable, values: tuple[object, ...] | None = None
-) -> list[tuple[Any, ...]]:
+def administer(statement: Statement, values: Values = None) -> list[tuple[Any, ...]]:
     """Run a statement that concerns whole databases; returns its rows."""
-    with _administration() as cursor:
-        cursor.execute(statement, values)
-        return cursor.fetchall() if cursor.description else []
+    with _administration() as connection:
+        return execute(connection, statement, values)
 
 
 def end_sessions(name: str) -> None:
     """Disconnect everybody from a database."""
-    administer(
-        sql.SQL("select pg_terminate_backend(pid) from pg_stat_activity where datname = {}").format(
-            sql.Literal(name)
-        )
-    )
+    administer("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", (name,))
 
 
 def drop(name: str) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from contextlib import closing
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from extract.base import database
 from extract.base.errors import MirrorError
+from extract.base.query import execute
 from extract.tables.ownership import names
 
 # what `dbt build` and a load make anew; a backup would only hold them up
@@ -60,9 +62,8 @@ def unreadable(connection: Connection) -> list[str]:
     Raises:
         MirrorError: Something in a schema of the mirror stands on them.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(UNREADABLE, {"ours": sorted({name.split(".")[0] for name in names()})})
-        found = cursor.fetchall()
+    ours = sorted({name.split(".")[0] for name in names()})
+    found = execute(connection, UNREADABLE, {"ours": ours})
     left_out = [schema for schema, is_ours in found if not is_ours]
     standing = [schema for schema, is_ours in found if is_ours and schema not in REBUILT]
     if standing:
@@ -74,13 +75,13 @@ def unreadable(connection: Connection) -> list[str]:
     return left_out
 
 
-def connect(database_name: str, purpose: str) -> Connection:
-    """Connect to a database of the mirror's server, in autocommit mode.
+def connected(database_name: str) -> closing[Connection]:
+    """A session at a database of the mirror's server, in autocommit mode.
 
     Raises:
         MirrorError: There is no such database, or it lets nobody in.
     """
-    return database.connect(f"fortytwo-mirror {purpose}", autocommit=True, name=database_name)
+    return closing(database.connect("fortytwo-mirror restore", autocommit=True, name=database_name))
 
 
 def variables(database_name: str) -> dict[str, str]:
@@ -105,30 +106,27 @@ def advice(said: str) -> str:
 
 def tables(connection: Connection, left_out: Sequence[str] = ()) -> list[tuple[str, str]]:
     """Schema and name of every table that a backup holds."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select nspname, relname from pg_class join pg_namespace on pg_namespace.oid = "
-            "relnamespace where relkind = 'r' and nspname !~ '^pg_' "
-            "and nspname <> 'information_schema' and nspname <> all(%s) "
-            "and nspname || '.' || relname <> all(%s) order by 1, 2",
-            ([*REBUILT, *left_out], list(REBUILT_TABLES)),
-        )
-        return [(str(schema), str(name)) for schema, name in cursor.fetchall()]
+    found = execute(
+        connection,
+        "select nspname, relname from pg_class join pg_namespace on pg_namespace.oid = "
+        "relnamespace where relkind = 'r' and nspname !~ '^pg_' "
+        "and nspname <> 'information_schema' and nspname <> all(%s) "
+        "and nspname || '.' || relname <> all(%s) order by 1, 2",
+        ([*REBUILT, *left_out], list(REBUILT_TABLES)),
+    )
+    return [(schema, name) for schema, name in found]
 
 
 def checksums(connection: Connection, left_out: Sequence[str] = ()) -> dict[str, tuple[int, str]]:
     """Rows and checksum of every table, the same wherever and in whatever order the rows lie."""
     found = {}
-    with connection.cursor() as cursor:
-        for schema, name in tables(connection, left_out):
-            cursor.execute(
-                sql.SQL(
-                    "select count(*), coalesce(sum(('x' || substr(md5(entry::text), 1, 15))"
-                    "::bit(60)::bigint), 0) from {} as entry"
-                ).format(sql.Identifier(schema, name))
-            )
-            rows, checksum = cursor.fetchone() or (0, 0)
-            found[f"{schema}.{name}"] = (int(rows), f"{int(checksum):x}")
+    query = sql.SQL(
+        "select count(*), coalesce(sum(('x' || substr(md5(entry::text), 1, 15))"
+        "::bit(60)::bigint), 0) from {} as entry"
+    )
+    for schema, name in tables(connection, left_out):
+        ((rows, checksum),) = execute(connection, query.format(sql.Identifier(schema, name)))
+        found[f"{schema}.{name}"] = (rows, f"{int(checksum):x}")
     return found
 
 

@@ -21,6 +21,7 @@ from psycopg2.extensions import connection as Connection
 from extract.base import database, logs
 from extract.base.errors import MirrorError, UsageError
 from extract.base.lock import new_run_id, run_lock
+from extract.base.query import execute, exists, scalar
 from extract.base.settings import environment
 from extract.base.usable import require_usable
 from extract.load.record import create_schema
@@ -128,7 +129,7 @@ def _scratch(name: str, purpose: str) -> Iterator[str]:
     scratch = f"{name}_{purpose}_{_stamp()}"
     databases.create(scratch, like=name)
     try:
-        with closing(postgres.connect(scratch, "restore")):  # whom nobody uses would be a leftover
+        with postgres.connected(scratch):  # one that nobody uses would be a leftover
             databases.mark_scratch(scratch)
             yield scratch
     except BaseException:
@@ -141,7 +142,7 @@ def _drill_into(
 ) -> Restored:
     """Into a database of the drill's own, which is empty before and after."""
     require_drill_database(given, name)
-    with closing(postgres.connect(given, "restore")) as connection:
+    with postgres.connected(given) as connection:
         before = databases.everything(connection)
         done = _fill(file, manifest, given)
         databases.empty(connection, before)
@@ -166,7 +167,7 @@ def require_drill_database(given: str, name: str) -> None:
             f"database {given} owner {role} encoding 'UTF8' template template0; (docs/install.md)."
         )
     if not is_empty:
-        with closing(postgres.connect(given, "restore")) as connection:
+        with postgres.connected(given) as connection:
             found = [f"{found} ({kind})" for found, kind, _ in databases.objects(connection)]
         more = f" and {len(found) - 5} more" if len(found) > 5 else ""
         raise UsageError(
@@ -192,17 +193,10 @@ def drill_obstacle() -> str:
         return "backups are encrypted, and BACKUP_AGE_IDENTITY is not set here"
     if environment().get(DRILL_DATABASE):
         return ""
-    connection = database.connect("fortytwo-mirror restore", autocommit=True)
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "select rolcreatedb or rolsuper from pg_roles where rolname = current_user"
-            )
-            allowed = bool((cursor.fetchone() or (False,))[0])
-    finally:
-        connection.close()
-    if allowed:
-        return ""
+    query = "select rolcreatedb or rolsuper from pg_roles where rolname = current_user"
+    with closing(database.connect("fortytwo-mirror restore", autocommit=True)) as connection:
+        if scalar(connection, query):
+            return ""
     return f"this role may not create databases, and {DRILL_DATABASE} names none (docs/install.md)"
 
 
@@ -218,8 +212,7 @@ def _fill_new(file: Path, manifest: archive.Manifest | None, name: str) -> Resto
 
 def _fill(file: Path, manifest: archive.Manifest | None, name: str) -> Restored:
     """Restore into an empty database and compare; on failure it is empty again."""
-    connection = postgres.connect(name, "restore")
-    try:
+    with postgres.connected(name) as connection:
         require_usable(connection)
         before = databases.everything(connection)
         notes = _make_reader_role(connection)
@@ -241,11 +234,8 @@ def _fill(file: Path, manifest: archive.Manifest | None, name: str) -> Restored:
                 f"Grants to {', '.join(missing)} were left out: this server has no such role. "
                 "Create it and grant it mirror_reader again."
             )
-        with connection.cursor() as cursor:
-            cursor.execute("analyze")
+        execute(connection, "analyze")
         return Restored(file, name, found, compared=manifest is not None, notes=notes)
-    finally:
-        connection.close()
 
 
 def _replace(file: Path, manifest: archive.Manifest | None, name: str) -> Restored:
@@ -280,8 +270,7 @@ def _replace(file: Path, manifest: archive.Manifest | None, name: str) -> Restor
 
 def _refuse_to_drop_foreign_objects(name: str, fresh: str) -> None:
     """A database that is replaced is dropped: only what is ours, or comes back, may be in it."""
-    old, new = postgres.connect(name, "restore"), postgres.connect(fresh, "restore")
-    try:
+    with postgres.connected(name) as old, postgres.connected(fresh) as new:
         refuse_foreign_objects(old)
         back = {(found, kind) for found, kind, _ in databases.objects(new) if kind != "table"}
         schemas = {entry.partition(".")[0] for entry in names()}
@@ -292,9 +281,6 @@ def _refuse_to_drop_foreign_objects(name: str, fresh: str) -> None:
             and (found, kind) not in back
             and not (kind == "schema" and found in schemas)
         ]
-    finally:
-        old.close()
-        new.close()
     if lost:
         raise UsageError(
             f"The database {name} also holds what this mirror did not make, and it would be "
@@ -306,71 +292,54 @@ def _refuse_to_drop_foreign_objects(name: str, fresh: str) -> None:
 
 def _keep_erased(old: str, fresh: str) -> list[str]:
     """Whoever was erased after the backup stays erased: the replaced database knows them."""
-    source, target = postgres.connect(old, "restore"), postgres.connect(fresh, "restore")
-    try:
-        with source.cursor() as cursor:
-            cursor.execute("select to_regclass('ops.kept_out') is not null")
-            if not (cursor.fetchone() or (False,))[0]:
-                return []
+    with postgres.connected(old) as source, postgres.connected(fresh) as target:
+        if not exists(source, "ops.kept_out"):
+            return []
         create_schema(source)
         kept_out.load(source)  # a missing key is said before anything is replaced
-        with source.cursor() as cursor:
-            cursor.execute("select person, since, key_id from ops.kept_out")
-            kept = cursor.fetchall()
-        with target.cursor() as cursor:
-            cursor.executemany(
+        for row in execute(source, "select person, since, key_id from ops.kept_out"):
+            execute(
+                target,
                 "insert into ops.kept_out (person, since, key_id) values (%s, %s, %s) "
                 "on conflict do nothing",
-                kept,
+                row,
             )
         people = kept_out.load(target)
         back = [user for user in everybody(target) if user in people] if people else []
         if back:
             erase(target, back, "erased before, came back with a backup", new_run_id())
-    finally:
-        source.close()
-        target.close()
     return [f"{len(back)} people who had been erased were erased again."] if back else []
 
 
 def _unknown_kept_out(name: str) -> list[str]:
     """What a person must know when the key is missing: the next run will refuse to start."""
-    connection = postgres.connect(name, "restore")
     try:
-        kept_out.load(connection)
+        with postgres.connected(name) as connection:
+            kept_out.load(connection)
     except UsageError as error:
         return [str(error)]
-    finally:
-        connection.close()
     return []
 
 
 def _forget_published_signature(name: str) -> None:
     """Marts and staging are not in a backup: the next sync must build, whatever raw says."""
-    connection = postgres.connect(name, "restore")
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("select to_regclass('ops.runs') is not null")
-            if (cursor.fetchone() or (False,))[0]:
-                cursor.execute(
-                    "update ops.runs set raw_signature = null "
-                    "where published_at = (select max(published_at) from ops.runs)"
-                )
-    finally:
-        connection.close()
+    with postgres.connected(name) as connection:  # `_fill` has made what was missing of ops
+        execute(
+            connection,
+            "update ops.runs set raw_signature = null "
+            "where published_at = (select max(published_at) from ops.runs)",
+        )
 
 
 def _make_reader_role(connection: Connection) -> list[str]:
-    with connection.cursor() as cursor:
-        cursor.execute("select to_regrole(%s) is null", (READER_ROLE,))
-        if not (cursor.fetchone() or (False,))[0]:
-            return []
-        try:
-            cursor.execute(sql.SQL("create role {} nologin").format(sql.Identifier(READER_ROLE)))
-        except psycopg2.errors.InsufficientPrivilege:
-            return [f"The role {READER_ROLE} is missing here and you may not create roles."]
-        except (psycopg2.errors.DuplicateObject, psycopg2.errors.UniqueViolation):
-            pass  # somebody was quicker
+    if scalar(connection, "select to_regrole(%s)", (READER_ROLE,)):
+        return []
+    try:
+        execute(connection, sql.SQL("create role {} nologin").format(sql.Identifier(READER_ROLE)))
+    except psycopg2.errors.InsufficientPrivilege:
+        return [f"The role {READER_ROLE} is missing here and you may not create roles."]
+    except (psycopg2.errors.DuplicateObject, psycopg2.errors.UniqueViolation):
+        pass  # somebody was quicker
     return []
 
 

@@ -16,12 +16,12 @@ from psycopg2.extensions import connection as Connection
 from rich.console import Console
 
 from extract import embedded
+from extract.base import database
 from extract.base import database as databases
 from extract.base.errors import UsageError
 from extract.base.settings import local_directory
 from extract.load.record import create_schema
 from extract.tables.ownership import refuse_foreign_objects
-from ops.backup import postgres
 from ops.backup.backup import backup
 from ops.backup.restore import restore
 from ops.sync import dbt_build, sync
@@ -61,7 +61,7 @@ IN_THE_WAY = [
 
 
 def execute(statement: str, name: str = "") -> list[tuple[object, ...]]:
-    connection = postgres.connect(name or os.environ["PGDATABASE"], "test")
+    connection = database.connect("test", autocommit=True, name=name or os.environ["PGDATABASE"])
     try:
         with connection.cursor() as cursor:
             cursor.execute(statement)

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
+from extract.base import database
 from extract.tables.ownership import mark
-from ops.backup import postgres
 from tests.ops.backup.lab import PUBLISHED, api, drop, extract, sql
 
 
@@ -25,7 +25,7 @@ def template(
         sql(f"create database {name} template template0", "postgres")
         extract(api(sandbox, local) | {"PGDATABASE": name})
         sql(PUBLISHED, name)
-        connection = postgres.connect(name, "test")
+        connection = database.connect("test", autocommit=True, name=name)
         mark(connection, "mirror", "snapshots", "marts")
         connection.close()
     return name

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from extract import run as runs
+from extract.base import database
 from extract.base.lock import new_run_id, run_lock
 from extract.progress import ExtractionProgress
 from ops.backup import postgres
@@ -31,7 +32,7 @@ values ('published', 'full', 'published', now(), '{"raw": 1}');
 
 
 def sql(statement: str, name: str = "") -> list[tuple[object, ...]]:
-    connection = postgres.connect(name or os.environ["PGDATABASE"], "test")
+    connection = database.connect("test", autocommit=True, name=name or os.environ["PGDATABASE"])
     try:
         with connection.cursor() as cursor:
             cursor.execute(statement)
@@ -72,7 +73,7 @@ def beside(pattern: str) -> list[object]:
 
 
 def contents(name: str) -> dict[str, tuple[int, str]]:
-    connection = postgres.connect(name, "test")
+    connection = database.connect("test", autocommit=True, name=name)
     try:
         return postgres.checksums(connection)
     finally:

@@ -15,9 +15,10 @@ import pytest
 from typer.testing import CliRunner
 
 from extract import programs
+from extract.base import database
 from extract.base.errors import BusyError, MirrorError, UsageError
 from extract.base.lock import run_lock
-from ops.backup import age, archive, postgres
+from ops.backup import age, archive
 from ops.backup.backup import backup
 from ops.backup.restore import drill
 from ops.cli import app
@@ -48,7 +49,7 @@ def test_a_backup_is_one_moment_even_while_rows_are_written(mirrored: str) -> No
     stop = threading.Event()
 
     def write() -> None:
-        connection = postgres.connect(mirrored, "writer")
+        connection = database.connect("writer", autocommit=True, name=mirrored)
         while not stop.is_set():
             with connection.cursor() as cursor:
                 cursor.execute(

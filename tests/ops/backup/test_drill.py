@@ -6,9 +6,10 @@ import json
 
 import pytest
 
+from extract.base import database
 from extract.base.errors import MirrorError, UsageError
 from ops import doctor
-from ops.backup import archive, databases, postgres
+from ops.backup import archive, databases
 from ops.backup.backup import backup
 from ops.backup.restore import drill, drill_obstacle, restore
 from tests.ops.backup.lab import beside, contents, sql
@@ -81,7 +82,7 @@ def test_a_drill_empties_its_database_wholly_each_time(
     sql("create publication of_an_administrator", given)
     monkeypatch.setenv("PGUSER", role)
     monkeypatch.setenv("RESTORE_DRILL_DATABASE", given)
-    kept = databases.everything(connection := postgres.connect(given, "test"))
+    kept = databases.everything(connection := database.connect("test", autocommit=True, name=given))
 
     assert drill(written.path).compared
     assert drill(written.path).compared, "it is empty again after a drill"

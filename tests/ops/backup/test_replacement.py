@@ -6,11 +6,12 @@ import json
 
 import pytest
 
+from extract.base import database
 from extract.base import database as databases_of_the_mirror
 from extract.base.errors import MirrorError, UsageError
 from extract.people import kept_out
 from extract.tables.ownership import names
-from ops.backup import archive, databases, postgres
+from ops.backup import archive, databases
 from ops.backup.backup import backup
 from ops.backup.restore import drill, restore
 from tests.ops.backup.lab import beside, contents, sql
@@ -25,7 +26,7 @@ def test_force_replaces_it_and_whoever_was_erased_since_stays_erased(mirrored: s
         kept_out.add(cursor, [user])
     connection.close()
     sql(f"delete from raw.users where id >= {user - 50}; drop schema analyst cascade")
-    reader = postgres.connect(mirrored, "a reader that stays connected")
+    reader = database.connect("a reader that stays connected", autocommit=True, name=mirrored)
 
     done = restore(written.path, force=True)
 
@@ -124,7 +125,9 @@ def test_what_killed_restores_have_left_goes_and_databases_of_others_stay(mirror
     sql(f"create database {mirrored}_restoring_20260101t000001", "postgres")  # without our mark
     sql(f"create database {mirrored}_restoring_20260101t000002", "postgres")
     databases.mark_scratch(f"{mirrored}_restoring_20260101t000002")
-    at_work = postgres.connect(f"{mirrored}_restoring_20260101t000002", "another restore")
+    at_work = database.connect(
+        "another restore", autocommit=True, name=f"{mirrored}_restoring_20260101t000002"
+    )
 
     drill(written.path)
 

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from extract import programs
+from extract.base import database
 from extract.base import database as databases_of_the_mirror
 from extract.base.errors import MirrorError, UsageError
 from extract.people import kept_out
@@ -92,7 +93,7 @@ def test_a_new_machine_learns_who_stays_out_or_says_that_it_cannot(
 
     done = restore(written.path, f"{mirrored}_elsewhere")
 
-    elsewhere = postgres.connect(f"{mirrored}_elsewhere", "test")
+    elsewhere = database.connect("test", autocommit=True, name=f"{mirrored}_elsewhere")
     try:
         if with_note:
             assert 4242 in kept_out.load(elsewhere)
