@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,9 +13,8 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 
 from extract.base import database
-from extract.base.query import execute
+from extract.base.query import execute, exists
 from extract.tables import READS
-from ops.status.queries import CHANGED
 
 Row = dict[str, Any]
 
@@ -57,11 +56,6 @@ having sum((changed.value ->> 'inserted')::bigint + (changed.value ->> 'updated'
     + (changed.value ->> 'deleted')::bigint) > 0
 order by 1, 2
 """
-REJECTED = """
-select rejected, published_at from ops.runs
-where rejected is not null and published_at is not null
-order by published_at desc limit 1
-"""
 CALLS = """
 select
     date_trunc('hour', called_at) as hour,
@@ -97,21 +91,28 @@ from ops.{} group by resource order by resource
 DRIFT = "select resource, field, kind, first_seen_at from ops.drift order by first_seen_at desc"
 
 
+QUERIES = {
+    "runs": ("ops.runs", RUNS),
+    "rows": ("ops.runs", ROWS),
+    "changes": ("ops.runs", CHANGES),
+    "calls": ("ops.api_calls", CALLS),
+    "phases": ("ops.runs", PHASES),
+    "drift": ("ops.drift", DRIFT),
+}
+
+
 @dataclass(frozen=True)
 class History:
     """One reading of `ops`. Lists of rows as the queries above name their columns."""
 
     read_at: datetime
-    runs: list[Row]
-    published_at: datetime | None
-    rows: list[Row]
-    changes: list[Row]
-    rejected: dict[str, int]
-    calls: list[Row]
-    phases: list[Row]
-    backfill: list[Row]
-    drift: list[Row]
-    last_changes: list[Row]
+    runs: Sequence[Row] = ()
+    rows: Sequence[Row] = ()
+    changes: Sequence[Row] = ()
+    calls: Sequence[Row] = ()
+    phases: Sequence[Row] = ()
+    drift: Sequence[Row] = ()
+    backfill: Sequence[Row] = ()
 
     @property
     def rows_now(self) -> dict[str, int]:
@@ -120,39 +121,11 @@ class History:
         return dict(sorted(rows.items(), key=lambda item: (-item[1], item[0])))
 
 
-EMPTY = History(datetime.min.replace(tzinfo=UTC), [], None, [], [], {}, [], [], [], [], [])
-
-
 def read_history(connection: Connection) -> History:
     """Read `ops`; what a younger schema has and this database lacks counts as empty."""
-    found = {
-        name: read_rows(connection, relation, query)
-        for name, relation, query in (
-            ("runs", "ops.runs", RUNS),
-            ("rows", "ops.runs", ROWS),
-            ("changes", "ops.runs", CHANGES),
-            ("rejected", "ops.runs", REJECTED),
-            ("calls", "ops.api_calls", CALLS),
-            ("phases", "ops.runs", PHASES),
-            ("drift", "ops.drift", DRIFT),
-            ("last_changes", "ops.change_sets", CHANGED),
-        )
-    }
+    found = {name: read_rows(connection, *query) for name, query in QUERIES.items()}
     backfill = [read_rows(connection, f"ops.{reads}", BACKFILL.format(reads)) for reads in READS]
-    rejected = found["rejected"]
-    return History(
-        read_at=datetime.now(UTC),
-        runs=found["runs"],
-        published_at=rejected[0]["published_at"] if rejected else None,
-        rows=found["rows"],
-        changes=found["changes"],
-        rejected=dict(rejected[0]["rejected"]) if rejected else {},
-        calls=found["calls"],
-        phases=found["phases"],
-        backfill=list(chain.from_iterable(backfill)),
-        drift=found["drift"],
-        last_changes=found["last_changes"],
-    )
+    return History(datetime.now(UTC), **found, backfill=list(chain.from_iterable(backfill)))
 
 
 @contextmanager
@@ -169,10 +142,8 @@ def connected(page: str, patience: str = "3s") -> Iterator[Connection]:
 
 def read_rows(connection: Connection, relation: str, query: str) -> list[Row]:
     """The rows of a query; none while its relation is missing."""
+    if not exists(connection, relation):
+        return []
     with connection.cursor(cursor_factory=RealDictCursor) as cursor:
-        cursor.execute("select to_regclass(%s) is not null as there", (relation,))
-        there = cursor.fetchone()
-        if not there or not there["there"]:
-            return []
         cursor.execute(query)
         return [dict(row) for row in cursor.fetchall()]

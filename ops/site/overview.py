@@ -36,21 +36,20 @@ def overview_html(
         chapters=[chapter for chapter in chapters if chapter.name != "index"],
         tables=sorted(contracts.tables, key=lambda table: order.get(table.name, 99)),
         rows=rows,
-        changed=_last_changes(history),
-        rules=_rules(contracts, history),
+        changed={  # the day on which each table last changed
+            row["table"]: f"{row['changed_at']:%Y-%m-%d}"
+            for row in status.tables
+            if row["changed_at"]
+        },
+        rules=_rules(contracts, status),
         diagram=Markup(entity_relationship_svg(contracts, rows)),
     )
 
 
-def _last_changes(history: History) -> dict[str, Any]:
-    """The day on which each table last changed."""
-    return {row["table_name"]: f"{row['changed_at']:%Y-%m-%d}" for row in history.last_changes}
-
-
-def _rules(contracts: Contracts, history: History) -> list[dict[str, Any]]:
+def _rules(contracts: Contracts, status: Status) -> list[dict[str, Any]]:
     """The rules by number, each with the rows that its parts leave out now."""
     grouped: dict[int, list[dict[str, Any]]] = {}
     for rule in contracts.rules:
-        names = [(name, history.rejected.get(name, 0)) for name in rule.names]
+        names = [(name, status.rejected.get(name, 0)) for name in rule.names]
         grouped.setdefault(rule.number, []).append({"text": rule.text, "names": names})
     return [{"number": number, "parts": parts} for number, parts in grouped.items()]

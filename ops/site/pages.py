@@ -84,8 +84,9 @@ def _environment() -> Environment:
     env.globals["version"] = project["version"]
     env.filters.update(
         number=lambda value: f"{value:,}",
+        cell=_cell,
         time=_time,
-        minute=lambda moment: f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}",
+        minute=_minute,
         duration=_duration,
         percent=_percent,
         script_json=_script_json,
@@ -110,6 +111,19 @@ def _time(moment: datetime | None) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(
         utc.isoformat(timespec="seconds"), f"{utc:%Y-%m-%d %H:%M} UTC"
     )
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+def _cell(value: Any) -> str:
+    """What stands in a table: a time to the minute, a fraction to a tenth, thousands apart."""
+    if isinstance(value, datetime):
+        return _minute(value)
+    if isinstance(value, float):
+        return f"{value:.1f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _duration(seconds: float | None) -> str:

@@ -19,7 +19,7 @@ from psycopg2.extensions import connection as Connection
 from extract.base.query import execute, exists
 from extract.tables.streams import ESSENTIAL
 from ops.site.charts import vega
-from ops.site.charts.frames import Spec, chart, iso, layers, legend, numbers
+from ops.site.charts.frames import Spec, bars, chart, iso, legend, numbers
 from ops.site.history import connected
 from ops.site.pages import existing_pages, render, site_directory, write_page
 from ops.site.status_page import banner_html
@@ -153,32 +153,15 @@ def _bars(
     order: str = "descending",
     whole: bool = False,
 ) -> Spec:
-    scale = {"domain": [0, 1]} if whole else {}
-    y = {"field": "nth", "type": "ordinal", "axis": None}
-    text = {"type": "text", "baseline": "bottom", "dy": 2, "color": "@text"}
     rank = {"sort": [{"field": by, "order": order}]} if by else {}
-    spec = layers(
+    spec = bars(
         title,
         [],
-        layers=[
-            {
-                "mark": {"type": "bar", "cornerRadius": 2, "height": 7, "yOffset": 9},
-                "encoding": {
-                    "x": {"field": value, "type": "quantitative", "axis": None, "scale": scale},
-                    "y": y,
-                    "color": {"value": "@accent"},
-                    "tooltip": [{"field": name}, _number(value)],
-                },
-            },
-            {
-                "mark": {**text, "align": "left", "limit": {"expr": "width - 64"}},
-                "encoding": {"x": {"value": 0}, "y": y, "text": {"field": name}},
-            },
-            {
-                "mark": {**text, "align": "right"},
-                "encoding": {"x": {"value": "width"}, "y": y, "text": _number(value)},
-            },
-        ],
+        name,
+        _number(value),
+        y={"field": "nth", "type": "ordinal", "axis": None},
+        colour="@accent",
+        scale={"domain": [0, 1]} if whole else {},
     )
     return spec | {
         "usermeta": {"values": [value], "rows": TOP, "height": 34},

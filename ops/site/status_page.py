@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from ops.site.charts import vega
 from ops.site.charts.status import all_charts
-from ops.site.history import EMPTY, History, Row, connected, read_history
+from ops.site.history import History, Row, connected, read_history
 from ops.site.pages import PAGES, existing_pages, render, site_directory, write_page
 from ops.status.status import Status
 from ops.status.verdict import Level, Verdict
@@ -40,13 +40,11 @@ def write(status: Status, verdict: Verdict, directory: Path | None = None) -> Pa
             made = page.stat()
             write_page(site, page.name, renewed)
             os.utime(page, (made.st_atime, made.st_mtime))  # its content is no younger
-    history = EMPTY if status.unreachable else _history()
+    history = History(status.at)
+    if not status.unreachable:
+        with connected("pages") as connection:
+            history = read_history(connection)
     return write_page(site, "status.html", status_html(history, status, verdict, site))
-
-
-def _history() -> History:
-    with connected("pages") as connection:
-        return read_history(connection)
 
 
 def banner_html(status: Status, verdict: Verdict) -> Markup:
@@ -65,7 +63,7 @@ def freshness_html(status: Status, name: str) -> Markup:
 
 def status_html(history: History, status: Status, verdict: Verdict, site: Path) -> str:
     """The page; `site` tells which other pages there are to link to."""
-    charts = all_charts(history)
+    charts = all_charts(history, status.rejected)
     return render(
         "status.html.j2",
         page="status.html",
@@ -73,26 +71,11 @@ def status_html(history: History, status: Status, verdict: Verdict, site: Path) 
         history=history,
         status=status,
         banner=banner_html(status, verdict),
-        facts=facts(status, lambda moment: f"{_minute(moment)} UTC"),
+        facts=facts(status, lambda moment: f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"),
         cards=[_card(history, table) for table in history.rows_now],
         runs=[_run(run) for run in history.runs[:25]],
         phase_modes=[name.removeprefix("phases-") for name in charts if name.startswith("phases-")],
-        rows_table=[
-            [_minute(row["at"]), *(row["rows"].get(table, 0) for table in history.rows_now)]
-            for row in reversed(history.rows)
-        ],
-        changes_table=[
-            [row["day"], row["table_name"], row["inserted"], row["updated"], row["deleted"]]
-            for row in reversed(history.changes)
-        ],
-        calls_table=[
-            [_minute(row["hour"]), row["outcome"], row["calls"]] for row in reversed(history.calls)
-        ],
-        rejected_table=sorted(history.rejected.items(), key=lambda item: -item[1]),
-        phases_table=[
-            [_minute(row["started_at"]), row["mode"], row["phase"], f"{row['seconds']:.1f}"]
-            for row in reversed(history.phases)
-        ],
+        rows_table=[{"at": row["at"], **row["rows"]} for row in reversed(history.rows)],
         charts=charts,
         vega=Markup(vega.bundle()),
     )
@@ -114,7 +97,3 @@ def _card(history: History, table: str) -> dict[str, Any]:
 def _run(run: Row) -> Row:
     changed = sum(sum(counts.values()) for counts in (run["changes"] or {}).values())
     return {**run, "kind": KINDS.get(run["status"], ""), "changed": changed}
-
-
-def _minute(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"

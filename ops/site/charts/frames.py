@@ -21,6 +21,39 @@ def layers(title: str, values: list[Row], *, layers: list[Spec], height: int = 2
     return _base(title, values, height) | {"layer": layers}
 
 
+def bars(
+    title: str,
+    values: list[Row],
+    name: str,
+    value: Spec,
+    *,
+    y: Spec,
+    colour: str,
+    scale: Spec | None = None,
+    height: int = 230,
+) -> Spec:
+    """Horizontal bars; names stand above them, for narrow pages, and figures at the right."""
+    text = {"type": "text", "baseline": "bottom", "dy": 2, "color": "@text"}
+    bar = {"type": "bar", "cornerRadius": 2, "height": 7, "yOffset": 9, "color": colour}
+    x = {"field": value["field"], "type": "quantitative", "axis": None, "scale": scale or {}}
+    return layers(
+        title,
+        values,
+        height=height,
+        layers=[
+            {"mark": bar, "encoding": {"x": x, "y": y, "tooltip": [{"field": name}, value]}},
+            {
+                "mark": {**text, "align": "left", "limit": {"expr": "width - 64"}},
+                "encoding": {"x": {"value": 0}, "y": y, "text": {"field": name}},
+            },
+            {
+                "mark": {**text, "align": "right"},
+                "encoding": {"x": {"value": "width"}, "y": y, "text": value},
+            },
+        ],
+    )
+
+
 def _base(title: str, values: list[Row], height: int) -> Spec:
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",

@@ -7,9 +7,10 @@ reader's machine turns dark or light.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from ops.site.charts.frames import Spec, chart, iso, layers, legend, numbers
+from ops.site.charts.frames import Spec, bars, chart, iso, layers, legend, numbers
 from ops.site.history import History, Row
 
 HOURLY_LIMIT = 1200
@@ -31,15 +32,15 @@ PHASES = {
 }
 
 
-def all_charts(history: History) -> dict[str, Spec]:
+def all_charts(history: History, rejected: dict[str, int]) -> dict[str, Spec]:
     """Every chart by the id of the element it is drawn into; those without data are left out."""
     charts: dict[str, Spec] = {}
     for table in history.rows_now if len(history.rows) > 1 else ():
         charts[f"rows-{table}"] = rows_over_time(history, table)
     if history.changes:
         charts["changes"] = changes_per_day(history.changes)
-    if history.rejected:
-        charts["rejected"] = rejected_by_rule(history.rejected)
+    if rejected:
+        charts["rejected"] = rejected_by_rule(rejected)
     if history.calls:
         charts["calls"] = calls_per_hour(history.calls, history.read_at)
     for mode in sorted({str(row["mode"]) for row in history.phases}):
@@ -91,7 +92,7 @@ def rows_over_time(history: History, table: str) -> Spec:
     )
 
 
-def changes_per_day(changes: list[Row]) -> Spec:
+def changes_per_day(changes: Sequence[Row]) -> Spec:
     """Rows inserted, updated and deleted each day, all tables together."""
     totals: dict[tuple[str, str], int] = {}
     for row in changes:
@@ -142,41 +143,18 @@ def rejected_by_rule(rejected: dict[str, int]) -> Spec:
         for rule, rows in sorted(rejected.items(), key=lambda item: (-item[1], item[0]))
         if rows
     ]
-    y = {"field": "rule", "type": "nominal", "sort": None, "axis": None}
-    count = {"field": "rows", "type": "quantitative", "format": ",d"}
-    text = {"type": "text", "baseline": "bottom", "dy": 2, "color": "@text"}
-    return layers(
+    return bars(
         "Rejected rows by rule",
         values,
+        "rule",
+        {"field": "rows", "type": "quantitative", "format": ",d"},
+        y={"field": "rule", "type": "nominal", "sort": None, "axis": None},
+        colour="@warn",
         height=34 * len(values),
-        layers=[
-            {
-                "mark": {
-                    "type": "bar",
-                    "cornerRadius": 2,
-                    "height": 7,
-                    "yOffset": 9,
-                    "color": "@warn",
-                },
-                "encoding": {
-                    "x": {"field": "rows", "type": "quantitative", "axis": None},
-                    "y": y,
-                    "tooltip": [{"field": "rule", "type": "nominal"}, count],
-                },
-            },
-            {
-                "mark": {**text, "align": "left"},
-                "encoding": {"x": {"value": 0}, "y": y, "text": {"field": "rule"}},
-            },
-            {
-                "mark": {**text, "align": "right"},
-                "encoding": {"x": {"value": "width"}, "y": y, "text": count},
-            },
-        ],
     )
 
 
-def calls_per_hour(calls: list[Row], until: datetime) -> Spec:
+def calls_per_hour(calls: Sequence[Row], until: datetime) -> Spec:
     """API calls of each hour, by how they ended, and the API's limit as a line."""
     values = [
         {"hour": iso(row["hour"]), "outcome": row["outcome"], "calls": row["calls"]}
