@@ -15,7 +15,12 @@ from extract.base.settings import local_directory
 from ops.site.pages import site_directory
 from tests.conftest import ROOT
 
-THEIRS = ("dlt/project.py", "listings/kept", "listings/prices.csv", "postgres.new/PG_VERSION")
+THEIRS = (
+    "dlt/project.py",
+    "listings/listings.sqlite",
+    "listings/prices.csv",
+    "postgres.new/PG_VERSION",
+)
 
 
 def files(folder: Path) -> dict[str, str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import resource
+import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,17 +85,18 @@ def test_an_old_listing_or_one_of_a_wrong_clock_is_no_answer(hours: int, tmp_pat
     assert not list(tmp_path.iterdir())
 
 
-def test_a_listing_that_was_half_written_leaves_those_before_it(tmp_path: Path) -> None:
+def test_a_file_that_is_cut_short_gives_no_wrong_answer_and_stops_nobody(tmp_path: Path) -> None:
     store = ListingCache(tmp_path)
-    store.put(finished(FIRST, 3), "url")
+    store.put(finished(FIRST, 300), "url")
     (file,) = tmp_path.iterdir()
-    whole = file.stat().st_size
-    store.put(finished(SECOND, 3), "url")
     written = file.read_bytes()
-    for end in (*range(whole, len(written), 97), len(written) - 1):
+    for end in (0, 50, *range(700, len(written), 997), len(written) - 1):
         file.write_bytes(written[:end])
-        assert kept(tmp_path) == {"/first": 3}, end
-        assert file.stat().st_size == whole
+        # what is missing at the end may be no more than the zeros that SQLite puts there
+        whole = kept(tmp_path)
+        assert whole in ({}, {"/first": 300}) and (end > len(written) - 4096 or not whole)
+        ListingCache(tmp_path).put(finished(SECOND, 3), "url")
+        assert kept(tmp_path) == {**whole, "/second": 3}
     file.write_bytes(b"\x00" * 5000 + written)
     assert kept(tmp_path) == {}
 
@@ -103,7 +105,7 @@ def test_another_process_never_has_one_listing_taken_for_another(tmp_path: Path)
     store = ListingCache(tmp_path)
     for listing in (FIRST, SECOND):
         store.put(finished(listing, 3), "url")
-    ListingCache(tmp_path).drop([FIRST], "url")  # now the second is where the first was
+    ListingCache(tmp_path).drop([FIRST], "url")
     assert not store.get(FIRST, "url")
     store.drop([THIRD, SECOND], "url")
     assert kept(tmp_path) == {}
@@ -113,9 +115,8 @@ def test_damaged_rows_are_no_answer(tmp_path: Path) -> None:
     store = ListingCache(tmp_path)
     store.put(finished(FIRST, 3), "url")
     (file,) = tmp_path.iterdir()
-    written = file.read_bytes()
-    start = written.index(b"\n") + 1
-    file.write_bytes(written[:start] + b"\x00" * (len(written) - start))
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("update listings set rows = zeroblob(length(rows))")
     assert kept(tmp_path) == {}
 
 
@@ -123,7 +124,10 @@ def test_a_full_disk_keeps_what_was_kept(tmp_path: Path) -> None:
     store = ListingCache(tmp_path)
     store.put(finished(FIRST, 3), "url")
     (file,) = tmp_path.iterdir()
-    with files_of_at_most(file.stat().st_size + 1000), pytest.raises(OSError, match="too large"):
+    with (
+        files_of_at_most(file.stat().st_size + 1000),
+        pytest.raises(OSError, match="listings"),
+    ):
         store.put(finished(SECOND, 1000), "url")
     assert not store.get(SECOND, "url")
     store.put(finished(THIRD, 4), "url")
@@ -146,4 +150,4 @@ def test_a_listing_of_another_version_is_no_answer(tmp_path: Path) -> None:
     store.put(replace(before, table=before.table.drop_columns(["score"])), "url")
     (tmp_path / "coalitions_users-0-0.arrow").write_bytes(b"as it was before")
     assert kept(tmp_path) == {}
-    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+    assert [path.name for path in tmp_path.iterdir()] == ["listings.sqlite"]
