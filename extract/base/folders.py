@@ -1,9 +1,16 @@
-"""Folders of the mirror's own: in them it may write over and remove what it finds."""
+"""Folders and files of the mirror's own: in them it may write over and remove what it finds."""
 
 from __future__ import annotations
 
+import fcntl
+import gzip
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import IO
 
 from extract.base.errors import UsageError
 
@@ -47,3 +54,39 @@ def own_folder(setting: str, path: Path, mode: int, earlier: tuple[tuple[str, st
     except OSError:  # whoever needs the folder says what is wrong with it
         pass
     return path
+
+
+def private_file(path: Path) -> IO[bytes]:
+    """A new file that only this user may read."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    os.fchmod(handle, 0o600)
+    return os.fdopen(handle, "wb")
+
+
+def write_whole(path: Path, text: str, mode: int = 0o644) -> None:
+    """Write a file so that a reader sees the old text or the new, never a part."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with private_file(part) as file:
+            file.write(text.encode())
+        part.chmod(mode)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def compress(path: Path, packed: Path) -> None:
+    """Write a file's text compressed into another, which is there whole or not at all."""
+    part = packed.with_suffix(".part")
+    with path.open("rb") as plain, private_file(part) as file, gzip.open(file, "wb") as target:
+        shutil.copyfileobj(plain, target)
+    part.replace(packed)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep other processes of this machine from a file meanwhile."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with private_file(path.with_suffix(".lock")) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -11,11 +11,9 @@ of before yesterday are compressed by whoever comes first.
 from __future__ import annotations
 
 import fcntl
-import gzip
 import logging
 import os
 import re
-import shutil
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -27,6 +25,7 @@ from typing import Any
 
 import orjson
 
+from extract.base.folders import compress, private_file
 from extract.base.settings import environment, local_directory
 
 KEEP_DAYS = 30
@@ -146,7 +145,7 @@ class DailyFile(BaseRotatingHandler):
 
 def tidy(folder: Path, today: date) -> None:
     """Compress what nobody writes to any more and remove what is older than 30 days."""
-    with os.fdopen(os.open(folder / ".lock", os.O_WRONLY | os.O_CREAT, 0o600), "w") as lock:
+    with private_file(folder / ".lock") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -160,17 +159,8 @@ def tidy(folder: Path, today: date) -> None:
                 path.unlink(missing_ok=True)
             elif age > timedelta(days=1) and not found[2]:
                 with suppress(OSError):  # no room for it: the next process tries again
-                    _compress(path)
-
-
-def _compress(path: Path) -> None:
-    packed = path.with_name(f"{path.name}.gz")
-    unfinished = packed.with_suffix(".part")
-    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with path.open("rb") as plain, os.fdopen(handle, "wb") as file, gzip.open(file, "wb") as target:
-        shutil.copyfileobj(plain, target)
-    unfinished.replace(packed)
-    path.unlink()
+                    compress(path, path.with_name(f"{path.name}.gz"))
+                    path.unlink()
 
 
 def without_secrets(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any
@@ -13,6 +12,7 @@ from dlt.extract import DltResource
 from pyarrow import csv
 
 from extract.base.errors import ApiError, DeletionGuard, MirrorError
+from extract.base.folders import private_file
 from extract.base.settings import working_directory
 from extract.load.raw import delete_scope_condition
 from extract.tables import TABLES, UNKNOWN_FIELDS, Table
@@ -84,8 +84,7 @@ def _as_file(declared: Table, tables: Iterator[pa.Table]) -> Iterator[Any]:
     count = 0
     try:
         # other users may not read people's rows, wherever the working folder is
-        private = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(private, "wb") as target, csv.CSVWriter(target, schema) as file:
+        with private_file(path) as target, csv.CSVWriter(target, schema) as file:
             for table in _large(chain([first], tables)):
                 loaded = table.append_column(LOAD_ID, pa.repeat(load_id, len(table)))
                 file.write_table(loaded.cast(schema))

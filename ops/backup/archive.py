@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from extract.base.errors import MirrorError
+from extract.base.folders import private_file
 from extract.base.settings import environment, local_directory, number, path_of
 from ops.backup.age import recipients
 
@@ -163,13 +163,6 @@ def rotate(directory: Path, database: str) -> list[Path]:
         backup.path.unlink(missing_ok=True)
         manifest_path(backup.path).unlink(missing_ok=True)
     return [backup.path for backup in gone]
-
-
-def private_file(path: Path) -> IO[bytes]:
-    """A new file that only this user may read."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    os.fchmod(handle, 0o600)
-    return os.fdopen(handle, "wb")
 
 
 class HashingWriter:

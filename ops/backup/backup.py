@@ -26,6 +26,7 @@ from psycopg2.extensions import connection as Connection
 from extract import programs
 from extract.base import database, logs
 from extract.base.errors import BusyError, MirrorError, UsageError
+from extract.base.folders import private_file
 from extract.base.lock import new_run_id, run_lock
 from extract.base.query import execute, scalar
 from extract.base.settings import local_directory
@@ -201,7 +202,7 @@ def _dump(
         *(f"--exclude-table={table}" for table in postgres.REBUILT_TABLES),
     ]
     name = database.libpq_environment()["PGDATABASE"]
-    with archive.private_file(path) as file, tempfile.TemporaryFile() as said:
+    with private_file(path) as file, tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=said, env=postgres.variables(name)
         )

@@ -16,9 +16,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from extract.base.folders import own_folder
+from extract.base.folders import own_folder, write_whole
 from extract.base.settings import ROOT, local_directory, path_of
-from ops.site.charts.vega import write_whole
 
 TEMPLATES = Path(__file__).with_name("templates")
 PAGES = {

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
+from extract.base.folders import write_whole
 from extract.base.settings import ROOT, environment, path_of
 from ops.status.status import Status
 from ops.status.verdict import LEVELS, Verdict
@@ -18,13 +16,13 @@ RUN_STATES = ("running", "loaded", "published", "unchanged", "failed", "stopped"
 
 
 def write(status: Status, verdict: Verdict) -> None:
-    """Write the file, if one is wanted.
+    """Write the file, if one is wanted; node_exporter may read it, whichever user that runs as.
 
     Raises:
         OSError: It cannot be written.
     """
     if environment().get("METRICS_FILE"):
-        _replace(path_of("METRICS_FILE", ROOT), text(status, verdict))
+        write_whole(path_of("METRICS_FILE", ROOT), text(status, verdict))
 
 
 def text(status: Status, verdict: Verdict) -> str:
@@ -139,20 +137,3 @@ def _number(value: float | datetime | None) -> str:
     if isinstance(value, datetime):
         return f"{value.timestamp():.0f}"
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _replace(path: Path, content: str) -> None:
-    """Whole or not at all, and readable for node_exporter, whichever user that runs as."""
-    with tempfile.NamedTemporaryFile(
-        "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8"
-    ) as file:
-        unfinished = Path(file.name)
-        try:
-            file.write(content)
-            file.flush()
-            unfinished.chmod(0o644)
-            unfinished.replace(path)
-        except BaseException:
-            with suppress(OSError):
-                unfinished.unlink()
-            raise

@@ -5,18 +5,16 @@ A file and not a table, because the job that failed may have failed for want of 
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from extract.base import logs
 from extract.base.errors import BudgetSpent, BusyError, MirrorError
+from extract.base.folders import locked, write_whole
 from extract.base.settings import local_directory
 
 LONGEST_MESSAGE = 600
@@ -78,28 +76,8 @@ def _finish(job: str, started: datetime, message: str | None) -> None:
             after = Outcome("failed", started.isoformat(), now, message, since)
         else:
             after = Outcome("ok", started.isoformat(), now)
-        save(_file(), {name: asdict(end) for name, end in {**outcomes, job: after}.items()})
-
-
-def save(file: Path, document: Any) -> None:
-    """Replace a JSON file whole, for this user's eyes only."""
-    unfinished = file.with_suffix(".part")
-    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as target:
-        json.dump(document, target, indent=1)
-    unfinished.replace(file)
-
-
-@contextmanager
-def locked(file: Path) -> Iterator[None]:
-    """Keep other processes of this machine from a file meanwhile."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle = os.open(file.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
+        document = {name: asdict(end) for name, end in {**outcomes, job: after}.items()}
+        write_whole(_file(), json.dumps(document, indent=1), 0o600)
 
 
 def _file() -> Path:

@@ -17,8 +17,8 @@ from typing import Any, Literal
 import requests
 
 from extract.base import logs
+from extract.base.folders import locked, write_whole
 from extract.base.settings import environment, local_directory
-from ops.status.outcomes import locked, save
 from ops.status.verdict import Verdict
 
 SECONDS = (5.0, 10.0)  # to connect, to answer
@@ -51,7 +51,7 @@ def tell_changes(verdict: Verdict) -> None:
             unknown = "database" in reasons and name not in looked_at
             if name not in reasons and not unknown and tell("recovery", name, before["since"]):
                 del told[name]
-        save(file, told)
+        write_whole(file, json.dumps(told, indent=1), 0o600)
 
 
 def beat() -> None:

@@ -19,17 +19,15 @@ reconciliation); the log files 40 MB with every call that the API allows.
 
 from __future__ import annotations
 
-import gzip
 import os
-import shutil
 from contextlib import suppress
 from pathlib import Path
 
 from psycopg2.extensions import connection as Connection
 
+from extract.base.folders import compress
 from extract.base.query import execute
 from extract.base.settings import local_directory
-from ops.backup.archive import private_file
 
 LONG_DAYS = 400
 SHORT_DAYS = 30
@@ -64,13 +62,5 @@ def tidy_files(local: Path | None = None) -> None:
     with suppress(OSError):
         if log.stat().st_size <= LARGEST_SERVER_LOG:
             return
-        packed = log.with_name("postgres.log.1.gz")
-        unfinished = log.with_name("postgres.log.1.part")
-        with (
-            log.open("rb") as plain,
-            private_file(unfinished) as file,
-            gzip.open(file, "wb") as target,
-        ):
-            shutil.copyfileobj(plain, target)
-        unfinished.replace(packed)
+        compress(log, log.with_name("postgres.log.1.gz"))
         os.truncate(log, 0)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from importlib.metadata import version
-from pathlib import Path
 
+from extract.base.folders import write_whole
 from extract.base.settings import ROOT
 
 
@@ -26,11 +25,3 @@ def bundle() -> str:
     with suppress(OSError):  # another user's installation: made anew each time
         write_whole(file, script)
     return script
-
-
-def write_whole(file: Path, text: str) -> None:
-    """Write a file so that a reader sees the old text or the new, never a part."""
-    part = file.with_name(f".{file.name}.{os.getpid()}")
-    part.write_text(text, encoding="utf-8")
-    part.chmod(0o644)
-    part.replace(file)
