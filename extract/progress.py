@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from extract.api.quota import Quota
-from extract.api.quota_file import HOUR
+from extract.api.quota import Quota, seconds_left
 from extract.base import logs
 from extract.listing.listing import Finished, Listing
 
@@ -26,17 +25,6 @@ if TYPE_CHECKING:  # dlt takes a second to import
 NOTE_EVERY = 5.0
 # waits that end so close to each other, in seconds, are one wait
 SAME_WAIT = 120.0
-
-
-def seconds_left(calls: int, pace: float, left: int, limit: int) -> float:
-    """How long so many calls will take.
-
-    Args:
-        pace: Seconds from one call to the next, as they were so far.
-        left: Calls left in this hour; `limit` is what every hour allows.
-    """
-    hours = math.ceil(max(0, calls - left) / max(1, limit))
-    return max(calls * pace, hours * HOUR)
 
 
 class ExtractionProgress:

@@ -254,6 +254,17 @@ class Quota:
         state.sent += 1
 
 
+def seconds_left(calls: int, pace: float, left: int, limit: int) -> float:
+    """How long so many calls will take.
+
+    Args:
+        pace: Seconds from one call to the next, as they were so far.
+        left: Calls left in this hour; `limit` is what every hour allows.
+    """
+    hours = ceil(max(0, calls - left) / max(1, limit))
+    return max(calls * pace, hours * HOUR)
+
+
 def _integer(text: str | None) -> int | None:
     """A header's whole number; None if it is missing or something else."""
     return int(text) if text and text.strip().isdigit() else None

@@ -7,6 +7,7 @@ from typing import Any
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
+from psycopg2.extras import RealDictCursor
 
 Statement = str | sql.Composable
 Values = tuple[Any, ...] | Mapping[str, Any] | None
@@ -33,3 +34,18 @@ def exists(connection: Connection, relation: str) -> bool:
     return not relation.endswith(".") and bool(
         scalar(connection, "select to_regclass(%s) is not null", (relation,))
     )
+
+
+def records(
+    connection: Connection, statement: Statement, values: Values = None, *, needs: str = ""
+) -> list[dict[str, Any]]:
+    """The rows of a query by their columns' names; none while a relation that it needs is missing.
+
+    Args:
+        needs: Tables and views, such as `ops.runs ops.listings`.
+    """
+    if not all(exists(connection, relation) for relation in needs.split()):
+        return []
+    with connection.cursor(cursor_factory=RealDictCursor) as cursor:
+        cursor.execute(statement, values)
+        return [dict(row) for row in cursor.fetchall()]

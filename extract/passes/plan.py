@@ -13,7 +13,7 @@ from rich import table as tables
 from rich.console import Console
 
 from extract.api.client import FortyTwoClient
-from extract.api.quota import Quota
+from extract.api.quota import Quota, seconds_left
 from extract.base import database
 from extract.base.query import execute, exists
 from extract.base.settings import Settings
@@ -80,11 +80,8 @@ class Plan:
 
     def minutes(self, mode: str) -> float:
         """Expected minutes at the API's limits, from now; waiting for the hour included."""
-        calls = self.calls(mode)
-        paced = calls * self.seconds_a_call
-        beyond = max(0, calls - self.quota_left)
-        hours = math.ceil(beyond / self.hourly_limit)
-        return max(paced / 60, hours * 60.0)
+        left, limit = self.quota_left, self.hourly_limit
+        return seconds_left(self.calls(mode), self.seconds_a_call, left, limit) / 60
 
 
 def make_plan(

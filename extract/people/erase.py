@@ -19,7 +19,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from extract.base.lock import COPY_LOCK
-from extract.base.query import scalar
+from extract.base.query import execute, scalar
 from extract.base.settings import local_directory, working_directory
 from extract.people import kept_out, log_files
 from extract.people.copies import PATH, without_people
@@ -92,35 +92,27 @@ class _Table:
 
 def find(connection: Connection, login: str = "", user_id: int | None = None) -> Person | None:
     """The person with this login or number, wherever the mirror still knows them."""
-    with connection.cursor() as cursor:
-        for table in _tables(cursor):
-            if table.has_logins:
-                cursor.execute(
-                    sql.SQL(
-                        "select users.id, users.login, campus.name from {} as users "
-                        "left join raw.campus on users.campus_id = campus.id "
-                        "where users.login = %s or users.id = %s limit 1"
-                    ).format(table.identifier),
-                    (login, user_id),
-                )
-                for number, name, campus in cursor.fetchall():
-                    return Person(number, name, campus or "")
+    query = sql.SQL(
+        "select users.id, users.login, campus.name from {} as users "
+        "left join raw.campus on users.campus_id = campus.id "
+        "where users.login = %s or users.id = %s limit 1"
+    )
+    for table in _tables(connection):
+        if table.has_logins:
+            found = execute(connection, query.format(table.identifier), (login, user_id))
+            for number, name, campus in found:
+                return Person(number, name, campus or "")
     return None
 
 
 def anonymised_users(connection: Connection) -> set[int]:
     """Users whom 42 has anonymised, by their login."""
     found: set[int] = set()
-    with connection.cursor() as cursor:
-        for table in _tables(cursor):
-            if table.has_logins:
-                cursor.execute(
-                    sql.SQL("select distinct id from {} where login like %s").format(
-                        table.identifier
-                    ),
-                    (f"{ANONYMISED_LOGIN}%",),
-                )
-                found.update(user for (user,) in cursor.fetchall())
+    query = sql.SQL("select distinct id from {} where login like %s")
+    for table in _tables(connection):
+        if table.has_logins:
+            users = execute(connection, query.format(table.identifier), (f"{ANONYMISED_LOGIN}%",))
+            found.update(user for (user,) in users)
     return found
 
 
@@ -128,16 +120,14 @@ def everybody(connection: Connection) -> set[int]:
     """The numbers of all people in the database, those in nested copies included."""
     found: set[int] = set()
     copies = "jsonb_path_query({}, '$.** ? (exists (@.login)).id')"
-    with connection.cursor() as cursor:
-        for table in _tables(cursor):
-            wanted = [sql.SQL("to_jsonb({})").format(sql.Identifier(c)) for c in table.people]
-            if table.schema == "raw":
-                wanted += [sql.SQL(copies).format(sql.Identifier(c)) for c in table.nested]
-            for expression in wanted:
-                cursor.execute(
-                    sql.SQL("select distinct {} from {}").format(expression, table.identifier)
-                )
-                found.update(user for (user,) in cursor.fetchall() if isinstance(user, int))
+    query = sql.SQL("select distinct {} from {}")
+    for table in _tables(connection):
+        wanted = [sql.SQL("to_jsonb({})").format(sql.Identifier(c)) for c in table.people]
+        if table.schema == "raw":
+            wanted += [sql.SQL(copies).format(sql.Identifier(c)) for c in table.nested]
+        for expression in wanted:
+            users = execute(connection, query.format(expression, table.identifier))
+            found.update(user for (user,) in users if isinstance(user, int))
     return found
 
 
@@ -166,8 +156,8 @@ def erase(
     with connection.cursor() as cursor:
         cursor.execute("begin")
         try:
-            tables = _tables(cursor)
-            logins = _logins(cursor, tables, ids)
+            tables = _tables(connection)
+            logins = _logins(connection, tables, ids)
             gone = _erase_rows(cursor, tables, ids)
             cursor.execute(
                 "insert into ops.erasures (erased_at, run_id, reason, people, rows) "
@@ -198,10 +188,9 @@ def forget_readings(connection: Connection) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _tables(cursor: Any) -> list[_Table]:
-    cursor.execute(COLUMNS, (SCHEMAS,))
+def _tables(connection: Connection) -> list[_Table]:
     columns: defaultdict[tuple[str, str], dict[str, tuple[bool, bool]]] = defaultdict(dict)
-    for schema, table, column, is_json, refers in cursor.fetchall():
+    for schema, table, column, is_json, refers in execute(connection, COLUMNS, (SCHEMAS,)):
         if f"{schema}.{table}" in names():  # a reader's own table is no business of ours
             columns[schema, table][column] = is_json, refers
     tables = [_Table(*name, found) for name, found in columns.items()]
@@ -209,19 +198,16 @@ def _tables(cursor: Any) -> list[_Table]:
     return sorted(tables, key=lambda table: table.is_of_people)
 
 
-def _logins(cursor: Any, tables: Iterable[_Table], ids: list[int]) -> set[str]:
+def _logins(connection: Connection, tables: Iterable[_Table], ids: list[int]) -> set[str]:
     """The logins that these people have or had."""
-    logins: set[str] = set()
-    for table in tables:
-        if table.has_logins:
-            cursor.execute(
-                sql.SQL("select distinct login from {} where id = any(%s)").format(
-                    table.identifier
-                ),
-                (ids,),
-            )
-            logins.update(login for (login,) in cursor.fetchall() if login)
-    return logins
+    query = sql.SQL("select distinct login from {} where id = any(%s)")
+    return {
+        login
+        for table in tables
+        if table.has_logins
+        for (login,) in execute(connection, query.format(table.identifier), (ids,))
+        if login
+    }
 
 
 def _erase_rows(cursor: Any, tables: list[_Table], ids: list[int]) -> dict[str, int]:

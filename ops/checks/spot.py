@@ -8,10 +8,9 @@ from typing import Any
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
-from psycopg2.extras import RealDictCursor
 
 from extract.base.errors import CredentialsError
-from extract.base.query import exists
+from extract.base.query import exists, records
 from extract.tables import TABLES, Column, Table
 from ops.checks.result import Result, mirror
 
@@ -30,15 +29,11 @@ def sample_rows(connection: Connection, sample: int) -> dict[str, list[Row]]:
     for table in TABLES.values():
         if table.primary_key != ("id",) or not exists(connection, f"mirror.{table.mirror}"):
             continue
-        with connection.cursor(cursor_factory=RealDictCursor) as cursor:
-            cursor.execute(
-                sql.SQL(
-                    "select * from {0} "
-                    "where id in (select id from {0} order by random() limit %s) order by id"
-                ).format(mirror(table.mirror)),
-                (sample,),
-            )
-            sampled[table.name] = [dict(row) for row in cursor.fetchall()]
+        query = sql.SQL(
+            "select * from {0} "
+            "where id in (select id from {0} order by random() limit %s) order by id"
+        )
+        sampled[table.name] = records(connection, query.format(mirror(table.mirror)), (sample,))
     return sampled
 
 

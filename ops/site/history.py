@@ -10,10 +10,9 @@ from itertools import chain
 from typing import Any
 
 from psycopg2.extensions import connection as Connection
-from psycopg2.extras import RealDictCursor
 
 from extract.base import database
-from extract.base.query import execute, exists
+from extract.base.query import execute, records
 from extract.tables import READS
 
 Row = dict[str, Any]
@@ -123,8 +122,12 @@ class History:
 
 def read_history(connection: Connection) -> History:
     """Read `ops`; what a younger schema has and this database lacks counts as empty."""
-    found = {name: read_rows(connection, *query) for name, query in QUERIES.items()}
-    backfill = [read_rows(connection, f"ops.{reads}", BACKFILL.format(reads)) for reads in READS]
+    found = {
+        name: records(connection, query, needs=table) for name, (table, query) in QUERIES.items()
+    }
+    backfill = [
+        records(connection, BACKFILL.format(reads), needs=f"ops.{reads}") for reads in READS
+    ]
     return History(datetime.now(UTC), **found, backfill=list(chain.from_iterable(backfill)))
 
 
@@ -138,12 +141,3 @@ def connected(page: str, patience: str = "3s") -> Iterator[Connection]:
     with closing(database.connect(f"fortytwo-mirror {page}", autocommit=True)) as connection:
         execute(connection, "select set_config('statement_timeout', %s, false)", (patience,))
         yield connection
-
-
-def read_rows(connection: Connection, relation: str, query: str) -> list[Row]:
-    """The rows of a query; none while its relation is missing."""
-    if not exists(connection, relation):
-        return []
-    with connection.cursor(cursor_factory=RealDictCursor) as cursor:
-        cursor.execute(query)
-        return [dict(row) for row in cursor.fetchall()]

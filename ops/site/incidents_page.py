@@ -11,7 +11,8 @@ from typing import Any
 
 from psycopg2.extensions import connection as Connection
 
-from ops.site.history import Row, connected, read_rows
+from extract.base.query import records
+from ops.site.history import Row, connected
 from ops.site.pages import existing_pages, render, site_directory, write_page
 from ops.site.status_page import LEVELS, banner_html
 from ops.status.queries import GOOD
@@ -101,8 +102,8 @@ def read_incidents(connection: Connection, now: datetime) -> tuple[list[Row], li
 
     Freshness is that of full passes, or of whatever was published where there was none.
     """
-    runs = read_rows(connection, "ops.runs", RUNS)
-    listings = read_rows(connection, "ops.listings", LISTINGS)
+    runs = records(connection, RUNS, needs="ops.runs")
+    listings = records(connection, LISTINGS, needs="ops.listings")
     first = now - timedelta(days=DAYS)
     found = [*_failures(runs), *_silences(runs, now), *_degraded(runs, listings)]
     return runs, [incident for incident in found if (incident.ended or now) > first]

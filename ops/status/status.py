@@ -17,15 +17,15 @@ from typing import Any
 import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
-from psycopg2.extras import Json, RealDictCursor
+from psycopg2.extras import Json
 
-from extract.api.quota import Quota
+from extract.api.quota import Quota, seconds_left
 from extract.base import database, logs
 from extract.base.errors import MirrorError
 from extract.base.lock import ENDED_WITHOUT_A_WORD, LOCK
+from extract.base.query import Statement, records
 from extract.base.settings import Settings, environment, local_directory
 from extract.load.raw import Raw
-from extract.progress import seconds_left
 from extract.tables import TABLES, Table, backfilled, streams_on
 from ops.backup import archive
 from ops.schedule import crontab, heartbeat, pause, units
@@ -104,17 +104,8 @@ def read_status(connection: Connection | None = None, now: datetime | None = Non
 
 
 def _read_database(connection: Connection, status: Status) -> None:
-    def rows(
-        relation: str, query: str | sql.Composable, values: Mapping[str, Any] | None = None
-    ) -> list[Row]:
-        """Rows of a query; none where a table is missing yet."""
-        with connection.cursor(cursor_factory=RealDictCursor) as cursor:
-            for name in relation.split():
-                cursor.execute("select 1 where to_regclass(%s) is not null", (name,))
-                if not cursor.fetchall():
-                    return []
-            cursor.execute(query, values)
-            return [dict(row) for row in cursor.fetchall()]
+    def rows(needs: str, query: Statement, values: Mapping[str, Any] | None = None) -> list[Row]:
+        return records(connection, query, values, needs=needs)
 
     status.database = rows("", queries.DATABASE)[0]
     status.database["embedded"] = database.uses_embedded_server()
@@ -266,10 +257,3 @@ def _read_schedule(status: Status) -> None:
             f"The scheduler gave its last sign of life {silent / 3600:.1f} hours ago: start it "
             "again (`docker compose up -d scheduler`), or remove .local/scheduler.alive."
         )
-
-
-def age(moment: datetime | str | None, now: datetime) -> timedelta | None:
-    """How long ago something was."""
-    if isinstance(moment, str):
-        moment = datetime.fromisoformat(moment)
-    return now - moment if moment else None

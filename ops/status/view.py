@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from extract.tables.streams import STREAMS
-from ops.status.status import Status, age
+from ops.status.status import Status
 from ops.status.verdict import Level, Verdict
 
 STYLES = {
@@ -232,8 +232,10 @@ def _styled(status: str) -> str:
 
 def ago(moment: datetime | str | None, now: datetime) -> str:
     """How long ago that was."""
-    passed = age(moment, now)
-    return "-" if passed is None else f"{_duration(max(0.0, passed.total_seconds()))} ago"
+    if not moment:
+        return "-"
+    then = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return f"{_duration(max(0.0, (now - then).total_seconds()))} ago"
 
 
 def _between(start: str, end: str) -> float:

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
-from extract.api.quota import Quota
+from extract.api.quota import Quota, seconds_left
 from extract.listing.listing import Listing
 from extract.listing.reader import Arrived
-from extract.progress import ExtractionProgress, seconds_left
+from extract.progress import ExtractionProgress
 
 USERS = Listing("users", "all", "/users")
 
