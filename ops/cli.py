@@ -21,9 +21,9 @@ from ops.sandbox import running_sandbox
 from ops.schedule.commands import app as schedules
 from ops.schedule.scheduler import app as scheduler
 from ops.site.commands import app as pages
-from ops.status.commands import app as statuses
 from ops.status.reporting import reported
 from ops.status.streams import app as streams
+from ops.status.view import app as statuses
 from ops.sync import sync as run_sync
 
 app = typer.Typer(

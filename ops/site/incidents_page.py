@@ -19,7 +19,7 @@ from ops.status.queries import GOOD
 from ops.status.status import Status
 from ops.status.verdict import FULL_LATE, FULL_OVERDUE, HARMLESS, MENDED_BY, Level, Verdict
 from ops.status.verdict import LEVELS as WORSE
-from ops.upkeep.retention import SHORT_DAYS
+from ops.upkeep.housekeeping import SHORT_DAYS
 
 PAGE = "incidents.html"
 DAYS = SHORT_DAYS  # failed runs are not kept longer

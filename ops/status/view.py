@@ -1,19 +1,25 @@
-"""`make status` on a terminal: one screen, colours only where they are wanted."""
+"""`make status`: one JSON object, or one screen, with colours only where they are wanted."""
 
 from __future__ import annotations
 
+import json as json_module
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from extract.base.errors import MirrorError
+from extract.cli import exit_status
+from extract.tables import streams_on
 from extract.tables.streams import STREAMS
-from ops.status.status import Status
-from ops.status.verdict import Level, Verdict
+from ops.status.status import Status, read_status
+from ops.status.verdict import Level, Verdict, judge
 
+app = typer.Typer()
 STYLES = {
     "published": "green",
     "unchanged": "green",
@@ -29,6 +35,28 @@ LEVEL_STYLES: dict[Level, str] = {
     "failing": "bold red",
 }
 FEWEST_RULES = 6
+
+
+@app.command()
+def status(
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Say how the mirror is, and show runs, ages, row counts, quota, backfill and backups."""
+    with exit_status():
+        streams_on()  # a typing error in it is said as what it is
+        now = read_status()
+        verdict = judge(now)
+        if json:
+            document = {"verdict": verdict.document(), **now.document()}
+            typer.echo(json_module.dumps(document, default=_plain, indent=2))
+        elif not now.unreachable:
+            print_status(now, verdict, Console(highlight=False))
+        if now.unreachable:
+            raise MirrorError(f"The status cannot be read: {now.unreachable}")
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def print_status(status: Status, verdict: Verdict, console: Console) -> None:

@@ -1,1 +1,1 @@
-"""Housekeeping after runs: hygiene, retention, logs."""
+"""Housekeeping after runs: hygiene, what is forgotten, logs."""

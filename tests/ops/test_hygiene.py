@@ -24,7 +24,7 @@ from extract.load.record import Record
 from extract.programs import DBT
 from extract.tables import TABLES
 from ops.backup import archive
-from ops.upkeep import housekeeping, hygiene, retention
+from ops.upkeep import housekeeping, hygiene
 from tests.conftest import PUBLISHED
 from tests.extract.test_listings import LISTING, row
 
@@ -156,7 +156,7 @@ def test_after_a_simulated_quarter_the_tables_hold_a_month(ops: Connection) -> N
 
     for _ in range(2):  # the last run of each mode stays, however old
         Record(ops, "now").flush()
-        retention.prune(ops)
+        housekeeping.prune(ops)
 
     calls = rows(
         ops, "select count(*), min(called_at) > now() - interval '31 days' from ops.api_calls"
@@ -188,7 +188,7 @@ def test_the_last_run_of_each_mode_and_the_last_publication_stay(ops: Connection
         "('d', 'backfill', 'stopped', now() - interval '485 days', null)",
     )
 
-    assert retention.prune(ops) == {"ops.runs": 1}
+    assert housekeeping.prune(ops) == {"ops.runs": 1}
     assert rows(ops, "select run_id from ops.runs order by 1") == [("a",), ("b",), ("c",)]
 
 
@@ -225,7 +225,7 @@ def test_the_servers_log_is_emptied_under_it_and_one_file_before_is_kept() -> No
         server.write(b"LOG: checkpoint\n" * 700_000)
         server.flush()
 
-        retention.tidy_files()
+        housekeeping.tidy_files()
         server.write(b"LOG: after\n")
         server.flush()
 
@@ -233,7 +233,7 @@ def test_the_servers_log_is_emptied_under_it_and_one_file_before_is_kept() -> No
     packed = log.with_name("postgres.log.1.gz")
     assert packed.stat().st_mode & 0o777 == 0o600
     assert gzip.decompress(packed.read_bytes()).startswith(b"LOG: checkpoint\n")
-    retention.tidy_files()
+    housekeeping.tidy_files()
     assert log.exists()
 
 
@@ -256,7 +256,7 @@ def test_after_a_month_local_is_as_small_as_the_handbook_says() -> None:
             kept.put(Finished(listing, large, 1, 1, time.time() - 86_400), "url")
         with (local / "postgres.log").open("ab") as server:
             server.write(b"LOG: checkpoint\n" * 100_000)
-        retention.tidy_files()
+        housekeeping.tidy_files()
     dbt_log = local / "dbt" / "logs" / "dbt.log"
     dbt_log.parent.mkdir(parents=True)
     for name in ("dbt.log", *(f"dbt.log.{number}" for number in range(1, 6))):
