@@ -87,13 +87,20 @@ def _wait_for_lock(connection: Connection, seconds: int) -> bool:
 
 
 def _holder(connection: Connection) -> str:
-    holder = scalar(
+    for name, process, since in sessions(connection):
+        return f"{name} (database process {process}, since {since} UTC)"
+    return ""
+
+
+def sessions(connection: Connection, *, waiting: bool = False) -> list[tuple[str, int, str]]:
+    """Who holds the run lock, or waits for it: application name, process id, since when (UTC)."""
+    found = execute(
         connection,
-        "select format('%%s (database process %%s, since %%s UTC)', application_name, pid, "
-        "to_char(backend_start at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS')) "
-        "from pg_locks join pg_stat_activity using (pid) "
-        "where locktype = 'advisory' and granted and classid = %s and objid = %s "
+        "select application_name, pid, "
+        "to_char(backend_start at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') "
+        "from pg_locks join pg_stat_activity using (pid) where locktype = 'advisory' "
+        "and granted <> %s and classid = %s and objid = %s and objsubid = 2 "
         "and pg_locks.database = (select oid from pg_database where datname = current_database())",
-        LOCK,
+        (waiting, *LOCK),
     )
-    return str(holder or "")
+    return [(name, process, since) for name, process, since in found]

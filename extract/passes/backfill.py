@@ -26,7 +26,7 @@ from psycopg2.extras import execute_values
 
 from extract.api.client import FortyTwoClient
 from extract.base.errors import ApiError, BudgetSpent
-from extract.base.lock import LOCK
+from extract.base.lock import sessions
 from extract.base.query import execute
 from extract.listing.listing import batches_of_parents, of_parents
 from extract.load.context import Pass
@@ -192,7 +192,7 @@ class Backfill:
         return to_read(self._connection, context.raw, table, context.streams, context.campus_ids)
 
     def _may_go_on(self) -> bool:
-        if not self.stopped and self._someone_waits():
+        if not self.stopped and sessions(self._connection, waiting=True):
             self.stopped = (
                 "Another run waits for the lock: the backfill gives way, and goes on from here."
             )
@@ -276,16 +276,6 @@ class Backfill:
             else:
                 half = len(ids) // 2
                 to_count.extendleft((ids[half:], ids[:half]))
-
-    def _someone_waits(self) -> bool:
-        waiting = execute(
-            self._connection,
-            "select from pg_locks where locktype = 'advisory' and not granted "
-            "and classid = %s and objid = %s and database = "
-            "(select oid from pg_database where datname = current_database())",
-            LOCK,
-        )
-        return bool(waiting)
 
 
 def relations(context: Pass, table: str, groups: Sequence[Sequence[int]]) -> DltResource:

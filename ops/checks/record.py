@@ -8,17 +8,11 @@ from typing import Any
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
+from extract.base.lock import sessions
 from extract.base.query import execute, exists, scalar
 from ops.checks.result import Result, mirror, published_tables
 
 MIN_GUARDED_ROWS = 20
-RUN_LOCK = """
-select exists (
-    select from pg_locks
-    where locktype = 'advisory' and classid = 42 and objid = 21 and objsubid = 2 and granted
-        and database = (select oid from pg_database where datname = current_database())
-)
-"""
 LAST_PUBLICATIONS = """
 select rows, published_at, allow_deletes from ops.runs
 where published_at is not null and rows is not null order by published_at desc limit 2
@@ -40,7 +34,7 @@ def check_reconciliation(connection: Connection) -> Iterator[Result]:
     """Listed by the API, less what a rule left out, is what is published."""
     if not exists(connection, "ops.rejections"):
         return
-    at_work = bool(scalar(connection, RUN_LOCK))
+    at_work = bool(sessions(connection))
     erased = bool(_erased_since_publication(connection))
     for table in published_tables(connection):
         name, listed_in = f"reconciles.{table}", _listed_in(connection, table)

@@ -17,13 +17,6 @@ select
     current_setting('server_version') as version,
     pg_database_size(current_database()) as bytes
 """
-RUNNING = """
-select application_name
-from pg_locks join pg_stat_activity using (pid)
-where
-    locktype = 'advisory' and granted and classid = %(class)s and objid = %(object)s
-    and pg_locks.database = (select oid from pg_database where datname = current_database())
-"""
 RUNS = """
 select distinct on (mode)
     mode, run_id, status, started_at, finished_at, calls, message,

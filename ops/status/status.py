@@ -22,7 +22,7 @@ from psycopg2.extras import Json
 from extract.api.quota import Quota, seconds_left
 from extract.base import database, logs
 from extract.base.errors import MirrorError
-from extract.base.lock import ENDED_WITHOUT_A_WORD, LOCK
+from extract.base.lock import ENDED_WITHOUT_A_WORD, sessions
 from extract.base.query import Statement, records
 from extract.base.settings import Settings, environment, local_directory
 from extract.load.raw import Raw
@@ -109,8 +109,8 @@ def _read_database(connection: Connection, status: Status) -> None:
 
     status.database = rows("", queries.DATABASE)[0]
     status.database["embedded"] = database.uses_embedded_server()
-    running = rows("", queries.RUNNING, {"class": LOCK[0], "object": LOCK[1]})
-    status.running = running[0]["application_name"] if running else None
+    holders = sessions(connection)
+    status.running = holders[0][0] if holders else None
     status.runs = rows("ops.runs", queries.RUNS)
     for run in status.runs:
         # a dbt that somebody starts by hand holds the lock under another id, or not at all
