@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
@@ -22,6 +24,9 @@ ENDED_WITHOUT_A_WORD = "The run ended without a word (killed, or the machine wen
 MODES = ("full", "live", "backfill")
 # a batch of the backfill takes half a minute, its load less
 BACKFILL_PATIENCE = 120
+PAUSE = 10.0
+
+Result = TypeVar("Result")
 
 
 def require_mode(mode: str) -> None:
@@ -74,6 +79,22 @@ def run_lock(mode: str, run_id: str) -> Iterator[Connection]:
         with suppress(psycopg2.Error):
             execute(connection, "select pg_advisory_unlock_all()")
         connection.close()
+
+
+def patiently(seconds: float, work: Callable[[], Result]) -> Result:
+    """Do what needs the lock; try again for so long while another run holds it.
+
+    Raises:
+        BusyError: It was held all the time.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return work()
+        except BusyError:
+            if time.monotonic() + PAUSE > deadline:
+                raise
+            time.sleep(PAUSE)
 
 
 def _wait_for_lock(connection: Connection, seconds: int) -> bool:

@@ -113,30 +113,16 @@ def identities(backup: Path) -> list[Any]:
             f"{backup} is encrypted: put BACKUP_AGE_IDENTITY=/path/to/the/secret/key into the "
             "environment or .env, then run the command again."
         )
-    keys = []
-    if not text.startswith("AGE-SECRET-KEY-") and "PRIVATE KEY" in _text_of(text):
-        keys.append(_ssh_identity(Path(text)))
-    else:
-        for line in _lines(text, "BACKUP_AGE_IDENTITY"):
-            try:
-                keys.append(pyrage.x25519.Identity.from_str(line))
-            except pyrage.IdentityError:
-                raise _no_identity() from None
-    return keys
-
-
-def _ssh_identity(path: Path) -> Any:
     try:
-        return pyrage.ssh.Identity.from_buffer(path.read_bytes())
+        if not text.startswith("AGE-SECRET-KEY-") and "PRIVATE KEY" in _text_of(text):
+            return [pyrage.ssh.Identity.from_buffer(Path(text).read_bytes())]
+        lines = _lines(text, "BACKUP_AGE_IDENTITY")
+        return [pyrage.x25519.Identity.from_str(line) for line in lines]
     except pyrage.IdentityError:
-        raise _no_identity() from None
-
-
-def _no_identity() -> UsageError:
-    return UsageError(  # never quotes it: it may be a secret
-        "BACKUP_AGE_IDENTITY is no secret key: it must be AGE-SECRET-KEY-1…, or the path of a "
-        f"file with such lines, or of an ssh key without a passphrase. {NEW_KEY}."
-    )
+        raise UsageError(  # never quotes it: it may be a secret
+            "BACKUP_AGE_IDENTITY is no secret key: it must be AGE-SECRET-KEY-1…, or the path of a "
+            f"file with such lines, or of an ssh key without a passphrase. {NEW_KEY}."
+        ) from None
 
 
 def _text_of(path: str) -> str:

@@ -27,7 +27,7 @@ from extract import programs
 from extract.base import database, logs
 from extract.base.errors import BusyError, MirrorError, UsageError
 from extract.base.folders import private_file
-from extract.base.lock import new_run_id, run_lock
+from extract.base.lock import new_run_id, patiently, run_lock
 from extract.base.query import execute, scalar
 from extract.base.settings import local_directory
 from extract.people import kept_out
@@ -35,7 +35,6 @@ from ops.backup import age, archive, postgres
 
 # gzip, which every pg_dump knows; 3 takes half the time of 6 and a tenth more room
 COMPRESSION = "--compress=3"
-PAUSE = 10.0
 
 
 @dataclass(frozen=True)
@@ -130,26 +129,11 @@ def _only_one(folder: Path) -> Iterator[None]:
 def _moment(patience: float) -> Iterator[tuple[Connection, str]]:
     """A transaction that sees one moment between two runs, and the name others can see it by."""
     with closing(database.connect("fortytwo-mirror backup reader", autocommit=True)) as connection:
-        with _between_runs(patience):
+        with ExitStack() as held:
+            patiently(patience, lambda: held.enter_context(run_lock("backup", new_run_id())))
             execute(connection, "begin isolation level repeatable read read only")
             snapshot = scalar(connection, "select pg_export_snapshot()")
         yield connection, str(snapshot)
-
-
-@contextmanager
-def _between_runs(patience: float) -> Iterator[None]:
-    """Hold the run lock; wait for a run that has it."""
-    deadline = time.monotonic() + patience
-    with ExitStack() as stack:
-        while True:
-            try:
-                stack.enter_context(run_lock("backup", new_run_id()))
-                break
-            except BusyError:
-                if time.monotonic() + PAUSE > deadline:
-                    raise
-                time.sleep(PAUSE)
-        yield
 
 
 def _write(

@@ -147,7 +147,9 @@ def rename(name: str, other: str) -> None:
     """Rename a database; its sessions end, also those that come back at once."""
     statement = sql.SQL("alter database {} rename to {}")
     for patience in reversed(range(10)):
-        end_sessions(name)
+        administer(
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", (name,)
+        )
         try:
             administer(statement.format(sql.Identifier(name), sql.Identifier(other)))
             return
@@ -288,11 +290,6 @@ def administer(statement: Statement, values: Values = None) -> list[tuple[Any, .
     """Run a statement that concerns whole databases; returns its rows."""
     with _administration() as connection:
         return execute(connection, statement, values)
-
-
-def end_sessions(name: str) -> None:
-    """Disconnect everybody from a database."""
-    administer("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", (name,))
 
 
 def drop(name: str) -> None:

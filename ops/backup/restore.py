@@ -112,14 +112,20 @@ def drill(file: Path | None = None) -> Restored:
         )
     name = database.libpq_environment()["PGDATABASE"]
     database.ensure_server()
-    if given := environment().get(DRILL_DATABASE, ""):
-        return _drill_into(given, name, file, manifest, started)
-    with _scratch(name, "drill") as scratch:
-        try:
+    if given := environment().get(DRILL_DATABASE, ""):  # which is empty before and after
+        require_drill_database(given, name)
+        with postgres.connected(given) as connection:
+            before = databases.everything(connection)
+            done = _fill(file, manifest, given)
+            databases.empty(connection, before)
+    else:
+        with _scratch(name, "drill") as scratch:
             done = _fill(file, manifest, scratch)
-        finally:
             databases.drop(scratch)
-    return _drilled(done, started)
+    done.seconds = time.monotonic() - started
+    rows = sum(count for count, _ in done.tables.values())
+    logs.event("restore_drill", file=done.path.name, tables=len(done.tables), rows=rows)
+    return done
 
 
 @contextmanager
@@ -135,18 +141,6 @@ def _scratch(name: str, purpose: str) -> Iterator[str]:
     except BaseException:
         databases.drop(scratch)
         raise
-
-
-def _drill_into(
-    given: str, name: str, file: Path, manifest: archive.Manifest, started: float
-) -> Restored:
-    """Into a database of the drill's own, which is empty before and after."""
-    require_drill_database(given, name)
-    with postgres.connected(given) as connection:
-        before = databases.everything(connection)
-        done = _fill(file, manifest, given)
-        databases.empty(connection, before)
-    return _drilled(done, started)
 
 
 def require_drill_database(given: str, name: str) -> None:
@@ -174,13 +168,6 @@ def require_drill_database(given: str, name: str) -> None:
             f"{DRILL_DATABASE} is {given}, which is not empty: {', '.join(found[:5])}{more}. Drop "
             "what is in it if nobody needs it, or name an empty database of the drill's own."
         )
-
-
-def _drilled(done: Restored, started: float) -> Restored:
-    done.seconds = time.monotonic() - started
-    rows = sum(count for count, _ in done.tables.values())
-    logs.event("restore_drill", file=done.path.name, tables=len(done.tables), rows=rows)
-    return done
 
 
 def drill_obstacle() -> str:

@@ -7,17 +7,16 @@ a full one instead when the last good one is too old, and a backup likewise.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
 
 import psycopg2
 from rich.console import Console
 
 from extract.base import database, logs
-from extract.base.errors import BusyError, MirrorError, UsageError
+from extract.base.errors import MirrorError, UsageError
+from extract.base.lock import patiently
 from extract.base.settings import credentials_configured, environment, number
 from ops.backup import archive
 from ops.backup.backup import backup
@@ -34,11 +33,8 @@ from ops.sync import sync
 NEXT_ATTEMPT = timedelta(hours=4)
 FULL_PATIENCE = 1800.0
 BACKUP_PATIENCE = 7200.0
-PAUSE = 15.0
 DRILL_DAYS = 7
 EARLY = timedelta(hours=12)  # so that a backup that ends sooner than last week's has its drill
-
-Result = TypeVar("Result")
 
 
 def live(now: datetime | None = None) -> None:
@@ -69,7 +65,7 @@ def full() -> None:
     """The nightly full pass; waits for a pass that is at work."""
     _need_credentials()
     with reported("sync full"):
-        _patiently(FULL_PATIENCE, lambda: sync("full", console=Console(quiet=True)))
+        patiently(FULL_PATIENCE, lambda: sync("full", console=Console(quiet=True)))
 
 
 def save(now: datetime | None = None) -> None:
@@ -149,14 +145,3 @@ def _share_quota(schedule: Schedule, now: datetime) -> None:
 def _say_catching_up(job: str) -> None:
     logs.start(command=f"scheduled {job}")
     logs.event("catching_up", job=job)
-
-
-def _patiently(seconds: float, work: Callable[[], Result]) -> Result:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            return work()
-        except BusyError:
-            if time.monotonic() + PAUSE > deadline:
-                raise
-            time.sleep(PAUSE)

@@ -13,7 +13,7 @@ import pytest
 from psycopg2.extensions import connection as Connection
 
 from extract.base.errors import BusyError, MirrorError, UsageError
-from extract.base.lock import run_lock
+from extract.base.lock import PAUSE, run_lock
 from ops.backup import archive
 from ops.schedule import scheduled
 from ops.status.outcomes import last_outcomes
@@ -188,12 +188,12 @@ def test_a_nightly_pass_waits_for_the_one_at_work(
         return 0
 
     monkeypatch.setattr(scheduled, "sync", sync)
-    monkeypatch.setattr("ops.schedule.scheduled.time.sleep", waits.append)
+    monkeypatch.setattr("extract.base.lock.time.sleep", waits.append)
 
     scheduled.full()
 
     assert done == ["full"]
-    assert waits.count(scheduled.PAUSE) == 2
+    assert waits.count(PAUSE) == 2
 
 
 def test_a_scheduled_run_never_mirrors_the_sandbox(database: dict[str, str]) -> None:
