@@ -16,23 +16,17 @@ UNIQUE = (("users", "login"), ("users", "email"))
 CONSTRAINTS = """
 select
     child.relname,
-    (
-        select array_agg(attribute.attname order by position.ordinality)
-        from unnest(con.conkey) with ordinality as position (attnum)
-        inner join pg_attribute as attribute
-            on attribute.attrelid = con.conrelid and attribute.attnum = position.attnum
-    )::text[],
+    array_agg(own.attname::text order by position.nth) as columns,
     parent.relname,
-    (
-        select array_agg(attribute.attname order by position.ordinality)
-        from unnest(con.confkey) with ordinality as position (attnum)
-        inner join pg_attribute as attribute
-            on attribute.attrelid = con.confrelid and attribute.attnum = position.attnum
-    )::text[]
+    array_agg(other.attname::text order by position.nth)
 from pg_constraint as con
+cross join lateral unnest(con.conkey, con.confkey) with ordinality as position (own, other, nth)
 inner join pg_class as child on con.conrelid = child.oid
+inner join pg_attribute as own on own.attrelid = child.oid and own.attnum = position.own
 left join pg_class as parent on con.confrelid = parent.oid
+left join pg_attribute as other on other.attrelid = parent.oid and other.attnum = position.other
 where con.connamespace = to_regnamespace('mirror') and con.contype = %s
+group by con.oid, child.relname, parent.relname
 order by 1, 2
 """
 

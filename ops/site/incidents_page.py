@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -184,6 +184,7 @@ def _part(
     lost = sum(incident.seconds(known, now) for incident in own)
     ran = {run["started_at"].astimezone(UTC).date() for run in runs}
     shown = [_day(day, own, day.date() in ran, now) for day in days]
+    levels = [str(day["level"]) for day in shown]
     idle = all(day["level"] == "none" for day in shown[-2:])
     level = max((i.level for i in own if not i.ended), key=WORSE.index, default="well")
     return {
@@ -192,7 +193,7 @@ def _part(
         "level": "none" if level == "well" and idle else level,
         "worked": 1 - lost / max(1.0, (now - known).total_seconds()),
         "days": shown,
-        "counted": _counted(day["level"] for day in shown),
+        "counted": {level: levels.count(level) for level in (*WORSE, "none")},
     }
 
 
@@ -204,8 +205,3 @@ def _day(day: datetime, incidents: list[Incident], ran: bool, now: datetime) -> 
         level = "none"
     lost = sum(incident.seconds(day, end) for incident in found)
     return {"day": day.date(), "level": level, "lost": lost}
-
-
-def _counted(levels: Iterable[str]) -> dict[str, int]:
-    found = list(levels)
-    return {level: found.count(level) for level in ("well", "degraded", "failing", "none")}

@@ -120,15 +120,13 @@ def read_contracts(manifest_file: Path) -> Contracts:
             {
                 "name": exposure["label"] or exposure["name"],
                 "description": _line(exposure["description"]),
-                "reads": ", ".join(sorted(key.split(".")[2] for key in _parents(exposure))),
+                "reads": ", ".join(
+                    sorted(key.split(".")[2] for key in exposure["depends_on"]["nodes"])
+                ),
             }
             for exposure in manifest.get("exposures", {}).values()
         ],
     )
-
-
-def _parents(exposure: dict[str, Any]) -> list[str]:
-    return list(exposure["depends_on"]["nodes"])
 
 
 def _foreign_keys(tests: list[dict[str, Any]]) -> Iterator[tuple[str, list[ForeignKey]]]:
