@@ -16,12 +16,7 @@ from extract.api.auth import ClientCredentials
 from extract.api.client import FortyTwoClient
 from extract.api.quota import Quota
 from extract.base import logs
-from extract.base.errors import (
-    BudgetSpent,
-    CredentialsError,
-    MirrorError,
-    UsageError,
-)
+from extract.base.errors import BudgetSpent, CredentialsError, MirrorError, UsageError
 from extract.base.lock import recorded_mode, require_mode
 from extract.base.settings import (
     WARN_SECRET_DAYS,

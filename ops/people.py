@@ -46,12 +46,7 @@ def erase_person(
                 )
             person = found or Person(id or 0, "", "")
             gone = erase(
-                connection,
-                [person.id],
-                "on request",
-                run_id,
-                keep_out=True,
-                only_count=not confirm,
+                connection, [person.id], "on request", run_id, keep_out=True, only_count=not confirm
             )
             if confirm:
                 forget_readings(connection)

@@ -36,9 +36,7 @@ def running_sandbox(scale: str) -> Iterator[str]:
             )
         address = line.removeprefix(STARTUP_LINE).split()[0]
         os.environ.update(
-            FORTYTWO_API_URL=address,
-            FORTYTWO_CLIENT_ID="sandbox",
-            FORTYTWO_CLIENT_SECRET="sandbox",
+            FORTYTWO_API_URL=address, FORTYTWO_CLIENT_ID="sandbox", FORTYTWO_CLIENT_SECRET="sandbox"
         )
         yield address
     finally:

@@ -217,11 +217,7 @@ class Quota:
     def left(self) -> tuple[int, int, int]:
         """(calls left in this hour, hourly limit, secondly limit), as far as this machine knows."""
         with self._file.locked() as state:
-            return (
-                self._available(state, self._clock()),
-                state.hourly_limit,
-                state.secondly_limit,
-            )
+            return (self._available(state, self._clock()), state.hourly_limit, state.secondly_limit)
 
     def seconds_between_calls(self) -> float:
         """The pace that is kept now, by all processes together."""

@@ -26,27 +26,14 @@ from extract.base.settings import environment
 from extract.base.sqlstate import refused_connection
 
 # those that say where the database is, or who asks; the others count for the embedded one as well
-VARIABLES = (
-    "PGHOST",
-    "PGHOSTADDR",
-    "PGPORT",
-    "PGUSER",
-    "PGPASSWORD",
-    "PGDATABASE",
-    "PGSERVICE",
-)
+VARIABLES = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGSERVICE")
 # those that lead to a file, which may say the wrong thing or not be there
 OF_FILES = ("PGSERVICE", "PGSERVICEFILE", "PGPASSFILE")
 # every server has them: from there whole databases are made, renamed and looked for
 MAINTENANCE = ("postgres", "template1")
 OLDEST_VERSION = 15
 STARTING_SECONDS = 30
-NOT_YET = (
-    "starting up",
-    "shutting down",
-    "recovery mode",
-    "not yet accepting connections",
-)
+NOT_YET = ("starting up", "shutting down", "recovery mode", "not yet accepting connections")
 # unless libpq's variables and files say otherwise; a firewall that drops idle connections must not
 # leave a run waiting for ever
 DEFAULTS = {

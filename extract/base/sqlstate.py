@@ -26,10 +26,7 @@ WHAT_TO_DO: dict[str, tuple[str, bool]] = {
     "42501": ("Give the role that right, or use one that has it: docs/install.md.", True),
     "53": (f"The server is at its limit: close other programs or raise it, then {AGAIN}.", False),
     "55P03": (f"Another session holds a lock (`make status` shows runs): {AGAIN} later.", False),
-    "57014": (
-        f"Somebody, or a time limit of the server, canceled a statement: {AGAIN}.",
-        False,
-    ),
+    "57014": (f"Somebody, or a time limit of the server, canceled a statement: {AGAIN}.", False),
     "57P05": (f"A time limit of the server ended the session. Lift it, then {AGAIN}.", False),
     "58": ("The server cannot use its own files: look at its log.", False),
     "XX": ("This is a fault of the server's own: look at its log.", False),

@@ -18,16 +18,7 @@ from extract.embedded import process
 from extract.embedded.cluster import NAME, create
 from extract.embedded.place import PORT, Place, binary, locked
 
-__all__ = [
-    "NAME",
-    "PORT",
-    "ServerStatus",
-    "binary",
-    "socket_directory",
-    "start",
-    "status",
-    "stop",
-]
+__all__ = ["NAME", "PORT", "ServerStatus", "binary", "socket_directory", "start", "status", "stop"]
 
 
 @dataclass(frozen=True)

@@ -31,10 +31,7 @@ def create(place: Place) -> None:
     give(place.new, creator)
     cluster = (
         *("--username", NAME, "--encoding=UTF8", "--no-locale"),
-        *(
-            "--locale-provider=builtin",
-            "--builtin-locale=C.UTF-8",
-        ),  # the same order everywhere
+        *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),  # the same order everywhere
         *("--auth-local=trust", "--auth-host=reject", "--no-instructions"),
     )
     with _fit_for_initdb(binary("initdb")) as initdb:

@@ -72,12 +72,7 @@ def as_user(user: int, program: Path, *arguments: str) -> list[str]:
         )
     if not program.stat().st_mode & 0o001:  # installed with umask 077
         program.chmod(program.stat().st_mode | 0o111)
-    identity = [
-        f"--reuid={user}",
-        f"--regid={_group(user)}",
-        "--clear-groups",
-        "--no-new-privs",
-    ]
+    identity = [f"--reuid={user}", f"--regid={_group(user)}", "--clear-groups", "--no-new-privs"]
     return [setpriv, *identity, *_reach(), *command]
 
 

@@ -43,8 +43,7 @@ class Raw:
         if table not in self.tables:
             return set()
         query = sql.SQL("select {key} from raw.{table}").format(
-            key=sql.Identifier(TABLES[table].primary_key[-1]),
-            table=sql.Identifier(table),
+            key=sql.Identifier(TABLES[table].primary_key[-1]), table=sql.Identifier(table)
         )
         if values is None:
             return set(self._ids(query))

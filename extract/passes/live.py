@@ -158,9 +158,7 @@ class LiveUsers:
     def _learn(self, table: pa.Table) -> None:
         table = table.filter(table.column("is_primary"))
         pairs = zip(
-            table.column("user_id").to_pylist(),
-            table.column("campus_id").to_pylist(),
-            strict=True,
+            table.column("user_id").to_pylist(), table.column("campus_id").to_pylist(), strict=True
         )
         for user, campus in pairs:
             campus = campus if campus in self._listed else 0

@@ -85,8 +85,7 @@ class Plan:
 
 
 def make_plan(
-    campus_ids: Collection[int] | None = None,
-    report: Callable[[str], None] = lambda sentence: None,
+    campus_ids: Collection[int] | None = None, report: Callable[[str], None] = lambda sentence: None
 ) -> Plan:
     """Add up what the last pass took, and ask the API how long the other lists are.
 

@@ -49,10 +49,7 @@ class Written:
 
 
 def backup(
-    file: Path | None = None,
-    directory: Path | None = None,
-    patience: float = 600.0,
-    keep: str = "",
+    file: Path | None = None, directory: Path | None = None, patience: float = 600.0, keep: str = ""
 ) -> Written:
     """Write a backup.
 

@@ -113,11 +113,7 @@ def hand_over(old: str, new: str) -> list[str]:
 
 
 def _rights(
-    name: str,
-    owner: str,
-    has_rights: bool,
-    rights: list[list[str]],
-    settings: list[list[str]],
+    name: str, owner: str, has_rights: bool, rights: list[list[str]], settings: list[list[str]]
 ) -> Iterator[sql.Composable]:
     """The statements that give them to a database that was just made."""
     database_name, owner_name = sql.Identifier(name), sql.Identifier(owner)

@@ -70,11 +70,7 @@ def build() -> Path:
 
 
 def _overview(
-    contracts: Contracts,
-    history: History,
-    status: Status,
-    banner: Markup,
-    chapters: list[Chapter],
+    contracts: Contracts, history: History, status: Status, banner: Markup, chapters: list[Chapter]
 ) -> str:
     """What the mirror is, its data, its rules, how fresh it is."""
     rows = history.rows_now

@@ -146,12 +146,7 @@ def _columns(title: str, x: str, y: list[str], upto: int = 0) -> Spec:
 
 
 def _bars(
-    title: str,
-    name: str,
-    value: str,
-    by: str = "",
-    order: str = "descending",
-    whole: bool = False,
+    title: str, name: str, value: str, by: str = "", order: str = "descending", whole: bool = False
 ) -> Spec:
     rank = {"sort": [{"field": by, "order": order}]} if by else {}
     spec = bars(

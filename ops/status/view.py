@@ -29,11 +29,7 @@ STYLES = {
     "failed": "bold red",
     "ok": "green",
 }
-LEVEL_STYLES: dict[Level, str] = {
-    "well": "green",
-    "degraded": "bold yellow",
-    "failing": "bold red",
-}
+LEVEL_STYLES: dict[Level, str] = {"well": "green", "degraded": "bold yellow", "failing": "bold red"}
 FEWEST_RULES = 6
 
 

@@ -18,11 +18,7 @@ FEW = 8  # runs, whose bars would be as wide as walls
 LEAST_RANGE = 0.1  # of a sparkline's height, in parts of the largest value
 APART = {"labelOverlap": True, "labelSeparation": 8}
 ACTIONS = {"inserted": "@good", "updated": "@accent", "deleted": "@bad"}
-OUTCOMES = {
-    "answered": "@accent",
-    "failed, tried again": "@warn",
-    "over the limit (429)": "@bad",
-}
+OUTCOMES = {"answered": "@accent", "failed, tried again": "@warn", "over the limit (429)": "@bad"}
 PHASES = {
     "prepare": "@c5",
     "read": "@accent",
@@ -176,12 +172,7 @@ def calls_per_hour(calls: Sequence[Row], until: datetime) -> Spec:
                         "type": "temporal",
                         "timeUnit": "utcyearmonthdatehours",
                         "scale": {"domain": [iso(until - timedelta(hours=47)), iso(until)]},
-                        "axis": {
-                            "title": None,
-                            "format": "%a %H:00",
-                            "grid": False,
-                            **APART,
-                        },
+                        "axis": {"title": None, "format": "%a %H:00", "grid": False, **APART},
                     },
                     "y": {
                         "field": "calls",
