@@ -1,7 +1,5 @@
 """`python -m extract`: the API into `raw`, and `raw` into another engine."""
 
-from __future__ import annotations
-
 import errno
 import logging
 import os

@@ -4,8 +4,6 @@
 started if it is not running; with PG variables in the environment or in `.env` they reach that one.
 """
 
-from __future__ import annotations
-
 import gc
 import os
 import re

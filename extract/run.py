@@ -1,7 +1,5 @@
 """One extraction from start to end: lock, token, pass, record."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Collection
 from contextlib import suppress

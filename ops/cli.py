@@ -1,7 +1,5 @@
 """`python -m ops`: the commands behind the make targets."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Annotated

@@ -1,7 +1,5 @@
 """`make doctor`: whether a sync would succeed here, and the command that mends what stops it."""
 
-from __future__ import annotations
-
 import platform
 import re
 import sys

@@ -1,7 +1,5 @@
 """`make erase` and `make readmit`: one person out of the mirror, or let back in."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """The bundled sandbox as a child process, for a sync without credentials."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """`make sync`: extract, build, publish, summarise; one run under one lock."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import subprocess

@@ -3,8 +3,6 @@
 Backups stay, and so do `.env`, the quota that other checkouts share, and whatever is not ours.
 """
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """OAuth2 client credentials as the 42 API grants them (42-api.md section 1)."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable

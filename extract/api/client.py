@@ -1,7 +1,5 @@
 """One page of the 42 API, or a clear error: request, classify (response.py), retry."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """Objects of the API by id, for the spot check: the same client and quota as a run's."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 from extract.api.client import FortyTwoClient

@@ -1,7 +1,5 @@
 """Pages by number and size, held against `X-Total` (42-api.md section 3)."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -7,8 +7,6 @@ machines with the same key count too. The network brings calls closer together t
 how much nobody knows: each 429 of the second widens the pace, and good answers narrow it again.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """What all processes on the machine know of one application's quota: a small file under a lock."""
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import os

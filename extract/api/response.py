@@ -1,7 +1,5 @@
 """What a response of the 42 API is: rows, a refusal, or trouble that may pass (42-api.md, 1.2)."""
 
-from __future__ import annotations
-
 import io
 import re
 import time

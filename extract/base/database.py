@@ -5,8 +5,6 @@ server it is the embedded one, with any of them set it is theirs and libpq's def
 rest. What libpq reads for itself (passwords of ~/.pgpass, TLS, timeouts …) is left to it.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import time

@@ -4,8 +4,6 @@ Exit statuses follow the interface: 1 failed, nothing published; 2 wrong usage o
 75 (EX_TEMPFAIL) another run holds the lock or the budget is spent: try later.
 """
 
-from __future__ import annotations
-
 
 class MirrorError(Exception):
     """A run that cannot go on. The message is for a person and never holds a secret."""

@@ -1,7 +1,5 @@
 """Folders and files of the mirror's own: in them it may write over and remove what it finds."""
 
-from __future__ import annotations
-
 import fcntl
 import gzip
 import os

@@ -4,8 +4,6 @@ Nothing here repeats libpq's rules: PGSERVICE, pg_service.conf, defaults and the
 (PQconndefaults, https://www.postgresql.org/docs/current/libpq-connect.html).
 """
 
-from __future__ import annotations
-
 import ctypes
 import os
 import re

@@ -1,7 +1,5 @@
 """A run: its mode, its id, and the lock by which one command at a time writes to the mirror."""
 
-from __future__ import annotations
-
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterator

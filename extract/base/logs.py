@@ -8,8 +8,6 @@ same time need no agreement about rotation: each turns to the new day's file by 
 of before yesterday are compressed by whoever comes first.
 """
 
-from __future__ import annotations
-
 import fcntl
 import logging
 import os

@@ -1,7 +1,5 @@
 """Statements at a connection of psycopg2, one at a time: their rows, one value, what is there."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

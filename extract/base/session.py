@@ -6,8 +6,6 @@ decides these: where tables lie (default_tablespace), how queries are planned, h
 are written, and default_transaction_read_only, by which a server protects itself.
 """
 
-from __future__ import annotations
-
 SETTINGS = {
     # a long build is no fault
     "statement_timeout": "0",

@@ -1,7 +1,5 @@
 """What PostgreSQL and libpq say when they refuse something, as one sentence and what to do next."""
 
-from __future__ import annotations
-
 import re
 
 import psycopg2

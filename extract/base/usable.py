@@ -1,7 +1,5 @@
 """Whether a database can hold a mirror at all, asked before the first call to the API."""
 
-from __future__ import annotations
-
 from contextlib import closing
 
 import psycopg2

@@ -6,8 +6,6 @@ a system user. Here a server outlives the command that started it, listens on on
 a private directory and on no network address, and is started again by whoever needs it next.
 """
 
-from __future__ import annotations
-
 import signal
 from dataclasses import dataclass
 from pathlib import Path

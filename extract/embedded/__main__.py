@@ -1,7 +1,5 @@
 """`python -m extract.embedded start|stop|status`: the embedded server by hand."""
 
-from __future__ import annotations
-
 import sys
 
 from extract import embedded

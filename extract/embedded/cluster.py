@@ -1,7 +1,5 @@
 """Making the data directory of the embedded server."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

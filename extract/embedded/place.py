@@ -1,7 +1,5 @@
 """Where the files of one embedded server are, who may touch them, and its programs."""
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import os

@@ -1,7 +1,5 @@
 """The running server: finding it, starting it, ending it."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import signal

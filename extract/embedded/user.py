@@ -5,8 +5,6 @@ that nobody else has, with the one capability that lets it reach its files below
 as /root, so that no directory has to be opened to other users.
 """
 
-from __future__ import annotations
-
 import os
 import pwd
 import shutil

@@ -1,7 +1,5 @@
 """Complete listings on disk until they are loaded: a killed run repeats one listing at most."""
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import os

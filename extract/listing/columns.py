@@ -1,7 +1,5 @@
 """Rows of a page as an Arrow table, held to what its table declares."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence

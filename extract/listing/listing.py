@@ -1,7 +1,5 @@
 """What is asked of the API for a table: one listing, to be read completely."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

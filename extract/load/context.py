@@ -1,7 +1,5 @@
 """What the resources of one pass share: who reads, what was read, what may be deleted."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping

@@ -1,7 +1,5 @@
 """What a copy holds: the tables of `raw`, and those of `ops` that the models read."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any

@@ -4,8 +4,6 @@ The extraction stays on PostgreSQL, whose transactions keep its lock, its quota 
 models run over the copy with the engine's dbt adapter: docs/scale.md.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import os

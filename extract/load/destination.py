@@ -10,8 +10,6 @@
   server empties them, so they are counted before they are merged: what is missing there is deleted.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -5,8 +5,6 @@ run leaves no pending package that swallows the next one, and the folder never g
 measured). What a killed run had read is in the listing store.
 """
 
-from __future__ import annotations
-
 import errno
 import logging
 import shutil

@@ -1,7 +1,5 @@
 """What the extraction asks the schema `raw` about, and the scope of what a load may delete."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any

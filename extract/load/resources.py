@@ -1,7 +1,5 @@
 """dlt resources, one per raw table: its declared columns, merged by key."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any

@@ -7,8 +7,6 @@ once loaded, so the backfill can stop anywhere. What is read by other parents th
 (`Table.parents`) is read the same way.
 """
 
-from __future__ import annotations
-
 import math
 import sys
 import time

@@ -1,7 +1,5 @@
 """A full pass: reference tables, students, their cursus_users; deletions included."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """A live pass: what changed since the last one, merged; nothing is deleted."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime

@@ -6,8 +6,6 @@ are open for the longest time. An id that does not come back was deleted. A row 
 before it was deleted goes when its student is read again (`RECONCILE_DAYS`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import datetime
 from functools import partial

@@ -1,7 +1,5 @@
 """What a run would cost: calls per resource, the quota's state, the expected minutes."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping

@@ -1,7 +1,5 @@
 """The students of a full pass, a campus at a time, and complete over all campuses."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace

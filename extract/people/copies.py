@@ -1,7 +1,5 @@
 """Copies of people that the API nests in other people's rows: a team mate, a corrector."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Container
 from typing import Any

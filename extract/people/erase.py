@@ -5,8 +5,6 @@ column `user_id`, whatever refers to mirror.users, and what the table's declarat
 (`ops.erasures`) says how many rows went from where, not whose.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

@@ -5,8 +5,6 @@ numbers that a hash without a key is undone by trying them all, so the key is no
 it is in `kept-out.keys` (FORTYTWO_LOCAL, mode 0600) and in the note beside each backup.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import os

@@ -1,7 +1,5 @@
 """Names in logs: ours hold numbers only, but dbt repeats what the database said of a bad row."""
 
-from __future__ import annotations
-
 import gzip
 import re
 from collections.abc import Collection

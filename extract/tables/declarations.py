@@ -10,8 +10,6 @@ rules hold for columns:
   they copy have tables of their own and change at their own pace.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import Any
 

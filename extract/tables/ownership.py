@@ -3,8 +3,6 @@
 The mark and the question are macros of the dbt project, which asks too.
 """
 
-from __future__ import annotations
-
 import re
 from functools import cache
 from typing import Any

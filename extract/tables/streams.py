@@ -1,7 +1,5 @@
 """The streams that the tables belong to, and which of them `STREAMS` has switched on."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 

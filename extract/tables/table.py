@@ -1,7 +1,5 @@
 """What a declaration says of one table of the API; the declarations are in declarations.py."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ The machine that makes backups needs the public half of a key only; the secret h
 no backup can be restored, is best kept elsewhere.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import shutil

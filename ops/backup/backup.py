@@ -6,8 +6,6 @@ is chosen under the run lock, so that no load or publication is half in it; the 
 at once, and runs go on while the file is written.
 """
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import os

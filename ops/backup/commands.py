@@ -1,7 +1,5 @@
 """`python -m ops backup`, `restore`, `restore-drill` and `backup-key`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

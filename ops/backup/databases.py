@@ -1,7 +1,5 @@
 """Whole databases of the mirror's server: made, dropped, renamed; restores need that."""
 
-from __future__ import annotations
-
 import csv
 import time
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """A backup file into an empty database, through pg_restore; decrypted on the way when needed."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

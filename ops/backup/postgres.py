@@ -1,7 +1,5 @@
 """Sessions and programs at one database of the mirror's server; checksums of its tables."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Sequence

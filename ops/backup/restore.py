@@ -5,8 +5,6 @@ database first, and only when every table has the rows and the checksum that the
 says, the two change places.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager

@@ -1,7 +1,5 @@
 """`make check`: is the mirror whole, fresh and true? For people and for monitors."""
 
-from __future__ import annotations
-
 import json as json_module
 import sys
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """`python -m ops check`, by hand and by the schedule."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Annotated, Any
 

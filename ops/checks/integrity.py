@@ -1,7 +1,5 @@
 """Is `mirror` whole in itself: tables, keys, references."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from psycopg2 import sql

@@ -1,7 +1,5 @@
 """Does `mirror` agree with what was listed and with the record in `ops`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

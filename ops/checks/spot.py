@@ -1,7 +1,5 @@
 """A spot check: random rows of `mirror` against what the API says about them now."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """`python -m ops cron-install`, `cron-remove`, `cron-show`, `systemd-install` and `scheduled`."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,5 @@
 """The schedule as a marked block in the user's crontab; every other line stays as it is."""
 
-from __future__ import annotations
-
 import re
 import shlex
 import shutil

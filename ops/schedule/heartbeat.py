@@ -1,7 +1,5 @@
 """The scheduler's sign of life: a file whose age says that it runs."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 In it are the upgrade's process and the command that leads back to the version before.
 """
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import psutil

@@ -4,8 +4,6 @@ A machine that was off missed its nightly pass: the live pass, which comes every
 a full one instead when the last good one is too old, and a backup likewise.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from contextlib import closing

@@ -5,8 +5,6 @@ leaves in memory or breaks is none of the next one's business. A time that passe
 runs is made up for right after it.
 """
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The schedule as systemd timers: one template unit for the jobs, one timer for each."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """The commands of `python -m ops` that make pages."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """`make docs`: the whole site: overview, status, data dictionary, handbook, dbt's lineage."""
 
-from __future__ import annotations
-
 import functools
 import http.server
 import json

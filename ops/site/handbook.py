@@ -1,7 +1,5 @@
 """The Markdown of docs/ as pages of the site."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from collections.abc import Sequence

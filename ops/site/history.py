@@ -1,7 +1,5 @@
 """What `ops` knows about the past, as the status page needs it. Counts and times, no people."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass

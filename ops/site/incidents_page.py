@@ -1,7 +1,5 @@
 """`site/incidents.html`: what went wrong in the last month, and how long each part worked."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

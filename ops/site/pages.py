@@ -1,7 +1,5 @@
 """Templates to finished pages: one file each, with style, script and data inside."""
 
-from __future__ import annotations
-
 import json
 import re
 import tomllib

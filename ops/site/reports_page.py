@@ -4,8 +4,6 @@ What is shown of a report stands in reports.toml. All figures are the queries' o
 picks the rows of a campus, sorts and draws.
 """
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """`site/status.html`: what an operator wants at a glance, made from `ops` after every run."""
 
-from __future__ import annotations
-
 import os
 import re
 from datetime import UTC, timedelta

@@ -1,7 +1,5 @@
 """The status as a Prometheus textfile for node_exporter, written after each job to METRICS_FILE."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any

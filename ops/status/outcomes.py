@@ -3,8 +3,6 @@
 A file and not a table, because the job that failed may have failed for want of the database.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

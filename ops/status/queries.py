@@ -1,7 +1,5 @@
 """The questions of `make status` to the schema `ops`."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Around every job: how it ended is kept, judged, told, measured and shown."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

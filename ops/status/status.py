@@ -3,8 +3,6 @@
 Counts, times and states; no secrets and no people.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections import defaultdict

@@ -1,7 +1,5 @@
 """`make streams`: which parts of the mirror are read, what each costs and holds; dropping one."""
 
-from __future__ import annotations
-
 import math
 from contextlib import closing
 from datetime import UTC, datetime

@@ -4,8 +4,6 @@
 `judge`; the scheduler takes its limits from here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """`make status`: one JSON object, or one screen, with colours only where they are wanted."""
 
-from __future__ import annotations
-
 import json as json_module
 from collections.abc import Callable
 from datetime import datetime, timedelta

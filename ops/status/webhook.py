@@ -5,8 +5,6 @@ What was told is kept in .local/alerts.json; a failure that stays is told again 
 The address is a secret (who knows it can post there): it is never printed and never logged.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import socket

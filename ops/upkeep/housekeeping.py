@@ -19,8 +19,6 @@ reconciliation); the log files 40 MB with every call that the API allows.
 | backups | the newest of 7 days and of 4 weeks (ops/backup/archive.py) |
 """
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Iterator

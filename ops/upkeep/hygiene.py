@@ -4,8 +4,6 @@
 `report` only looks, for `make check`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

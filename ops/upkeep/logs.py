@@ -1,7 +1,5 @@
 """What a build and a publication leave in the log: an event for each model and each failed test."""
 
-from __future__ import annotations
-
 import json
 import logging
 import re

@@ -1,7 +1,5 @@
 """What dbt's manifest.json says about the data: tables, keys, rules, reports."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

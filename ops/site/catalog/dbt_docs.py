@@ -1,7 +1,5 @@
 """dbt's own documentation as `site/dbt-docs.html`, mended: no request, no console error, AA."""
 
-from __future__ import annotations
-
 import re
 
 POLICY = (

@@ -4,8 +4,6 @@ Every box is a table, every line a real foreign key of `mirror`. Colours come fr
 stylesheet, so the picture follows its dark and light themes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape

@@ -1,7 +1,5 @@
 """The data dictionary from the contracts: docs/data-dictionary.md, checked in, and the page."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from ops.site.catalog.contracts import Contracts, Table

@@ -1,7 +1,5 @@
 """Joins that people need of a table, from its foreign keys: statements to copy and run."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from itertools import islice
 

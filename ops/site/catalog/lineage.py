@@ -3,8 +3,6 @@
 Tables are grouped by their stream: the picture stays small however many there are.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The frame that the charts share: size, data, legend, axes."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

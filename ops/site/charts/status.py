@@ -4,8 +4,6 @@ Colours are named ("@good"): the page fills in its theme's own, and fills them i
 reader's machine turns dark or light.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta

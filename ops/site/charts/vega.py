@@ -1,7 +1,5 @@
 """Vega, Vega-Lite and vega-embed as one script to put into a page: nothing is ever downloaded."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from importlib.metadata import version
 
