@@ -15,7 +15,7 @@ from urllib3.exceptions import HTTPError
 
 from extract.api.auth import ClientCredentials
 from extract.api.paginator import PagePaginator
-from extract.api.quota import Quota
+from extract.api.quota import Quota, header_number
 from extract.api.response import Refused, Trouble, classify, is_json, receive, storable
 from extract.base.errors import ApiError, CredentialsError
 from extract.base.settings import Settings
@@ -29,6 +29,7 @@ HEADERS = {
     # to unpack an answer costs more than to receive it, and the quota leaves time for both
     "Accept-Encoding": "identity",
 }
+QUOTA_LEFT = "X-Hourly-RateLimit-Remaining"
 EVERY_ROW = jsonpath.compile_path("$")
 
 
@@ -79,9 +80,12 @@ class _Question:
         return f"GET /v2{self.path} page {self.number}"
 
     @property
-    def query(self) -> dict[str, str]:
-        """The parameters for the record."""
-        return {name: _public(name, value) for name, value in self.params.items()}
+    def query(self) -> str:
+        """The parameters for the record: ids of people are only counted."""
+        shown = {name: value[:80] for name, value in self.params.items()}
+        for name in shown.keys() & {"filter[user_id]", "filter[id]"}:
+            shown[name] = f"{self.params[name].count(',') + 1} ids"
+        return "&".join(f"{name}={text}" for name, text in sorted(shown.items()))
 
 
 class FortyTwoClient:
@@ -213,34 +217,21 @@ class FortyTwoClient:
                 raise
             raise named from caught
         finally:
-            self._record(question, seen, len(rows), error, time.monotonic() - started, retries)
+            self._on_call(
+                Call(
+                    path=question.path,
+                    query=question.query,
+                    page=question.number,
+                    status=seen[0].status_code if seen else None,
+                    rows=len(rows),
+                    error=error,
+                    seconds=time.monotonic() - started,
+                    attempt=retries,
+                    quota_left=header_number(seen[0].headers, QUOTA_LEFT) if seen else None,
+                )
+            )
             seen.clear()  # a circle (answer, request, hook, answer) would keep the page's rows
         return Page(rows, paginator.total, paginator.per_page, question.number)
-
-    def _record(
-        self,
-        question: _Question,
-        seen: list[requests.Response],
-        rows: int,
-        error: str,
-        seconds: float,
-        retries: int,
-    ) -> None:
-        headers = seen[0].headers if seen else {}
-        left = headers.get("X-Hourly-RateLimit-Remaining", "")
-        self._on_call(
-            Call(
-                path=question.path,
-                query="&".join(f"{name}={text}" for name, text in sorted(question.query.items())),
-                page=question.number,
-                status=seen[0].status_code if seen else None,
-                rows=rows,
-                error=error,
-                seconds=seconds,
-                attempt=retries,
-                quota_left=int(left) if left.isdigit() else None,
-            )
-        )
 
     def stop(self) -> None:
         """End every wait of the worker threads: the run is over."""
@@ -283,7 +274,6 @@ def _refused_twice(question: _Question) -> CredentialsError:
 
 
 def _final(question: _Question, response: requests.Response) -> ApiError:
-    query = "&".join(f"{name}={text}" for name, text in question.query.items())
     said = ""
     if is_json(response):
         try:
@@ -292,15 +282,8 @@ def _final(question: _Question, response: requests.Response) -> ApiError:
         except (ValueError, AttributeError):
             said = ""
     return ApiError(
-        f"GET /v2{question.path}?{query} was answered {response.status_code}{said}. This answer "
-        "is final: the endpoint, a filter or the application's rights are not what the mirror "
-        "expects (docs/42-api.md section 4.1). Nothing was loaded from this list.",
+        f"GET /v2{question.path}?{question.query} was answered {response.status_code}{said}. This "
+        "answer is final: the endpoint, a filter or the application's rights are not what the "
+        "mirror expects (docs/42-api.md section 4.1). Nothing was loaded from this list.",
         response.status_code,
     )
-
-
-def _public(parameter: str, value: str) -> str:
-    """A parameter for the record: ids of people are only counted."""
-    if parameter in ("filter[user_id]", "filter[id]"):
-        return f"{value.count(',') + 1} ids"
-    return value[:80]

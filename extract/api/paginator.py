@@ -6,6 +6,8 @@ from typing import Any
 from dlt.sources.helpers.rest_client.paginators import BasePaginator
 from requests import Request, Response
 
+from extract.api.quota import header_number
+
 PAGE_SIZE = 100
 
 
@@ -34,8 +36,8 @@ class PagePaginator(BasePaginator):
 
     def update_state(self, response: Response, data: list[Any] | None = None) -> None:
         """Learn from an answer whether there is another page."""
-        self.total = header_number(response, "X-Total")
-        self.per_page = header_number(response, "X-Per-Page") or self.size
+        self.total = header_number(response.headers, "X-Total")
+        self.per_page = header_number(response.headers, "X-Per-Page") or self.size
         rows = len(data or [])
         if self.last is not None:
             self._has_next_page = self.number < self.last
@@ -50,9 +52,3 @@ class PagePaginator(BasePaginator):
         """Ask for the next page."""
         request.params["page[number]"] = self.number
         request.params["page[size]"] = self.size
-
-
-def header_number(response: Response, name: str) -> int | None:
-    """A header's whole number; None when it is missing or no number."""
-    text = response.headers.get(name, "").strip()
-    return int(text) if text.isdigit() else None

@@ -165,9 +165,9 @@ class Quota:
 
     def learn(self, headers: Mapping[str, str]) -> None:
         """Correct the state by the `X-*-RateLimit-*` headers of an answer."""
-        secondly = _integer(headers.get("X-Secondly-RateLimit-Limit"))
-        hourly = _integer(headers.get("X-Hourly-RateLimit-Limit"))
-        remaining = _integer(headers.get("X-Hourly-RateLimit-Remaining"))
+        secondly = header_number(headers, "X-Secondly-RateLimit-Limit")
+        hourly = header_number(headers, "X-Hourly-RateLimit-Limit")
+        remaining = header_number(headers, "X-Hourly-RateLimit-Remaining")
         self._told.set()
         if secondly is None and hourly is None and remaining is None:
             return
@@ -191,9 +191,9 @@ class Quota:
         clock hour when no hourly call is left (no answer tells when the hour starts).
         """
         self._told.set()
-        retry_after = _integer(headers.get("Retry-After"))
+        retry_after = header_number(headers, "Retry-After")
         hour_spent = (
-            _integer(headers.get("X-Hourly-RateLimit-Remaining")) == 0 or (retry_after or 0) > 60
+            header_number(headers, "X-Hourly-RateLimit-Remaining") == 0 or (retry_after or 0) > 60
         )
         if retry_after is not None:
             wait = float(retry_after)
@@ -259,6 +259,7 @@ def seconds_left(calls: int, pace: float, left: int, limit: int) -> float:
     return max(calls * pace, hours * HOUR)
 
 
-def _integer(text: str | None) -> int | None:
-    """A header's whole number; None if it is missing or something else."""
-    return int(text) if text and text.strip().isdigit() else None
+def header_number(headers: Mapping[str, str], name: str) -> int | None:
+    """A header's whole number; None when it is missing or no number."""
+    text = headers.get(name, "").strip()
+    return int(text) if text.isdigit() else None

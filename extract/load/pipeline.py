@@ -14,7 +14,6 @@ from contextlib import suppress
 
 import dlt
 import psycopg2
-from dlt.common.pipeline import LoadInfo
 from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 from dlt.extract import DltResource
 from dlt.pipeline.exceptions import PipelineStepFailed
@@ -67,7 +66,7 @@ class Loader:
         context: Pass,
         resources: Callable[[Pass], Sequence[DltResource]],
         on_extracted: Callable[[], None] = lambda: None,
-    ) -> LoadInfo | None:
+    ) -> None:
         """Read and load one pass.
 
         Args:
@@ -89,7 +88,8 @@ class Loader:
             on_extracted()
             self._pipeline.normalize()
             context.raw.set_scope(context.scope)
-            info = self._pipeline.load() if self._pipeline.has_pending_data else None
+            if self._pipeline.has_pending_data:
+                self._pipeline.load()
         except BaseException as error:
             with suppress(Exception):
                 self._pipeline.abort_packages()
@@ -101,7 +101,6 @@ class Loader:
         logs.event(
             "load", rows=self._rows(), milliseconds=round(1000 * (time.monotonic() - started))
         )
-        return info
 
     def _rows(self) -> dict[str, int]:
         """Rows that the last load carried, by table."""
@@ -167,6 +166,3 @@ def named(error: BaseException) -> BaseException:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [""])[0][:300]
-
-
-__all__ = ["Loader", "named"]

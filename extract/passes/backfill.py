@@ -65,18 +65,6 @@ def to_read(
     return unread + [parent for parent in parents if stale.get(parent)]
 
 
-def read_before(connection: Connection, raw: Raw, table: str, moment: datetime) -> list[int]:
-    """Students whose rows were last read before a moment, the longest ago first."""
-    parents = set(raw.parents(TABLES[table]))
-    query = _of_reads(
-        table,
-        "select {parent} from {reads} where resource = %s and read_at < %s "
-        "order by read_at, {parent} desc",
-    )
-    read = execute(connection, query, (table, moment))
-    return [parent for (parent,) in read if parent in parents]
-
-
 def _of_reads(table: str, query: str) -> sql.Composed:
     """A query over the record of whose rows of a table were read."""
     declared = TABLES[table]
@@ -181,9 +169,17 @@ class Backfill:
         return not declared.open_rows and not (of_others and self._context.reader.keeps_people_out)
 
     def _read_before(self, table: str, moment: datetime) -> list[int]:
+        """Students whose rows were last read before a moment, the longest ago first."""
         if not self._may_go_on():
             return []
-        return read_before(self._connection, self._context.raw, table, moment)
+        parents = set(self._context.raw.parents(TABLES[table]))
+        query = _of_reads(
+            table,
+            "select {parent} from {reads} where resource = %s and read_at < %s "
+            "order by read_at, {parent} desc",
+        )
+        read = execute(self._connection, query, (table, moment))
+        return [parent for (parent,) in read if parent in parents]
 
     def _to_read(self, table: str) -> list[int]:
         context = self._context
