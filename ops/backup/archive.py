@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from extract.base.errors import MirrorError
 from extract.base.folders import private_file
 from extract.base.settings import environment, local_directory, number, path_of
 from ops.backup.age import recipients
@@ -192,17 +191,3 @@ class HashingWriter:
     def sha256(self) -> str:
         """Of everything that was written."""
         return self._hash.hexdigest()
-
-
-def sha256_of(path: Path) -> str:
-    """Of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def damaged(backup: Path, cause: str) -> MirrorError:
-    """The error for a file that is not what was written."""
-    return MirrorError(
-        f"{backup} is damaged or cut short ({cause}). Take another backup; the newest ones are in "
-        f"{backup.parent}."
-    )

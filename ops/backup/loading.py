@@ -1,5 +1,6 @@
 """A backup file into an empty database, through pg_restore; decrypted on the way when needed."""
 
+import hashlib
 import os
 import re
 import subprocess
@@ -29,8 +30,13 @@ def inspect(file: Path) -> archive.Manifest | None:
     if not file.is_file():
         raise UsageError(f"There is no file {file}. The backups are in {archive.folder()}.")
     manifest = archive.Manifest.read(file)
-    if manifest and archive.sha256_of(file) != manifest.sha256:
-        raise archive.damaged(file, "it is not the file whose checksum was taken")
+    with file.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    if manifest and digest != manifest.sha256:
+        raise MirrorError(
+            f"{file} is damaged or cut short (it is not the file whose checksum was taken). Take "
+            f"another backup; the newest ones are in {file.parent}."
+        )
     with tempfile.TemporaryFile() as listing:
         said = _run(["--list"], file, listing=listing)
         listing.seek(0)

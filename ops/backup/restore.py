@@ -176,7 +176,8 @@ def drill_obstacle() -> str:
     """
     if age.recipients() and not environment().get("BACKUP_AGE_IDENTITY"):
         return "backups are encrypted, and BACKUP_AGE_IDENTITY is not set here"
-    if environment().get(DRILL_DATABASE):
+    # the embedded server is all ours
+    if environment().get(DRILL_DATABASE) or database.uses_embedded_server():
         return ""
     query = "select rolcreatedb or rolsuper from pg_roles where rolname = current_user"
     with closing(database.connect("fortytwo-mirror restore", autocommit=True)) as connection:

@@ -8,7 +8,6 @@ import typer
 from rich.console import Console
 
 from extract.base import logs
-from extract.base.database import uses_embedded_server
 from extract.base.errors import BudgetSpent, BusyError, UsageError
 from extract.base.settings import credentials_configured, environment
 from extract.cli import exit_status
@@ -53,7 +52,7 @@ def cron_install(
                 "But no cron daemon runs on this machine: start it (on Debian and Ubuntu: "
                 "`systemctl enable --now cron`)."
             )
-        if "backup" in schedule.jobs() and (obstacle := _drill_obstacle()):
+        if "backup" in schedule.jobs() and (obstacle := drill_obstacle()):
             console.print(f"Backups will not prove themselves here: {obstacle}.")
         console.print("Next: `make status` shows what ran and what comes.")
 
@@ -144,11 +143,6 @@ def scheduled(job: Annotated[str, typer.Argument(help="live, full, backup or che
         except (BusyError, BudgetSpent) as error:
             logs.event("skipped", job=job, message=str(error))
             raise typer.Exit(error.exit_status) from None
-
-
-def _drill_obstacle() -> str:
-    """Why the weekly drill would be left out; the embedded server has no such reasons."""
-    return "" if uses_embedded_server() else drill_obstacle()
 
 
 def _schedule(full: str, live: str, backup: str, check: str, backfill_calls: str) -> Schedule:
