@@ -71,7 +71,7 @@ def status_html(history: History, status: Status, verdict: Verdict, site: Path) 
         banner=banner_html(status, verdict),
         facts=facts(status, lambda moment: f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"),
         cards=[_card(history, table) for table in history.rows_now],
-        runs=[_run(run) for run in history.runs[:25]],
+        runs=[_run(status.settled(run)) for run in history.runs[:25]],
         phase_modes=[name.removeprefix("phases-") for name in charts if name.startswith("phases-")],
         rows_table=[{"at": row["at"], **row["rows"]} for row in reversed(history.rows)],
         charts=charts,

@@ -80,6 +80,14 @@ class Status:
         """Everything, for JSON."""
         return asdict(self)
 
+    def settled(self, run: Row) -> Row:
+        """A run as it is: the record of a killed one says that it runs, until the next one."""
+        # a dbt that somebody starts by hand holds the lock under another id, or not at all
+        at_work = run["mode"] == "build" or run["run_id"] in (self.running or "")
+        if run["status"] != "running" or at_work:
+            return run
+        return run | {"status": "failed", "message": ENDED_WITHOUT_A_WORD}
+
 
 def read_status(connection: Connection | None = None, now: datetime | None = None) -> Status:
     """Read it, as far as it can be read: without the database too."""
@@ -109,12 +117,7 @@ def _read_database(connection: Connection, status: Status) -> None:
     status.database["embedded"] = database.uses_embedded_server()
     holders = sessions(connection)
     status.running = holders[0][0] if holders else None
-    status.runs = rows("ops.runs", queries.RUNS)
-    for run in status.runs:
-        # a dbt that somebody starts by hand holds the lock under another id, or not at all
-        at_work = run["mode"] == "build" or run["run_id"] in (status.running or "")
-        if run["status"] == "running" and not at_work:
-            run |= {"status": "failed", "message": ENDED_WITHOUT_A_WORD}
+    status.runs = [status.settled(run) for run in rows("ops.runs", queries.RUNS)]
     status.started = bool(status.runs)
     status.last_good = queries.last_good(connection)
     found = rows("ops.runs ops.listings", queries.DEGRADED)

@@ -52,6 +52,17 @@ def test_what_a_database_that_does_not_answer_knows_is_not_said_to_be_nothing(
 
 
 @pytest.mark.usefixtures("ops")
+def test_a_run_that_was_killed_is_not_said_to_be_running(tmp_path: Path) -> None:
+    add_run("running", 1, finished_at=None)
+
+    text = page(tmp_path)
+
+    assert "killed" in text and "running" not in re.sub(
+        r"<(script|style).*?</\1>", "", text, flags=re.S
+    )
+
+
+@pytest.mark.usefixtures("ops")
 def test_what_is_read_by_students_by_events_and_by_days_is_on_it(tmp_path: Path) -> None:
     with connect() as connection, connection.cursor() as cursor:
         for reads, parent in READS.items():
