@@ -8,6 +8,8 @@ import pyarrow as pa
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
+from extract.base.errors import UsageError
+from extract.base.query import execute
 from extract.load.raw import Raw
 from extract.tables import READS, TABLES, UNKNOWN_FIELDS
 
@@ -59,7 +61,11 @@ class Copied:
 
 
 def tables_to_copy(connection: Connection) -> list[Copied]:
-    """Those that are there now; none before the first extraction."""
+    """Those that are there now; none before the first extraction.
+
+    Raises:
+        UsageError: An earlier version made them, and nothing was read since.
+    """
     found = [
         Copied(
             name,
@@ -83,4 +89,12 @@ def tables_to_copy(connection: Connection) -> list[Copied]:
         )
         for name, parent in READS.items()
     ]
-    return found and found + reads
+    tables = found and found + reads
+    query = (
+        "select table_schema, table_name, column_name from information_schema.columns "
+        "where table_schema in ('raw', 'ops')"
+    )
+    wanted = {(table.schema, table.name, name) for table in tables for name in table.columns.names}
+    if wanted - set(execute(connection, query)):
+        raise UsageError("`raw` is of an earlier version yet. Run `make extract` first.")
+    return tables

@@ -25,6 +25,14 @@ def copied(query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query).fetchall()
 
 
+def test_a_copy_of_an_earlier_version_is_refused() -> None:
+    create_raw()
+    execute("alter table raw.users drop column email")
+
+    with pytest.raises(UsageError, match="is of an earlier version"):
+        copy("duckdb")
+
+
 def test_a_copy_keeps_every_value_and_forgets_what_is_gone() -> None:
     create_raw()
     execute(
