@@ -128,7 +128,9 @@ def _nested(declared: Table, place: str) -> Table:
 def _objects(within: Any, fields: Sequence[str]) -> Iterator[Row]:
     """The objects in a field, or in the fields of those in it."""
     value = within.get(fields[0])
-    for one in value if isinstance(value, list) else [value]:
+    # anything but a list or an object is for the column itself to refuse
+    found = value if isinstance(value, list) else [value] if isinstance(value, dict) else ()
+    for one in found:
         if isinstance(one, dict) and fields[1:]:
             yield from _objects(one, fields[1:])
         elif one is not None:

@@ -38,12 +38,12 @@ PATIENCE = "5s"
 LONG_DAYS = 400
 SHORT_DAYS = 30
 LARGEST_SERVER_LOG = 10_000_000
-OLD_RUNS = f"""
+OLD_RUNS = """
     delete from ops.runs
     where
         started_at < now() - case
-            when published_at is null then interval '{SHORT_DAYS} days'
-            else interval '{LONG_DAYS} days'
+            when published_at is null then make_interval(days => %(short)s)
+            else make_interval(days => %(long)s)
         end
         and run_id not in (
             select distinct on (mode) run_id from ops.runs order by mode, started_at desc
@@ -89,7 +89,7 @@ def _harmless(connection: Connection, what: str) -> Iterator[None]:
 
 def prune(connection: Connection) -> dict[str, int]:
     """Forget the runs that are too old; returns how many, by table, if any."""
-    gone = len(execute(connection, OLD_RUNS))
+    gone = len(execute(connection, OLD_RUNS, {"short": SHORT_DAYS, "long": LONG_DAYS}))
     return {"ops.runs": gone} if gone else {}
 
 

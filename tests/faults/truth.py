@@ -134,7 +134,7 @@ def _relation(table: str, row: Row) -> Row:
     teams = {team["id"]: team for team in row.get("teams", ())}
     row["current_team"] = teams.get(row.get("current_team_id"))
     if "quest" in row:
-        row["quest"] = {name: row["quest"][name] for name in QUEST}
+        row["quest"] = {column.field: row["quest"][column.field] for column in QUEST}
     return {column.name: api_value(row, column.name) for column in TABLES[table].columns}
 
 
