@@ -4,19 +4,14 @@ The extraction stays on PostgreSQL, whose transactions keep its lock, its quota 
 models run over the copy with the engine's dbt adapter: docs/scale.md.
 """
 
-import json
-import logging
 import os
 import shutil
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-import dlt
 import psycopg2
-from dlt.common.destination.exceptions import DestinationUndefinedEntity
-from dlt.pipeline.exceptions import PipelineStepFailed
+from fsspec.implementations.local import LocalFileSystem
 from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ
 from psycopg2.extensions import connection as Connection
 
@@ -24,15 +19,10 @@ from extract.base import database
 from extract.base.errors import BusyError, MirrorError, UsageError
 from extract.base.lock import COPY_LOCK
 from extract.base.query import scalar
-from extract.base.settings import duckdb_file, lake_url, make_private, working_directory
+from extract.base.settings import lake_url, make_private, working_directory
 from extract.load.copied import Copied, tables_to_copy
 from extract.load.lake import Lake
-from extract.load.pipeline import DATASET, named
-from extract.load.resources import hints
-from extract.tables import TABLES
-from extract.tables.ownership import names, refuse_foreign_objects
-
-UNDER_WAY = "copy"  # the name of the load, until dlt's own
+from extract.tables.ownership import refuse_foreign_objects
 
 
 def copy(destination: str) -> dict[str, int]:
@@ -65,17 +55,18 @@ def copy(destination: str) -> dict[str, int]:
         tables = tables_to_copy(connection)
         if not tables:
             raise UsageError("There is nothing in `raw` to copy yet. Run `make extract` first.")
-        pipeline = _pipeline(destination, working)
-        into = _into_files if destination == "filesystem" else _replace
-        rows = into(pipeline, tables, connection)
-    except PipelineStepFailed as error:
-        raise named(error) from error
+        if destination == "filesystem":
+            rows = _into_files(tables, connection, working)
+        else:
+            from extract.load.other_engine import replace
+
+            rows = replace(destination, working, tables, connection)
     finally:
         os.umask(mask)
         connection.close()
         shutil.rmtree(working, ignore_errors=True)
         lock.close()
-    return {table.name: rows.get(table.name, 0) for table in tables if table.schema == DATASET}
+    return {table.name: rows.get(table.name, 0) for table in tables if table.schema == "raw"}
 
 
 def _refuse_second_copy(connection: Connection) -> None:
@@ -88,14 +79,11 @@ def _refuse_second_copy(connection: Connection) -> None:
         raise BusyError("Another `make copy` is at work. Try again when it is done.")
 
 
-def _into_files(
-    pipeline: dlt.Pipeline, tables: list[Copied], connection: Connection
-) -> dict[str, int]:
+def _into_files(tables: list[Copied], connection: Connection, working: Path) -> dict[str, int]:
     """Bring a folder or bucket to what is there now."""
     try:
-        with pipeline.destination_client() as client:
-            lake: Any = client  # a FilesystemClient
-            return Lake(lake.fs_client, lake.dataset_path, connection).copy(tables)
+        with _files(working) as (files, path):
+            return Lake(files, path, connection).copy(tables)
     except (MirrorError, psycopg2.Error):
         raise
     except Exception as error:  # the libraries of buckets have no class of errors in common
@@ -108,107 +96,12 @@ def _into_files(
         ) from error
 
 
-def _replace(
-    pipeline: dlt.Pipeline, tables: list[Copied], connection: Connection
-) -> dict[str, int]:
-    """Replace all tables of a destination that holds tables in SQL.
+def _files(working: Path) -> AbstractContextManager[tuple[Any, str]]:
+    """The file system of the copies, fsspec's, and their folder in it, as dlt would open it."""
+    url = lake_url()
+    if "://" not in url:
+        return nullcontext((LocalFileSystem(), f"{url}/raw"))
 
-    They are replaced one after another: until all are, dlt's record names a load that is under
-    way, and dbt does not build there (macros/portable/read_copy.sql).
-    """
-    _refuse_foreign_tables(pipeline)
-    under_way = "insert into {} (load_id, status, inserted_at) values (%s, 1, %s)"
-    if pipeline.default_schema_name:  # else no copy has come to its end, which is said by no record
-        _record(pipeline, under_way, UNDER_WAY, datetime.now(UTC))
-    pipeline.run(
-        [
-            dlt.resource(
-                table.rows(connection),
-                name=table.name,
-                columns=hints(TABLES[table.name]) if table.name in TABLES else {},
-            )
-            for table in tables
-        ],
-        write_disposition="replace",
-        loader_file_format="parquet",
-    )
-    _record(pipeline, "delete from {} where load_id = %s", UNDER_WAY)
-    trace = pipeline.last_trace
-    normalized = trace.last_normalize_info if trace else None
-    return normalized.row_counts if normalized else {}
+    from extract.load.other_engine import bucket
 
-
-def _record(pipeline: dlt.Pipeline, statement: str, *values: object) -> None:
-    """Change dlt's record of loads in the destination, whose table the statement leaves open."""
-    with pipeline.sql_client() as client:
-        client.execute_sql(
-            statement.format(client.make_qualified_table_name("_dlt_loads")), *values
-        )
-
-
-def _pipeline(destination: str, working: Path) -> dlt.Pipeline:
-    of_ours: dict[str, Callable[[], Any]] = {
-        "duckdb": lambda: dlt.destinations.duckdb(duckdb_file()),
-        "filesystem": lambda: dlt.destinations.filesystem(lake_url()),
-    }
-    try:
-        pipeline = dlt.pipeline(
-            "fortytwo_copy",
-            pipelines_dir=str(working),
-            destination=of_ours[destination]() if destination in of_ours else destination,
-            dataset_name=DATASET,
-        )
-        pipeline.sync_destination()
-    except Exception as error:
-        reason = str(getattr(error, "exception", error)).strip().splitlines()[0].rstrip(".:")
-        raise UsageError(
-            f"dlt cannot use the destination {destination!r}: {reason}. Give it a name that dlt "
-            "knows, install its package, and set its credentials: docs/scale.md."
-        ) from error
-    # as in pipeline.py: its tracebacks may hold people's data
-    logging.getLogger("dlt").setLevel(logging.CRITICAL)
-    return pipeline
-
-
-def _recorded_tables(pipeline: dlt.Pipeline) -> Iterable[str]:
-    """Those of the earlier copies, also of one that was killed, of which dlt restores nothing."""
-    with pipeline.destination_client() as client:
-        if not client.is_storage_initialized():
-            return ()
-        try:
-            # every destination that holds tables in SQL has it
-            stored = client.get_stored_schema(pipeline.pipeline_name)  # type: ignore[attr-defined]
-        except DestinationUndefinedEntity:  # a schema of somebody else's
-            return ()
-        return json.loads(stored.schema)["tables"] if stored else ()
-
-
-def _refuse_foreign_tables(pipeline: dlt.Pipeline) -> None:
-    """Replace only what an earlier copy has made, by dlt's own record of it in the destination.
-
-    Where there is no such record nothing is ours: neither in raw nor where dbt builds over it.
-    """
-    ours = {f"{DATASET}.{table}" for table in _recorded_tables(pipeline)}
-    schemas = (DATASET,) if ours else (DATASET, "staging", "intermediate", "marts")
-    foreign = []
-    for schema in schemas:
-        wanted = [name.partition(".")[2] for name in names() if name.startswith(f"{schema}.")]
-        looking = dlt.pipeline(
-            f"fortytwo_look_at_{schema}",
-            pipelines_dir=pipeline.pipelines_dir,
-            destination=pipeline.destination,
-            dataset_name=schema,
-        )
-        with looking.destination_client() as client:
-            if client.is_storage_initialized():
-                # every destination that holds tables in SQL has it
-                there = client.get_storage_tables(wanted)  # type: ignore[attr-defined]
-                foreign += [f"{schema}.{table}" for table, columns in there if columns]
-    foreign = [name for name in foreign if name not in ours]
-    pipeline.activate()
-    if foreign:
-        raise UsageError(
-            f"The destination has tables that no copy of this mirror made: {', '.join(foreign)}. "
-            "Nothing was copied. Name another file or database (FORTYTWO_DUCKDB, or where dlt "
-            "looks for the destination's credentials: docs/scale.md)."
-        )
+    return bucket(working)
