@@ -1,6 +1,6 @@
 {#-
     on-run-start, over a copy of raw. DuckDB: refuse one whose tables are not of one moment, by dlt's record of
-    loads (extract/load/copy.py). Spark, where the copy is files: tables of those of one moment, by the
+    loads (extract/load/other_engine.py). Spark, where the copy is files: tables of those of one moment, by the
     manifest (extract/load/lake.py). Not views: whatever stands on them would infer the files' columns anew,
     and would fail when the copy after the next one removes them.
 -#}

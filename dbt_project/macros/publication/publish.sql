@@ -38,7 +38,7 @@ commit;
     {%- do print(publication_sql()) -%}
 {% endmacro %}
 
-{#- First post-hook of every mart: its table of mirror exists and has its columns before reports need them. -#}
+{#- Post-hook of every mart: its table of mirror exists and has its columns before reports need them. -#}
 {% macro align_mirror() %}
     {%- if not execute or target.type != 'postgres' -%}
         {{ return('') }}

@@ -150,27 +150,18 @@ def _tests_of(tests: list[dict[str, Any]]) -> dict[str, int]:
 
 
 def _table(node: dict[str, Any], keys: list[ForeignKey], tests: int) -> Table:
-    primary = [
-        name
-        for constraint in node.get("constraints") or []
-        if constraint["type"] == "primary_key"
-        for name in constraint["columns"]
-    ]
-    columns = []
-    for column in node["columns"].values():
-        kinds = {constraint["type"] for constraint in column.get("constraints") or []}
-        if "primary_key" in kinds:
-            primary.append(column["name"])
-        columns.append(
-            Column(
-                column["name"],
-                column["data_type"] or "",
-                _line(column["description"]),
-                bool(kinds & {"not_null", "primary_key"}),
-            )
+    columns = [
+        Column(
+            column["name"],
+            column["data_type"] or "",
+            _line(column["description"]),
+            any(constraint["type"] == "not_null" for constraint in column["constraints"]),
         )
+        for column in node["columns"].values()
+    ]
     description = re.sub(r"\s*Primary key:[^.]*\.", "", _line(node["description"]))
-    return Table(node["name"], description, columns, primary, keys, tests)
+    primary_key = node["config"]["meta"].get("primary_key", [])
+    return Table(node["name"], description, columns, primary_key, keys, tests)
 
 
 def _rules(models: list[dict[str, Any]]) -> Iterator[Rule]:
