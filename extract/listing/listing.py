@@ -139,7 +139,11 @@ def of_parents(
 def by_id(table: Table, ids: Sequence[int], cursus_id: int) -> Listing:
     """At most 100 rows by id; of the users those that are students."""
     return _listing(
-        table, f"{len(ids)} ids", cursus_id, {**table.students, "filter[id]": join(ids)}
+        table,
+        f"{len(ids)} ids",
+        cursus_id,
+        {**table.students, "filter[id]": join(ids)},
+        to_short_page=False,  # no more rows come than are asked for
     )
 
 

@@ -495,8 +495,10 @@ begin
             'count(*) filter (where _action = ''insert''), count(*) filter (where _action = ''update''), '
             'count(*) filter (where _action = ''delete'') from pg_temp.%2$I', name, 'changed_' || name
         );
-        execute format('select count(*) from mirror.%I', name) into published;
-        update pg_temp.publication set rows = published where table_name = name;
+        if exists (select from pg_temp.publication where table_name = name and deleted > 0) then
+            execute format('select count(*) from mirror.%I', name) into published;
+            update pg_temp.publication set rows = published where table_name = name;
+        end if;
     end loop;
     select string_agg(format('%s of %s rows of %s', deleted, rows, table_name), ', ') into found_
     from pg_temp.publication
