@@ -15,7 +15,6 @@ from unittest.mock import patch
 from uuid import uuid4
 
 import psycopg2
-from dbt.cli.main import dbtRunner
 from psycopg2.extensions import connection as Connection
 
 from tests.conftest import PUBLISHED
@@ -137,6 +136,8 @@ class Lab:
 
     def dbt(self, *arguments: str, project: Path = ROOT, **environment: str) -> Outcome:
         """Run dbt in this process."""
+        from dbt.cli.main import dbtRunner  # which takes seconds, in each pytest process
+
         ours = re.compile(r"PG|FORTYTWO_|DBT_|ALLOW_DELETES|MAX_DELETE|CHANGES_")
         clean = {name: value for name, value in os.environ.items() if not ours.match(name)}
         clean |= {

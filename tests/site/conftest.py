@@ -10,13 +10,18 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg2
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from psycopg2.extensions import connection as Connection
 
 from extract.base import database
+
+if TYPE_CHECKING:  # the import takes a second, in each pytest process
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+    Look = Callable[..., Page]
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = next(
@@ -140,6 +145,8 @@ def administer(server: dict[str, str], *statements: str) -> None:
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Page
 
 from ops.site import status_page
 from ops.site.catalog.contracts import read_contracts
@@ -16,7 +15,8 @@ from ops.status.status import read_status
 from ops.status.verdict import judge
 from tests.site.conftest import add_run, connect
 
-Look = Callable[..., Page]
+if TYPE_CHECKING:
+    from tests.site.conftest import Look
 
 
 @pytest.mark.usefixtures("database")

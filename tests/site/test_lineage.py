@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Page
 
 from ops.site.catalog.contracts import read_contracts
 from ops.site.catalog.lineage import Lineage, read_lineage
 from tests.site.conftest import ROOT
+
+if TYPE_CHECKING:
+    from tests.site.conftest import Look
 
 REPORTS = ROOT / "dbt_project" / "models" / "reports"
 
@@ -60,7 +62,7 @@ def test_a_table_comes_from_its_own_endpoint(lineage: Lineage) -> None:
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_a_node_shows_what_it_is_made_of(look: Callable[..., Page], width: int) -> None:
+def test_a_node_shows_what_it_is_made_of(look: Look, width: int) -> None:
     page = look("lineage.html", width=width)
     lines = page.locator(".lineage path[d^=M]").count()
     page.locator("#report-project_outcomes a").focus()

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
 
 from ops.site.charts import vega
 from ops.site.incidents_page import DAYS
 from ops.site.pages import PAGES
 from tests.site.conftest import ROOT
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+    from tests.site.conftest import Look
+
 OURS = tuple(PAGES)
 WIDTHS = {"desktop": 1280, "phone": 390}
-Look = Callable[..., Page]
 
 
 def test_the_names_of_a_rule_stand_beside_its_sentence(look: Look) -> None:
@@ -36,20 +38,21 @@ def test_a_page_fits_its_window(look: Look, name: str, width: str) -> None:
     assert page.locator("h1").count() == 1
 
 
+def violations(page: Page, **options: Any) -> list[dict[str, Any]]:
+    """What WCAG 2.1, level AA, has against a page."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
+    found: list[dict[str, Any]] = Axe().run(page, options=rules, **options).response["violations"]
+    return found
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "scheme"), list(product(OURS, ("light", "dark"))))
 def test_a_page_is_accessible_in_both_themes(look: Look, name: str, scheme: str) -> None:
     page = look(name, scheme=scheme)
 
-    found = (
-        Axe()
-        .run(
-            page,
-            context={"exclude": [[".chart svg"], [".spark svg"]]},
-            options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]},
-        )
-        .response["violations"]
-    )
+    found = violations(page, context={"exclude": [[".chart svg"], [".spark svg"]]})
 
     assert [(v["id"], [node["html"][:120] for node in v["nodes"][:3]]) for v in found] == []
 
@@ -226,9 +229,7 @@ def test_dbts_own_page_is_accessible(look: Look, view: str) -> None:
     page.wait_for_selector("[ng-click][tabindex='0']", state="attached")
     page.wait_for_timeout(1500)
 
-    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]})
-
-    assert [violation["id"] for violation in found.response["violations"]] == []
+    assert [violation["id"] for violation in violations(page)] == []
 
 
 @pytest.mark.slow

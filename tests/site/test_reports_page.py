@@ -5,18 +5,19 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Page
 
 from ops.site.pages import PAGES
 from ops.site.reports_page import REPORTS
 from tests.site.conftest import ROOT
 
-Look = Callable[..., Page]
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from tests.site.conftest import Look
 
 
 @pytest.fixture
