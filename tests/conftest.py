@@ -60,6 +60,8 @@ TOGETHER = {
     "site/": "site",
     "sandbox/test_worlds.py": "network",
 }
+# Databases that several passes fill: of those who begin with one, one pytest process makes it.
+MADE_BY_PASSES = {"filled_world", "agenda_world"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -75,8 +77,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if config.option.network:
             item.add_marker(pytest.mark.timeout(0), append=False)
+        for state in MADE_BY_PASSES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group(state))
         for start, group in TOGETHER.items():
-            if _place(item).startswith(start):
+            if _place(item).startswith(start) and not item.get_closest_marker("xdist_group"):
                 item.add_marker(pytest.mark.xdist_group(group or _place(item)))
         if not TRACED.match(_place(item)):
             item.add_marker(pytest.mark.no_cover)

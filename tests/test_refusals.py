@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -20,7 +19,8 @@ from extract.base.errors import UsageError
 from extract.base.sqlstate import explained
 from extract.base.usable import require_usable
 from extract.embedded.user import as_user, give
-from tests.conftest import DATABASE, ROOT
+from tests.conftest import DATABASE
+from tests.extract.commands import run
 
 NO_API = {
     "FORTYTWO_API_URL": "http://127.0.0.1:1",  # whoever calls it fails with status 1
@@ -31,15 +31,11 @@ NO_API = {
 
 def extraction() -> tuple[int, str]:
     """Exit status and words of an extraction whose API cannot be reached."""
-    done = subprocess.run(
-        [sys.executable, "-m", "extract", "run"],
-        cwd=ROOT,
-        env={**os.environ, **NO_API},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.returncode, " ".join((done.stdout + done.stderr).split())
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in NO_API.items():
+            patch.setenv(name, value)
+        done = run("run")
+    return done.exit_code, " ".join(done.output.split())
 
 
 @pytest.fixture

@@ -65,7 +65,13 @@ def advance(address: str, **changes: int) -> None:
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("passes", [1, pytest.param(PASSES_A_DAY, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "passes",
+    [
+        pytest.param(1, marks=pytest.mark.xdist_group("builds")),
+        pytest.param(PASSES_A_DAY, marks=pytest.mark.slow),
+    ],
+)
 def test_after_a_day_of_changes_the_mirror_equals_the_truth(
     passes: int, world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 from psycopg2.extensions import connection as Connection
 from typer.testing import CliRunner, Result
 
@@ -9,8 +11,15 @@ from extract import cli
 
 
 def run(*arguments: str) -> Result:
-    """`python -m extract …`."""
-    return CliRunner().invoke(cli.app, list(arguments))
+    """`python -m extract …`, in this process."""
+
+    def fail(message: str, status: int) -> None:
+        print(message)
+        raise SystemExit(status)
+
+    # os._exit would end pytest as well
+    with patch.object(cli, "fail", fail):
+        return CliRunner().invoke(cli.app, list(arguments))
 
 
 def count(connection: Connection, table: str) -> int:

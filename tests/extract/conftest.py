@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import cache
 
 import pytest
 import requests
 from psycopg2.extensions import connection as Connection
 
-from extract import cli
 from extract.base import database as databases
 from tests.conftest import DATABASE, administer
 from tests.extract.commands import run
@@ -27,13 +27,6 @@ def api(address: str) -> dict[str, str]:
 def world(fresh_sandbox: str, database: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> str:
     for variable, value in api(fresh_sandbox).items():
         monkeypatch.setenv(variable, value)
-
-    def fail(message: str, status: int) -> None:
-        print(message)
-        raise SystemExit(status)
-
-    # os._exit would end pytest as well
-    monkeypatch.setattr(cli, "fail", fail)
     return fresh_sandbox
 
 
@@ -48,32 +41,37 @@ def connection(world: str) -> Iterator[Connection]:
 def passed(
     postgres_server: dict[str, str], own_sandbox: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., None]:
-    """Make the test's database one that these passes over a fresh world have filled."""
-    made: set[str] = set()
+    """Make the test's database one that these passes over a fresh world have filled.
 
-    def fill(name: str, modes: tuple[str, ...]) -> None:
+    Each state is made once, out of the one before it.
+    """
+
+    @cache
+    def database_after(streams: str, *modes: str) -> str:
+        if not modes:
+            return "template0"
+        before = database_after(streams, *modes[:-1])
+        name = "_".join(("after", *modes, streams))
         requests.post(f"{own_sandbox}/_sandbox/reset", timeout=30).raise_for_status()
-        administer(postgres_server, f"create database {name} template template0 strategy file_copy")
+        administer(postgres_server, f"create database {name} template {before} strategy file_copy")
         local = tmp_path_factory.mktemp(name)
         with pytest.MonkeyPatch.context() as patch:
             for variable, value in {
                 **postgres_server,
                 **api(own_sandbox),
                 "PGDATABASE": name,
+                "STREAMS": streams,
                 "FORTYTWO_ENV_FILE": os.devnull,
                 "FORTYTWO_LOCAL": str(local),
                 "XDG_STATE_HOME": str(local),
             }.items():
                 patch.setenv(variable, value)
-            for mode in modes:
-                assert run("run", "--mode", mode).exit_code == 0
+            assert run("run", "--mode", modes[-1]).exit_code == 0
+        requests.post(f"{own_sandbox}/_sandbox/reset", timeout=30).raise_for_status()
+        return name
 
-    def copy(*modes: str) -> None:
-        name = "_".join(("after", *modes))
-        if name not in made:
-            fill(name, modes)
-            requests.post(f"{own_sandbox}/_sandbox/reset", timeout=30).raise_for_status()
-            made.add(name)
+    def copy(*modes: str, streams: str = "") -> None:
+        name = database_after(streams, *modes)
         administer(postgres_server, f"drop database if exists {DATABASE} with (force)")
         administer(
             postgres_server, f"create database {DATABASE} template {name} strategy file_copy"
@@ -93,4 +91,12 @@ def read_world(world: str, passed: Callable[..., None]) -> str:
 def filled_world(world: str, passed: Callable[..., None]) -> str:
     """A fresh world that a full pass and a backfill have read."""
     passed("full", "backfill")
+    return world
+
+
+@pytest.fixture
+def agenda_world(world: str, passed: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> str:
+    """The same, of the stream `agenda` alone, which is on."""
+    passed("full", "backfill", streams="agenda")
+    monkeypatch.setenv("STREAMS", "agenda")
     return world

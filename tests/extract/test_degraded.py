@@ -67,6 +67,11 @@ def ask(connection: Connection, query: str, *values: Any) -> list[tuple[Any, ...
         return cursor.fetchall() if cursor.description else []
 
 
+def read_again(connection: Connection, table: str) -> None:
+    """Have the next backfill read a relation of everybody."""
+    ask(connection, "update ops.relation_reads set stale = true where resource = %s", table)
+
+
 def degraded(connection: Connection) -> dict[str, str]:
     """What the last run left as it was, and why."""
     query = "select degraded from ops.runs order by started_at desc limit 1"
@@ -191,9 +196,10 @@ def test_what_a_mistyped_address_refused_is_asked_again_at_the_right_one(
 
 
 def test_one_page_that_is_refused_is_no_refusal_of_the_table(
-    read_world: str, connection: Connection
+    filled_world: str, connection: Connection
 ) -> None:
-    break_(read_world, "coalitions_users", "denied_403", call=1)
+    read_again(connection, "coalitions_users")
+    break_(filled_world, "coalitions_users", "denied_403", call=1)
     assert "degraded: coalitions_users" in run("run", "--mode", "backfill").output
     assert not ask(connection, "select 1 from ops.refusals")
     assert "degraded" not in run("run", "--mode", "backfill").output
@@ -211,16 +217,17 @@ def test_what_comes_with_a_table_that_fails_fails_with_it(
 
 
 def test_a_table_that_is_not_read_any_more_degrades_nothing(
-    read_world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+    filled_world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    break_(read_world, "coalitions_users", "denied_403")
+    read_again(connection, "coalitions_users")
+    break_(filled_world, "coalitions_users", "denied_403")
     assert "degraded: coalitions_users" in run("run", "--mode", "backfill").output
     monkeypatch.setenv("STREAMS", "essential")
-    forget_calls(read_world)
+    forget_calls(filled_world)
     for _ in ("the first time", "when a probe is due"):
         assert "degraded" not in run("run", "--mode", "live").output
         ask(connection, "update ops.refusals set probed_at = probed_at - interval '25 hours'")
-    assert not degraded(connection) and not calls_on(read_world, "coalitions_users")
+    assert not degraded(connection) and not calls_on(filled_world, "coalitions_users")
 
 
 def test_an_application_that_may_read_the_essentials_alone_has_them(
@@ -262,9 +269,7 @@ def stray_rows(connection: Connection, groups: list[list[int]], each: int) -> No
             users[0],
             each,
         )
-    ask(
-        connection, "update ops.relation_reads set stale = true where resource = 'coalitions_users'"
-    )
+    read_again(connection, "coalitions_users")
 
 
 def students(connection: Connection) -> list[list[int]]:

@@ -293,14 +293,13 @@ def test_a_run_that_is_stopped_is_on_record_as_stopped(
 
 
 def test_a_refused_secret_is_on_record_until_one_is_taken(
-    world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+    read_world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused() -> bool:
         with connection.cursor() as cursor:
             cursor.execute("select refused_at is not null from ops.application")
             return bool((cursor.fetchone() or (False,))[0])
 
-    run("run", "--mode", "live")
     monkeypatch.setenv("FORTYTWO_CLIENT_SECRET", "no longer this one")
     run("run", "--mode", "live")
     assert refused()
