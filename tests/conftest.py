@@ -61,7 +61,7 @@ TOGETHER = {
     "sandbox/test_worlds.py": "network",
 }
 # Databases that several passes fill: of those who begin with one, one pytest process makes it.
-MADE_BY_PASSES = {"filled_world", "agenda_world"}
+MADE_BY_PASSES = {"filled_world", "agenda_world", "edited_world"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

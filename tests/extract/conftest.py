@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import count
 
 import pytest
 import requests
@@ -45,14 +46,17 @@ def passed(
 
     Each state is made once, out of the one before it.
     """
+    number = count()
 
     @cache
-    def database_after(streams: str, *modes: str) -> str:
+    def database_after(streams: str, change: Callable[[str], None] | None, *modes: str) -> str:
         if not modes:
             return "template0"
-        before = database_after(streams, *modes[:-1])
-        name = "_".join(("after", *modes, streams))
+        before = database_after(streams, change, *modes[:-1])
+        name = f"after_passes_{next(number)}"
         requests.post(f"{own_sandbox}/_sandbox/reset", timeout=30).raise_for_status()
+        if change:
+            change(own_sandbox)
         administer(postgres_server, f"create database {name} template {before} strategy file_copy")
         local = tmp_path_factory.mktemp(name)
         with pytest.MonkeyPatch.context() as patch:
@@ -70,8 +74,8 @@ def passed(
         requests.post(f"{own_sandbox}/_sandbox/reset", timeout=30).raise_for_status()
         return name
 
-    def copy(*modes: str, streams: str = "") -> None:
-        name = database_after(streams, *modes)
+    def copy(*modes: str, streams: str = "", change: Callable[[str], None] | None = None) -> None:
+        name = database_after(streams, change, *modes)
         administer(postgres_server, f"drop database if exists {DATABASE} with (force)")
         administer(
             postgres_server, f"create database {DATABASE} template {name} strategy file_copy"
