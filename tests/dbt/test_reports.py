@@ -3,27 +3,52 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg2
 import pytest
 
+from tests.conftest import DATABASE, Parsed
 from tests.dbt.world import ROOT, create_raw, dbt, execute, query
+from tests.publication.conftest import copy_database, drop_database, keep_database
 
 REPORT = "students_by_level"
 LAST_CHANGE = "select ev_class, xmin::text from pg_rewrite where ev_class = 'reports.%s'::regclass"
 
 
+@pytest.fixture(scope="module")
+def reported(
+    postgres_server: dict[str, str],
+    parsed_project: Parsed,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[str]:
+    """The name of a database in which a run has made an empty mirror and the report."""
+    target = tmp_path_factory.mktemp("reported")
+    shutil.copy(parsed_project.memory, target)
+    copy_database(postgres_server, "template0")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**postgres_server, "PGDATABASE": DATABASE}.items():
+            patch.setenv(name, value)
+        patch.setenv("DBT_TARGET_PATH", str(target))
+        create_raw()
+        built = dbt("--quiet", "run", "--select", f"+{REPORT}")
+    assert built.success, built.output
+    kept = keep_database(postgres_server)
+    yield kept
+    drop_database(postgres_server, kept)
+
+
 @pytest.fixture
-def project(dbt_target: Path, tmp_path: Path) -> Path:
-    """A copy of the dbt project, to be edited; a run has made an empty mirror and the report."""
+def project(
+    reported: str, postgres_server: dict[str, str], dbt_target: Path, tmp_path: Path
+) -> Path:
+    """A copy of the dbt project, to be edited, and of that database."""
     project = tmp_path / "project"
     shutil.copytree(ROOT / "dbt_project", project / "dbt_project")
     for name in ("dbt_project.yml", "profiles.yml"):
         shutil.copy(ROOT / name, project)
-    create_raw()
-    built = dbt("--quiet", "run", "--select", f"+{REPORT}", project=project)
-    assert built.success, built.output
+    copy_database(postgres_server, reported)
     return project
 
 
