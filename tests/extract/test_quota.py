@@ -102,7 +102,7 @@ def test_several_processes_lose_no_call_of_each_other(tmp_path: Path) -> None:
     Quota("key", directory=tmp_path).learn(
         {"X-Secondly-RateLimit-Limit": "1000000", "X-Hourly-RateLimit-Limit": "1000000"}
     )
-    in_three_processes(tmp_path, 3000)
+    in_three_processes(tmp_path, 1000)
 
 
 def test_a_budget_ends_the_run_cleanly(tmp_path: Path) -> None:
