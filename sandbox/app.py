@@ -58,10 +58,11 @@ class Sandbox:
         self.calls = Calls(self.clock)
         self.faults = Faults()
         self.lister = Lister()
+        self.world = World(SCALES[options.scale], options.seed)
         self.start()
 
     def start(self) -> None:
-        """Build the world anew and forget tokens, limits, faults and calls."""
+        """Bring the world back to its beginning and forget tokens, limits, faults and calls."""
         options = self.options
         gc.unfreeze()
         self.clock.reset()
@@ -78,7 +79,8 @@ class Sandbox:
         )
         self.limits = Limits(self.clock, options.limits)
         self.limits.retry_after = options.retry_after
-        self.world = World(SCALES[options.scale], options.seed)
+        if self.world.version:  # one that nobody has changed is as good as a new one
+            self.world = World(SCALES[options.scale], options.seed)
         self.resources = registry(self.world, self.clock)
         self.changes = Changes(self.world, self.clock)
         # Half a million rows that never go away need not be looked at by every collection.
