@@ -222,6 +222,7 @@ def test_a_table_that_is_not_read_any_more_degrades_nothing(
     assert not degraded(connection) and not calls_on(filled_world, "coalitions_users")
 
 
+@pytest.mark.slow
 def test_an_application_that_may_read_the_essentials_alone_has_them(
     world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

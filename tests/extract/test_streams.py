@@ -42,6 +42,7 @@ def test_of_the_essential_stream_alone_every_table_is_there_and_nothing_else_is_
     }
 
 
+@pytest.mark.slow
 def test_a_stream_that_is_switched_on_later_is_filled_and_off_again_it_stays(
     read_world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -206,6 +206,7 @@ def test_an_installation_that_cannot_be_written_to_makes_the_charts_script_anew(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_dbts_own_graph_renders(look: Look) -> None:
     page = look("dbt-docs.html#!/model/model.fortytwo_mirror.users?g_v=1")
     page.wait_for_selector("canvas[data-id='layer2-node']")
