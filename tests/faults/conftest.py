@@ -1,13 +1,17 @@
-"""The laboratory: built once for each pytest process, copied for each test."""
+"""The laboratory: built once, restored for each pytest process, copied for each test."""
 
 from __future__ import annotations
 
+import fcntl
+import os
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from extract import embedded
 from extract.base.settings import Settings
 from extract.tables import TABLES
 from ops.sync import dbt_build
@@ -43,27 +47,52 @@ def parsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def before(
-    sandbox: Sandbox, postgres: Postgres, parsed: Path, tmp_path_factory: pytest.TempPathFactory
+    sandbox: Sandbox,
+    postgres: Postgres,
+    parsed: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    worker_id: str,
 ) -> str:
-    """A template database: everything was read and published, then the network lived on."""
+    """A template database: everything was read and published, then the network lived on.
+
+    Made once, whichever pytest process comes first; the others have it from a dump.
+    """
     name = "before"
-    with postgres.copy() as made, pytest.MonkeyPatch.context() as environment:
-        local = tmp_path_factory.mktemp("before")
-        for variable, value in lab.settings_of(sandbox.address, local).items():
+    base = tmp_path_factory.getbasetemp()
+    dump = (base if worker_id == "master" else base.parent) / "before.dump"
+    with dump.with_suffix(".lock").open("w") as lock, postgres.copy() as made:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        variables = {**postgres.variables, "PGDATABASE": made}
+        if not dump.exists():
+            local = tmp_path_factory.mktemp("before")
+            fill(postgres, {**variables, **lab.settings_of(sandbox.address, local)}, parsed)
+            tool(variables, "pg_dump", "--format=custom", f"--file={dump}")
+        else:
+            # the readers' role is of the other server
+            tool(variables, "pg_restore", "--no-privileges", f"--dbname={made}", dump)
+        postgres.administer(f"alter database {made} rename to {name}")
+    sandbox.live_on()
+    return name
+
+
+def fill(postgres: Postgres, variables: dict[str, str], target: Path) -> None:
+    """Read and publish everything in a database."""
+    with pytest.MonkeyPatch.context() as environment:
+        for variable, value in variables.items():
             environment.setenv(variable, value)
-        for variable, value in {**postgres.variables, "PGDATABASE": made}.items():
-            environment.setenv(variable, value)
-        environment.setenv("DBT_TARGET_PATH", str(parsed))
+        environment.setenv("DBT_TARGET_PATH", str(target))
         for mode in ("full", "backfill"):
             ran = lab.run_here(mode)
             assert ran.error is None, ran.said
         assert dbt_build("", *WITHOUT_UNIT_TESTS) == 0
-        connection = postgres.connect(made)
-        lab.stale(connection)
-        connection.close()
-        postgres.administer(f"alter database {made} rename to {name}")
-    sandbox.live_on()
-    return name
+    connection = postgres.connect(variables["PGDATABASE"])
+    lab.stale(connection)
+    connection.close()
+
+
+def tool(variables: dict[str, str], name: str, *arguments: str | Path) -> None:
+    """Run a program of PostgreSQL."""
+    subprocess.run([embedded.binary(name), *arguments], env=os.environ | variables, check=True)
 
 
 @pytest.fixture(scope="session")
