@@ -122,7 +122,7 @@ def _hold_nested(declared: Table, rows: Sequence[Row], path: str) -> dict[int, R
 @cache
 def _nested(declared: Table, place: str) -> Table:
     """What is nested in a table, as if it were one."""
-    return replace(declared, name=f"{declared.name}.{place}", columns=declared.nested[place])
+    return replace(declared, name=f"{declared.name}.{place}", fields=declared.nested[place])
 
 
 def _objects(within: Any, fields: Sequence[str]) -> Iterator[Row]:

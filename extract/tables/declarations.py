@@ -163,48 +163,38 @@ TEAM_USER = columns(
 DECLARED = (
     Table(
         "cursus",
-        columns(
-            """bigint: id!!
-            timestamp: created_at
-            text: name! slug kind"""
-        ),
-        "/cursus",
-        mirror="cursus",
+        """bigint: id!!
+        timestamp: created_at
+        text: name! slug kind""",
         always_has_rows=True,
     ),
     Table(
         "campus",
-        columns(
-            """bigint: id!!
-            text: name! time_zone
-            json: language
-            bigint: users_count! vogsphere_id
-            text: country address zip city website facebook twitter
-            bool: active! public!
-            text: email_extension
-            bool: default_hidden_phone
-            json: endpoint"""
-        ),
-        "/campus",
-        mirror="campuses",
+        """bigint: id!!
+        text: name! time_zone
+        json: language
+        bigint: users_count! vogsphere_id
+        text: country address zip city website facebook twitter
+        bool: active! public!
+        text: email_extension
+        bool: default_hidden_phone
+        json: endpoint""",
+        published="campuses",
         moving=frozenset({"users_count"}),
         always_has_rows=True,
     ),
     Table(
         "projects",
-        columns(
-            """bigint: id!!
-            text: name! slug!
-            bigint: difficulty
-            json: parent children attachments
-            timestamp: created_at updated_at
-            bool: exam
-            bigint: git_id
-            text: repository recommendation
-            json: cursus! campus! videos project_sessions!"""
-        ),
+        """bigint: id!!
+        text: name! slug!
+        bigint: difficulty
+        json: parent children attachments
+        timestamp: created_at updated_at
+        bool: exam
+        bigint: git_id
+        text: repository recommendation
+        json: cursus! campus! videos project_sessions!""",
         "/cursus/{cursus}/projects",
-        mirror="projects",
         always_has_rows=True,
         # 100 projects carry some 4,000 campus objects: one such page at a time is enough
         in_flight=1,
@@ -212,29 +202,21 @@ DECLARED = (
     ),
     Table(
         "achievements",
-        columns(
-            """bigint: id!!
-            text: name! description tier kind
-            bool: visible
-            text: image
-            bigint: nbr_of_success
-            text: users_url
-            json: achievements campus! parent title"""
-        ),
-        "/achievements",
-        mirror="achievements",
+        """bigint: id!!
+        text: name! description tier kind
+        bool: visible
+        text: image
+        bigint: nbr_of_success
+        text: users_url
+        json: achievements campus! parent title""",
         moving=frozenset({"nbr_of_success"}),
         always_has_rows=True,
     ),
     Table(
         "coalitions",
-        columns(
-            """bigint: id!!
-            text: name! slug image_url cover_url color
-            bigint: score user_id"""
-        ),
-        "/coalitions",
-        mirror="coalitions",
+        """bigint: id!!
+        text: name! slug image_url cover_url color
+        bigint: score user_id""",
         by_id=False,
         mentions=("user_id",),  # the coalition's master
         moving=frozenset({"score"}),
@@ -242,20 +224,17 @@ DECLARED = (
     ),
     Table(
         "blocs",
-        columns(
-            """bigint: id!! campus_id! cursus_id! squad_size
-            timestamp: created_at updated_at
-            json: coalitions!"""
-        ),
-        "/blocs",
+        """bigint: id!! campus_id! cursus_id! squad_size
+        timestamp: created_at updated_at
+        json: coalitions!""",
+        published="",
         always_has_rows=True,
         prepare=_bloc,
     ),
     Table(
         "campus_achievements",
-        columns("bigint: campus_id!! achievement_id!!"),
+        "bigint: campus_id!! achievement_id!!",
         "/campus/{campus}/achievements",
-        mirror="campus_achievements",
         primary_key=("campus_id", "achievement_id"),
         full="by campus",
         # achievements name their campuses, without ids: only a name of two is asked for
@@ -266,21 +245,18 @@ DECLARED = (
     ),
     Table(
         "users",
-        columns(
-            """bigint: id!!
-            text: email login!! first_name last_name usual_full_name usual_first_name
-            text: url phone displayname kind!!
-            json: image
-            bool: staff?
-            bigint: correction_point
-            text: pool_month pool_year location
-            bigint: wallet
-            timestamp: anonymize_date data_erasure_date created_at updated_at! alumnized_at
-            bool: alumni?! active?
-            bigint: campus_id!!"""
-        ),
+        """bigint: id!!
+        text: email login!! first_name last_name usual_full_name usual_first_name
+        text: url phone displayname kind!!
+        json: image
+        bool: staff?
+        bigint: correction_point
+        text: pool_month pool_year location
+        bigint: wallet
+        timestamp: anonymize_date data_erasure_date created_at updated_at! alumnized_at
+        bool: alumni?! active?
+        bigint: campus_id!!""",
         "/cursus/{cursus}/users",
-        mirror="users",
         full="students",
         ranges=("updated_at",),
         students={"filter[kind]": "student", "filter[alumni?]": "false"},
@@ -293,17 +269,14 @@ DECLARED = (
     ),
     Table(
         "cursus_users",
-        columns(
-            """bigint: id!! user_id! cursus_id!
-            timestamp: begin_at end_at
-            text: grade
-            double: level!
-            json: skills
-            bool: has_coalition
-            timestamp: blackholed_at created_at updated_at!"""
-        ),
+        """bigint: id!! user_id! cursus_id!
+        timestamp: begin_at end_at
+        text: grade
+        double: level!
+        json: skills
+        bool: has_coalition
+        timestamp: blackholed_at created_at updated_at!""",
         "/cursus/{cursus}/cursus_users",
-        mirror="cursus_users",
         full="by students",
         ranges=("updated_at",),
         scope="user_id",
@@ -314,13 +287,9 @@ DECLARED = (
     ),
     Table(
         "campus_users",
-        columns(
-            """bigint: id!! user_id! campus_id!
-            bool: is_primary!
-            timestamp: created_at updated_at!"""
-        ),
-        "/campus_users",
-        mirror="campus_users",
+        """bigint: id!! user_id! campus_id!
+        bool: is_primary!
+        timestamp: created_at updated_at!""",
         stream="transfers",
         full=None,
         backfill=True,
@@ -332,12 +301,8 @@ DECLARED = (
     ),
     Table(
         "coalitions_users",
-        columns(
-            """bigint: id!! coalition_id! user_id! score rank
-            timestamp: created_at updated_at!"""
-        ),
-        "/coalitions_users",
-        mirror="coalitions_users",
+        """bigint: id!! coalition_id! user_id! score rank
+        timestamp: created_at updated_at!""",
         stream="relations",
         full=None,
         backfill=True,
@@ -349,18 +314,14 @@ DECLARED = (
     ),
     Table(
         "projects_users",
-        columns(
-            """bigint: id!! user_id! project_id! occurrence final_mark
-            text: status!
-            bool: validated?
-            bigint: current_team_id
-            json: current_team cursus_ids teams
-            timestamp: marked_at
-            bool: marked
-            timestamp: retriable_at created_at updated_at!"""
-        ),
-        "/projects_users",
-        mirror="projects_users",
+        """bigint: id!! user_id! project_id! occurrence final_mark
+        text: status!
+        bool: validated?
+        bigint: current_team_id
+        json: current_team cursus_ids teams
+        timestamp: marked_at
+        bool: marked
+        timestamp: retriable_at created_at updated_at!""",
         stream="relations",
         full=None,
         backfill=True,
@@ -376,11 +337,10 @@ DECLARED = (
     ),
     Table(
         "projects_users_teams",
-        columns(
-            """bigint: id!! user_id!
-            json: teams"""
-        ),
+        """bigint: id!! user_id!
+        json: teams""",
         "/projects_users",
+        published="",
         stream="attempts",
         comes_with="projects_users",
         full=None,
@@ -389,13 +349,9 @@ DECLARED = (
     ),
     Table(
         "achievements_users",
-        columns(
-            """bigint: id!! achievement_id! user_id! nbr_of_success
-            text: url
-            timestamp: created_at updated_at!"""
-        ),
-        "/achievements_users",
-        mirror="achievements_users",
+        """bigint: id!! achievement_id! user_id! nbr_of_success
+        text: url
+        timestamp: created_at updated_at!""",
         stream="relations",
         full=None,
         backfill=True,
@@ -407,16 +363,12 @@ DECLARED = (
     ),
     Table(
         "quests_users",
-        columns(
-            """bigint: id!! user_id! quest_id!
-            timestamp: end_at validated_at
-            double: prct
-            text: advancement
-            timestamp: created_at updated_at!
-            json: quest"""
-        ),
-        "/quests_users",
-        mirror="quests_users",
+        """bigint: id!! user_id! quest_id!
+        timestamp: end_at validated_at
+        double: prct
+        text: advancement
+        timestamp: created_at updated_at!
+        json: quest""",
         stream="milestones",
         full=None,
         backfill=True,
@@ -429,18 +381,14 @@ DECLARED = (
     ),
     Table(
         "events",
-        columns(
-            """bigint: id!!
-            text: name! description location kind
-            bigint: max_people nbr_subscribers
-            timestamp: begin_at! end_at!
-            json: campus_ids! cursus_ids!
-            bigint: prohibition_of_cancellation
-            json: waitlist themes
-            timestamp: created_at updated_at!"""
-        ),
-        "/events",
-        mirror="events",
+        """bigint: id!!
+        text: name! description location kind
+        bigint: max_people nbr_subscribers
+        timestamp: begin_at! end_at!
+        json: campus_ids! cursus_ids!
+        bigint: prohibition_of_cancellation
+        json: waitlist themes
+        timestamp: created_at updated_at!""",
         stream="agenda",
         ranges=("updated_at",),
         moving=frozenset({"nbr_subscribers"}),
@@ -448,9 +396,7 @@ DECLARED = (
     ),
     Table(
         "events_users",
-        columns("bigint: id!! event_id! user_id!"),
-        "/events_users",
-        mirror="events_users",
+        "bigint: id!! event_id! user_id!",
         stream="agenda",
         full=None,
         backfill=True,
@@ -464,16 +410,12 @@ DECLARED = (
     ),
     Table(
         "exams",
-        columns(
-            """bigint: id!! campus_id!
-            text: name! location
-            bigint: max_people nbr_subscribers
-            timestamp: begin_at! end_at!
-            json: cursus! projects!
-            timestamp: created_at updated_at!"""
-        ),
-        "/exams",
-        mirror="exams",
+        """bigint: id!! campus_id!
+        text: name! location
+        bigint: max_people nbr_subscribers
+        timestamp: begin_at! end_at!
+        json: cursus! projects!
+        timestamp: created_at updated_at!""",
         stream="agenda",
         # with a range the rows come once for each of their projects
         again={"filter[future]": "true"},
@@ -484,14 +426,10 @@ DECLARED = (
     ),
     Table(
         "locations",
-        columns(
-            """bigint: id!! user_id! campus_id!
-            timestamp: begin_at! end_at
-            bool: is_primary
-            text: host"""
-        ),
-        "/locations",
-        mirror="locations",
+        """bigint: id!! user_id! campus_id!
+        timestamp: begin_at! end_at
+        bool: is_primary
+        text: host""",
         stream="seats",
         full="open rows",
         backfill=True,
@@ -506,16 +444,12 @@ DECLARED = (
     ),
     Table(
         "scale_teams",
-        columns(
-            """bigint: id!! scale_id! team_id project_id final_mark feedback_rating
-            json: people! flag
-            bool: corrector_hidden corrected_hidden
-            timestamp: begin_at! filled_at
-            bigint: begin_day
-            timestamp: created_at updated_at!"""
-        ),
-        "/scale_teams",
-        mirror="scale_teams",
+        """bigint: id!! scale_id! team_id project_id final_mark feedback_rating
+        json: people! flag
+        bool: corrector_hidden corrected_hidden
+        timestamp: begin_at! filled_at
+        bigint: begin_day
+        timestamp: created_at updated_at!""",
         stream="evaluations",
         full=None,
         backfill=True,

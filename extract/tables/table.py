@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -49,9 +50,10 @@ class Table:
 
     Attributes:
         name: The table in `raw`, by the API's resource name.
-        mirror: The table in `mirror`; empty when none is published.
-        columns: See `columns`.
-        path: Endpoint below `/v2`; `{cursus}` is the anchor cursus, `{campus}` each campus.
+        fields: The columns, as `columns` reads them.
+        endpoint: Below `/v2`, where it is another than the name; `{cursus}` is the anchor cursus,
+            `{campus}` each campus.
+        published: The table in `mirror`, where it has another name; empty when none is published.
         stream: See streams.py. What is essential makes or breaks a pass; anything else may be late.
         comes_with: The table in whose answers its rows are: one for each of its rows, by the same
             key, of the columns that `set_apart` takes out of them. No call is made for it.
@@ -93,9 +95,9 @@ class Table:
     """
 
     name: str
-    columns: tuple[Column, ...]
-    path: str
-    mirror: str = ""
+    fields: str | tuple[Column, ...]
+    endpoint: str = ""
+    published: str | None = None
     stream: str = ESSENTIAL
     comes_with: str = ""
     full: Reading | None = "whole"
@@ -127,6 +129,21 @@ class Table:
     kept_by: str = ""
     open_rows: Mapping[str, str] = field(default_factory=dict)
     open_column: str = ""
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """What is read of a row."""
+        return columns(self.fields) if isinstance(self.fields, str) else self.fields
+
+    @property
+    def path(self) -> str:
+        """The endpoint, below `/v2`."""
+        return self.endpoint or f"/{self.name}"
+
+    @property
+    def mirror(self) -> str:
+        """The table in `mirror`; empty when none is published."""
+        return self.name if self.published is None else self.published
 
     @property
     def essential(self) -> bool:
