@@ -1,1 +1,1 @@
-"""One page of the 42 API: authorisation, client, paginator, quota."""
+"""One page of the 42 API: authorisation, client, quota."""
