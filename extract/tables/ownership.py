@@ -87,5 +87,5 @@ def names() -> list[str]:
 
 @cache
 def _macros() -> Any:
-    text = (DBT / "macros" / "ownership.sql").read_text(encoding="utf-8")
+    text = (DBT / "macros" / "publication" / "ownership.sql").read_text(encoding="utf-8")
     return Environment(extensions=["jinja2.ext.do"]).from_string(text).module

@@ -43,15 +43,6 @@ $replace$;
     {{ return({'relations': [target]}) }}
 {% endmaterialization %}
 
-{#- Elsewhere readers look at what was built last, and a view is a view. -#}
-{% materialization lasting_view, default %}
-    {{ return(dbt.materialization_view_default()) }}
-{% endmaterialization %}
-
-{% materialization lasting_view, adapter='spark' %}
-    {{ return(create_or_replace_view()) }}
-{% endmaterialization %}
-
 {#-
     Whether the view has this definition and these descriptions. PostgreSQL prints both definitions in
     the same way, so formatting and SQL comments do not count. The candidate goes with dbt's

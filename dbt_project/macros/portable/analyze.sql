@@ -1,12 +1,4 @@
-{#- Post-hook of every mart: dbt does not analyze what it creates, and what follows joins these tables. -#}
+{#- Post-hook of tables: dbt analyzes nothing that it creates. Spark's planner goes by the files' sizes. -#}
 {% macro analyze(relation) -%}
-    {{ return(adapter.dispatch('analyze')(relation)) }}
-{%- endmacro %}
-
-{% macro default__analyze(relation) -%}
-    analyze {{ relation }}
-{%- endmacro %}
-
-{#- Its planner goes by the files' sizes, and by what it finds on the way. -#}
-{% macro spark__analyze(relation) -%}
+    {{ 'analyze ' ~ relation if target.type != 'spark' }}
 {%- endmacro %}

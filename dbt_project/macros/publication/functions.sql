@@ -212,6 +212,7 @@ language plpgsql stable
 as $publication$
 declare
     key text[] := ops.key_of(format('marts.%I', name)::regclass);
+    parts jsonb;
     part record;
     statements text[];
 begin
@@ -261,45 +262,42 @@ from (
 ) as numbered
 group by chunk, _action, _columns$record$
     ];
-    for part in
-        with listed as (
-            select
-                columns_of.name as plain_name,
-                quote_ident(columns_of.name) as name,
-                -- Types without an equality of their own are compared as text.
-                case when type in ('json', 'xml', 'point', 'polygon') then '::text' else '' end as cast_,
-                quote_ident(columns_of.name) = any(key) as is_key
-            from ops.columns_of(format('marts.%I', publication_of.name)::regclass)
+    with listed as (
+        select
+            columns_of.name as plain_name,
+            quote_ident(columns_of.name) as name,
+            quote_ident(columns_of.name) = any(key) as is_key,
+            -- Types without an equality of their own are compared as text.
+            format(
+                'live.%1$I%2$s is distinct from next.%1$I%2$s', columns_of.name,
+                case when type in ('json', 'xml', 'point', 'polygon') then '::text' end
+            ) as differs
+        from ops.columns_of(format('marts.%I', publication_of.name)::regclass)
+    )
+    select jsonb_build_object(
+        'table', quote_ident(publication_of.name),
+        'name', quote_literal(publication_of.name),
+        'changed', 'pg_temp.' || quote_ident('changed_' || publication_of.name),
+        'key', array_to_string(key, ', '),
+        'first', key[1],
+        'same_key', (
+            select string_agg(format('live.%1$s = changed.%1$s', column_), ' and ')
+            from unnest(key) as column_
         ),
-        compared as (
-            select
-                *,
-                format('live.%1$s%2$s is distinct from next.%1$s%2$s', listed.name, cast_) as differs
-            from listed
-            where not is_key
-        )
-        select 'table' as token, quote_ident(publication_of.name) as value
-        union all select 'name', quote_literal(publication_of.name)
-        union all select 'changed', 'pg_temp.' || quote_ident('changed_' || publication_of.name)
-        union all select 'key', array_to_string(key, ', ')
-        union all select 'first', key[1]
-        union all
-        select 'same_key', string_agg(format('live.%1$s = changed.%1$s', column_), ' and ')
-        from unnest(key) as column_
-        union all
-        select 'key_object', string_agg(format('%L, %s', trim('"' from column_), column_), ', ')
-        from unnest(key) as column_
-        union all select 'columns', string_agg(listed.name, E',\n    ') from listed
-        union all select 'next_columns', string_agg('next.' || listed.name, E',\n    ') from listed
-        union all select 'others', string_agg(compared.name, E',\n    ') from compared
-        union all select 'next_others', string_agg('next.' || compared.name, E',\n    ') from compared
-        union all select 'differs', coalesce(string_agg(differs, E'\n    or '), 'false') from compared
-        union all
-        select 'differing', coalesce(string_agg(
-            format('case when %s then %L end', differs, compared.plain_name), E',\n        '
-        ), '')
-        from compared
-    loop
+        'key_object', (
+            select string_agg(format('%L, %s', trim('"' from column_), column_), ', ')
+            from unnest(key) as column_
+        ),
+        'columns', string_agg(listed.name, E',\n    '),
+        'next_columns', string_agg('next.' || listed.name, E',\n    '),
+        'others', string_agg(listed.name, E',\n    ') filter (where not is_key),
+        'next_others', string_agg('next.' || listed.name, E',\n    ') filter (where not is_key),
+        'differs', coalesce(string_agg(differs, E'\n    or ') filter (where not is_key), 'false'),
+        'differing', coalesce(string_agg(
+            format('case when %s then %L end', differs, plain_name), E',\n        '
+        ) filter (where not is_key), '')
+    ) into parts from listed;
+    for part in select * from jsonb_each_text(parts) as part (token, value) loop
         if part.value is null then  -- no other columns than the key: nothing to update
             statements[2] := null;
             continue;

@@ -49,25 +49,16 @@
             {%- do spec.unique_columns.append(test.column_name) -%}
         {%- endif -%}
     {%- endfor -%}
-    {{ return(parents_first(specs.values() | list)) }}
-{% endmacro %}
-
-{#- Tables in an order in which every table comes after the tables it refers to. -#}
-{% macro parents_first(specs) %}
     {%- set ordered = [] -%}
-    {%- for round in specs -%}
-        {%- for spec in specs | sort(attribute='name') if spec not in ordered -%}
-            {%- if not spec.foreign_keys | map(attribute='parent') | reject('equalto', spec.name)
-                | reject('in', ordered | map(attribute='name') | list) | list -%}
-                {%- do ordered.append(spec) -%}
-            {%- endif -%}
+    {%- for name in listed -%}
+        {%- set spec = specs.values() | selectattr('name', 'equalto', name) | first -%}
+        {%- for key in spec.foreign_keys if key.parent not in listed[:ordered | length + 1] -%}
+            {{ exceptions.raise_compiler_error(
+                'var published_tables of dbt_project.yml names ' ~ name ~ ' before ' ~ key.parent
+                ~ ', which it refers to. Name each table after those that it refers to.'
+            ) }}
         {%- endfor -%}
+        {%- do ordered.append(spec) -%}
     {%- endfor -%}
-    {%- if ordered | length < specs | length -%}
-        {{ exceptions.raise_compiler_error(
-            'The foreign keys of these marts go round in a circle: '
-            ~ specs | reject('in', ordered) | map(attribute='name') | join(', ')
-        ) }}
-    {%- endif -%}
     {{ return(ordered) }}
 {% endmacro %}

@@ -8,6 +8,13 @@ with projects as (
     select * from {{ ref('projects') }}
 ),
 
+in_cursus as (
+    select distinct projects.id
+    from projects
+    cross join lateral {{ json_list('projects.cursus') }} as cursus (element)
+    where (cursus.element ->> 'id')::bigint = {{ anchor_cursus_id() }}
+),
+
 offered as (
     select distinct project_id from {{ ref('campus_projects') }}
 ),
@@ -15,10 +22,9 @@ offered as (
 misplaced as (
     select projects.id
     from projects
+    left join in_cursus on projects.id = in_cursus.id
     left join offered on projects.id = offered.project_id
-    where
-        ({{ json_list_has_id('projects.cursus', anchor_cursus_id()) }}) is not true
-        or offered.project_id is null
+    where in_cursus.id is null or offered.project_id is null
 )
 
 select * from misplaced

@@ -1,0 +1,57 @@
+{#- When clocks in a time zone show a time. -#}
+{% macro at_local_time(local_time, time_zone) -%}
+    {%- if target.type == 'spark' -%}
+        to_utc_timestamp({{ local_time }}, {{ time_zone }})
+    {%- else -%}
+        ({{ local_time }}) at time zone {{ time_zone }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- The days from one to another, both included, one a row; each is its midnight, without a time zone. -#}
+{% macro each_day(first, last) -%}
+    {%- if target.type == 'postgres' -%}
+        generate_series(date_trunc('day', {{ first }}), {{ last }}, interval '1 day')
+    {%- elif target.type == 'duckdb' -%}
+        unnest(generate_series(date_trunc('day', {{ first }})::timestamp, {{ last }}, interval '1 day'))
+    {%- else -%}
+        explode(sequence(date_trunc('day', {{ first }}), {{ last }}, interval '1 day'))
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Seconds from one moment to a later one. -#}
+{% macro seconds_between(earlier, later) -%}
+    {%- if target.type == 'spark' -%}
+        ((unix_micros({{ later }}) - unix_micros({{ earlier }})) / 1000000)
+    {%- else -%}
+        extract(epoch from {{ later }} - {{ earlier }})
+    {%- endif -%}
+{%- endmacro %}
+
+{#- The time zones that the engine knows, a relation with `name`. -#}
+{% macro time_zone_names() -%}
+    {%- if target.type == 'spark' -%}
+        (
+            select explode(
+                split(trim(both '[]' from reflect('java.time.ZoneId', 'getAvailableZoneIds')), ', ')
+            ) as name
+        )
+    {%- else -%}
+        pg_timezone_names()
+    {%- endif -%}
+{%- endmacro %}
+
+{#-
+    The end of the last good run: what was read after it is in raw, and not in mirror yet. Elsewhere raw is
+    copied and built whole.
+-#}
+{% macro published_until() %}
+    {%- if target.type == 'postgres' -%}
+        (
+            select max(coalesce(published_at, finished_at))
+            from {{ source('ops', 'runs') }}
+            where published_at is not null or status = 'unchanged'
+        )
+    {%- else -%}
+        timestamptz '9999-12-31'
+    {%- endif -%}
+{%- endmacro %}
