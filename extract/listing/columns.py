@@ -5,7 +5,6 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
-from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -55,12 +54,9 @@ def to_arrow(declared: Table, rows: Sequence[Row], path: str) -> pa.Table:
             declared.prepare(row)
     aside = _hold_nested(declared, rows, path)
     _write_json(declared, rows, path)
-    try:
-        arrays = _at_once(declared, rows)
-    except (pa.ArrowException, OverflowError, TypeError, KeyError):
-        for n, times in _impossible_times(declared, rows, path).items():
-            aside.setdefault(n, {}).update(times)
-        arrays = _one_by_one(declared, rows, path)
+    arrays, impossible = _arrays(declared, rows, path)
+    for n, times in impossible.items():
+        aside.setdefault(n, {}).update(times)
     known = declared.known_fields()
     if not aside and set().union(*rows) <= known:
         arrays.append(pa.nulls(len(rows), pa.string()))
@@ -108,14 +104,11 @@ def _hold_nested(declared: Table, rows: Sequence[Row], path: str) -> dict[int, R
     aside: dict[int, Row] = {}
     for place in declared.nested:
         found = [(n, one) for n, row in enumerate(rows) for one in _objects(row, place.split("."))]
-        within, objects = _nested(declared, place), [one for _, one in found]
-        try:
-            _at_once(within, objects)  # what comes of it are arrays that nobody needs
-        except (pa.ArrowException, OverflowError, TypeError, KeyError):
-            for number, times in _impossible_times(within, objects, path).items():
-                of_row = aside.setdefault(found[number][0], {})
-                of_row |= {f"{place}.{name}": text for name, text in times.items()}
-            _one_by_one(within, objects, path)
+        # what comes of it are arrays that nobody needs
+        _, impossible = _arrays(_nested(declared, place), [one for _, one in found], path)
+        for number, times in impossible.items():
+            of_row = aside.setdefault(found[number][0], {})
+            of_row |= {f"{place}.{name}": text for name, text in times.items()}
     return aside
 
 
@@ -153,34 +146,58 @@ def _write_json(declared: Table, rows: Sequence[Row], path: str) -> None:
                 row[column.field] = _json(row[column.field])
 
 
-@cache
-def _struct(declared: Table) -> pa.StructType:
-    """A whole row; times are still text."""
-    types = {**ARROW_TYPES, "timestamp": pa.string()}
-    return pa.struct([pa.field(c.field, types[c.data_type]) for c in declared.columns])
+def _arrays(
+    declared: Table, rows: Sequence[Row], path: str
+) -> tuple[list[pa.Array], dict[int, Row]]:
+    """The columns, null where an optional field is missing.
 
-
-def _at_once(declared: Table, rows: Sequence[Row]) -> list[pa.Array]:
-    """The contract's columns, by one call of Arrow's: in half the time.
-
-    Raises:
-        pa.ArrowException, OverflowError, TypeError, KeyError: Something is not as the contract
-            says, or may not be: `_one_by_one` tells.
+    Beside them, by the row's number, the times that cannot be: they are taken out of the rows.
     """
+    arrays, aside = [], dict[int, Row]()
     for column in declared.columns:
-        lenient = NO_NUMBERS.get(column.data_type)
-        if lenient and not lenient.isdisjoint(map(type, map(itemgetter(column.field), rows))):
-            raise TypeError(column.name)
-    arrays: list[pa.Array] = pa.array(rows, _struct(declared)).flatten()
-    for column, array in zip(declared.columns, arrays, strict=True):
-        if (column.required or column.not_null) and array.null_count:
-            raise TypeError(column.name)
-    times = [n for n, column in enumerate(declared.columns) if column.data_type == "timestamp"]
-    if times:
-        together = _as_times(pa.concat_arrays([arrays[n] for n in times]))
-        for place, n in enumerate(times):
-            arrays[n] = together.slice(place * len(rows), len(rows))
-    return arrays
+        if column.required and not all(column.field in row for row in rows):
+            raise _broken(declared, column, path, "the field is gone from the payload")
+        values = [row.get(column.field) for row in rows]
+        if column.not_null and None in values:
+            raise _broken(declared, column, path, "it is null")
+        try:
+            if not NO_NUMBERS.get(column.data_type, frozenset()).isdisjoint(map(type, values)):
+                raise pa.ArrowTypeError("a boolean or a fraction")
+            is_time = column.data_type == "timestamp"
+            array = pa.array(values, pa.string() if is_time else ARROW_TYPES[column.data_type])
+        except (pa.ArrowException, OverflowError, TypeError):
+            # not chained: Arrow's message shows the value
+            kinds = _kinds(map(type, values))
+            raise _broken(declared, column, path, f"the API sent {kinds}") from None
+        arrays.append(_times(declared, column, rows, array, path, aside) if is_time else array)
+    return arrays, aside
+
+
+def _times(
+    declared: Table,
+    column: Column,
+    rows: Sequence[Row],
+    texts: pa.Array,
+    path: str,
+    aside: dict[int, Row],
+) -> pa.Array:
+    """The texts as times; those that cannot be are null, and put aside."""
+    try:
+        return _as_times(texts)
+    except (pa.ArrowException, OverflowError):
+        possible = texts.to_pylist()
+    for n, text in enumerate(possible):
+        try:
+            _as_times(pa.array([text], pa.string()))
+        except (pa.ArrowException, OverflowError):
+            if column.required or not DATED.match(text):
+                keys = ", ".join(f"{key} {rows[n].get(key)}" for key in declared.primary_key)
+                shape = re.sub(r"\d", "9", re.sub(r"[^\W\d_]", "a", text[:40]))
+                what = f"the API sent {shape!r} (9: any digit, a: any letter), row {keys}"
+                raise _broken(declared, column, path, what) from None
+            aside.setdefault(n, {})[column.field] = text
+            rows[n][column.field] = possible[n] = None
+    return _as_times(pa.array(possible, pa.string()))
 
 
 def _as_times(texts: pa.Array) -> pa.Array:
@@ -194,56 +211,6 @@ def _as_times(texts: pa.Array) -> pa.Array:
     if bounds["min"] is not None and not FIRST <= bounds["min"] <= bounds["max"] <= LAST:
         raise OverflowError("a year before 1 or after 9999")
     return times
-
-
-def _impossible_times(declared: Table, rows: Sequence[Row], path: str) -> dict[int, Row]:
-    """Take the times that cannot be out of the rows; returns them by the row's number."""
-    aside: dict[int, Row] = {}
-    for column in declared.columns:
-        for n, row in enumerate(rows if column.data_type == "timestamp" else ()):
-            text = row.get(column.field)
-            if not isinstance(text, str):
-                continue
-            try:
-                _as_times(pa.array([text]))
-            except (pa.ArrowException, OverflowError):
-                if column.required or not DATED.match(text):
-                    keys = ", ".join(f"{key} {row.get(key)}" for key in declared.primary_key)
-                    shape = re.sub(r"\d", "9", re.sub(r"[^\W\d_]", "a", text[:40]))
-                    what = f"the API sent {shape!r} (9: any digit, a: any letter), row {keys}"
-                    raise _broken(declared, column, path, what) from None
-                aside.setdefault(n, {})[column.field] = text
-                row[column.field] = None
-    return aside
-
-
-def _one_by_one(declared: Table, rows: Sequence[Row], path: str) -> list[pa.Array]:
-    """The same, column by column, so that whatever is wrong can be named.
-
-    Null where an optional field is missing.
-    """
-    for column in declared.columns:
-        if column.required and not all(column.field in row for row in rows):
-            raise _broken(declared, column, path, "the field is gone from the payload")
-    return [
-        _array(declared, column, [row.get(column.field) for row in rows], path)
-        for column in declared.columns
-    ]
-
-
-def _array(declared: Table, column: Column, values: Sequence[Any], path: str) -> pa.Array:
-    if column.not_null and None in values:
-        raise _broken(declared, column, path, "it is null")
-    try:
-        if column.data_type == "timestamp":
-            return _as_times(pa.array(values, pa.string()))
-        if not NO_NUMBERS.get(column.data_type, frozenset()).isdisjoint(map(type, values)):
-            raise pa.ArrowTypeError("a boolean or a fraction")
-        return pa.array(values, ARROW_TYPES[column.data_type])
-    except (pa.ArrowException, OverflowError, TypeError):
-        # not chained: Arrow's message shows the value
-        kinds = _kinds(map(type, values))
-        raise _broken(declared, column, path, f"the API sent {kinds}") from None
 
 
 def _json(value: Any) -> str | None:
