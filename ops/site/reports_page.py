@@ -17,7 +17,7 @@ from psycopg2.extensions import connection as Connection
 from extract.base.query import execute, exists
 from extract.tables.streams import ESSENTIAL
 from ops.site.charts import vega
-from ops.site.charts.frames import Spec, bars, chart, iso, legend, numbers
+from ops.site.charts.frames import Spec, bars, chart, field, iso, legend, numbers
 from ops.site.history import connected
 from ops.site.pages import existing_pages, render, site_directory, write_page
 from ops.site.status_page import banner_html
@@ -118,24 +118,21 @@ def _chart(report: str, kind: str, **fields: Any) -> Spec:
     return kinds[kind](REPORTS[report]["title"], **fields)
 
 
-def _number(field: str) -> Spec:
-    share = field.startswith("share") or field.endswith("rate")
-    return {"field": field, "type": "quantitative", "format": ".1%" if share else ",.0f"}
+def _number(name: str) -> Spec:
+    share = name.startswith("share") or name.endswith("rate")
+    return field(name, "quantitative", format=".1%" if share else ",.0f")
 
 
 def _columns(title: str, x: str, y: list[str], upto: int = 0) -> Spec:
+    scale = {"domain": list(range(1, upto + 1))} if upto else {}
+    axis = {"title": x.replace("_", " "), "labelAngle": 0, "labelOverlap": True}
     spec = chart(
         title,
         [],
         mark={"type": "bar", "cornerRadiusEnd": 2},
         encoding={
-            "x": {
-                "field": x,
-                "type": "ordinal",
-                "scale": {"domain": list(range(1, upto + 1))} if upto else {},
-                "axis": {"title": x.replace("_", " "), "labelAngle": 0, "labelOverlap": True},
-            },
-            "y": {"field": "value", "type": "quantitative", "stack": None, "axis": numbers(y[0])},
+            "x": field(x, "ordinal", scale=scale, axis=axis),
+            "y": field("value", "quantitative", stack=None, axis=numbers(y[0])),
             "color": legend("key", {y[0]: "@soft", y[-1]: "@accent"}),
             "tooltip": [{"field": x}, {"field": "key"}, _number("value")],
         },
@@ -152,7 +149,7 @@ def _bars(
         [],
         name,
         _number(value),
-        y={"field": "nth", "type": "ordinal", "axis": None},
+        y=field("nth", "ordinal", axis=None),
         colour="@accent",
         scale={"domain": [0, 1]} if whole else {},
     )
@@ -167,29 +164,21 @@ def _bars(
 
 
 def _heatmap(title: str, x: str, y: str, value: str) -> Spec:
+    hours = {"title": x, "labelAngle": 0, "labelOverlap": True}
+    days = {"title": None, "labelExpr": WEEKDAYS}
     spec = chart(
         title,
         [],
         mark={"type": "rect"},
         encoding={
-            "x": {
-                "field": x,
-                "type": "ordinal",
-                "scale": {"domain": list(range(24))},
-                "axis": {"title": x, "labelAngle": 0, "labelOverlap": True},
-            },
-            "y": {
-                "field": y,
-                "type": "ordinal",
-                "scale": {"domain": list(range(1, 8))},
-                "axis": {"title": None, "labelExpr": WEEKDAYS},
-            },
-            "color": {
-                "field": value,
-                "type": "quantitative",
-                "scale": {"range": ["@raised", "@accent"]},
-                "legend": {"title": value, "orient": "top", "gradientLength": 140},
-            },
+            "x": field(x, "ordinal", scale={"domain": list(range(24))}, axis=hours),
+            "y": field(y, "ordinal", scale={"domain": list(range(1, 8))}, axis=days),
+            "color": field(
+                value,
+                "quantitative",
+                scale={"range": ["@raised", "@accent"]},
+                legend={"title": value, "orient": "top", "gradientLength": 140},
+            ),
             "tooltip": [{"field": y}, {"field": x}, _number(value)],
         },
     )

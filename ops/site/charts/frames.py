@@ -33,7 +33,7 @@ def bars(
     """Horizontal bars; names stand above them, for narrow pages, and figures at the right."""
     text = {"type": "text", "baseline": "bottom", "dy": 2, "color": "@text"}
     bar = {"type": "bar", "cornerRadius": 2, "height": 7, "yOffset": 9, "color": colour}
-    x = {"field": value["field"], "type": "quantitative", "axis": None, "scale": scale or {}}
+    x = field(value["field"], "quantitative", axis=None, scale=scale or {})
     return layers(
         title,
         values,
@@ -63,18 +63,25 @@ def _base(title: str, values: list[Row], height: int) -> Spec:
     }
 
 
-def legend(field: str, colours: dict[str, str]) -> Spec:
+def field(name: str, kind: str, **more: Any) -> Spec:
+    """A field of the data and its type: quantitative, temporal, ordinal or nominal."""
+    return {"field": name, "type": kind, **more}
+
+
+def count(name: str) -> Spec:
+    """A field of whole numbers."""
+    return field(name, "quantitative", format=",d")
+
+
+def legend(name: str, colours: dict[str, str]) -> Spec:
     """Colours by a field, named above the chart."""
-    return {
-        "field": field,
-        "type": "nominal",
-        "scale": {"domain": list(colours), "range": list(colours.values())},
-        "legend": {
-            "title": None,
-            "orient": "top",
-            "columns": len(colours) if sum(map(len, colours)) <= ONE_LINE else 2,
-        },
-    }
+    columns = len(colours) if sum(map(len, colours)) <= ONE_LINE else 2
+    return field(
+        name,
+        "nominal",
+        scale={"domain": list(colours), "range": list(colours.values())},
+        legend={"title": None, "orient": "top", "columns": columns},
+    )
 
 
 def numbers(title: str) -> Spec:

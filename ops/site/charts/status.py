@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from ops.site.charts.frames import Spec, bars, chart, iso, layers, legend, numbers
+from ops.site.charts.frames import Spec, bars, chart, count, field, iso, layers, legend, numbers
 from ops.site.history import History, Row
 
 HOURLY_LIMIT = 1200
@@ -55,23 +55,13 @@ def rows_over_time(history: History, table: str) -> Spec:
     # a line, for nothing that is filled may begin elsewhere than at 0; and no drop of a hundredth
     # that looks like a collapse
     margin = max((max(counts) - min(counts)) * 0.15, max(counts) * LEAST_RANGE / 2, 1)
+    domain = [max(0, min(counts) - margin), max(counts) + margin]
+    scale = {"domain": domain, "nice": False, "zero": False}
     encoding = {
-        "x": {"field": "at", "type": "temporal", "axis": None},
-        "y": {
-            "field": "rows",
-            "type": "quantitative",
-            "axis": None,
-            "scale": {
-                "domain": [max(0, min(counts) - margin), max(counts) + margin],
-                "nice": False,
-                "zero": False,
-            },
-        },
+        "x": field("at", "temporal", axis=None),
+        "y": field("rows", "quantitative", axis=None, scale=scale),
     }
-    tooltip = [
-        {"field": "at", "type": "temporal", "format": "%Y-%m-%d %H:%M", "title": "at"},
-        {"field": "rows", "type": "quantitative", "format": ",d"},
-    ]
+    tooltip = [field("at", "temporal", format="%Y-%m-%d %H:%M", title="at"), count("rows")]
     line = {"type": "line", "interpolate": "step-after", "color": "@accent", "strokeWidth": 1.6}
     # where the pointer is, a value; seen only where a line alone would be nothing
     point = {"type": "circle", "color": "@accent", "size": 160, "opacity": 0}
@@ -96,35 +86,24 @@ def changes_per_day(changes: Sequence[Row]) -> Spec:
     values = [
         {"day": day, "action": action, "rows": rows} for (day, action), rows in totals.items()
     ]
+    day = {"timeUnit": "utcyearmonthdate"}
+    dates = {"title": None, "format": "%d %b", "labelAngle": 0, "grid": False, **APART}
+    # beside the first fill of a relation a day's other changes are still to be seen
+    scale = {"type": "symlog", "constant": 10}
+    powers = {**numbers("rows"), "values": [10**power for power in range(1, 8)]}
     return chart(
         "Changes per day",
         values,
         mark={"type": "bar", "cornerRadiusEnd": 2},
         encoding={
-            "x": {
-                "field": "day",
-                "type": "ordinal",  # each day once, however few there are
-                "timeUnit": "utcyearmonthdate",
-                "axis": {"title": None, "format": "%d %b", "labelAngle": 0, "grid": False, **APART},
-            },
+            "x": field("day", "ordinal", axis=dates, **day),  # once, however few there are
             "xOffset": {"field": "action", "sort": list(ACTIONS)},
-            # beside the first fill of a relation a day's other changes are still to be seen
-            "y": {
-                "field": "rows",
-                "type": "quantitative",
-                "scale": {"type": "symlog", "constant": 10},
-                "axis": {**numbers("rows"), "values": [10**power for power in range(1, 8)]},
-            },
+            "y": field("rows", "quantitative", scale=scale, axis=powers),
             "color": legend("action", ACTIONS),
             "tooltip": [
-                {
-                    "field": "day",
-                    "type": "temporal",
-                    "timeUnit": "utcyearmonthdate",
-                    "title": "day",
-                },
+                field("day", "temporal", title="day", **day),
                 {"field": "action"},
-                {"field": "rows", "type": "quantitative", "format": ",d"},
+                count("rows"),
             ],
         },
     )
@@ -141,8 +120,8 @@ def rejected_by_rule(rejected: dict[str, int]) -> Spec:
         "Rejected rows by rule",
         values,
         "rule",
-        {"field": "rows", "type": "quantitative", "format": ",d"},
-        y={"field": "rule", "type": "nominal", "sort": None, "axis": None},
+        count("rows"),
+        y=field("rule", "nominal", sort=None, axis=None),
         colour="@warn",
         height=34 * len(values),
     )
@@ -158,57 +137,39 @@ def calls_per_hour(calls: Sequence[Row], until: datetime) -> Spec:
     for value in values:
         in_hour[value["hour"]] += value["calls"]
     highest = max(HOURLY_LIMIT, *in_hour.values())
+    shown = {"domain": [iso(until - timedelta(hours=47)), iso(until)]}
+    hours = {"title": None, "format": "%a %H:00", "grid": False, **APART}
+    room = {"domain": [0, 1.12 * highest]}  # for the line's own name
+    limit = {
+        "data": {"values": [{"limit": HOURLY_LIMIT}]},
+        "encoding": {"y": field("limit", "quantitative")},
+    }
+    rule = {"type": "rule", "color": "@bad", "strokeDash": [5, 4], "size": 1.5}
+    encoding = {
+        "x": field("hour", "temporal", timeUnit="utcyearmonthdatehours", scale=shown, axis=hours),
+        "y": field("calls", "quantitative", axis=numbers("calls"), scale=room),
+        "color": legend("outcome", OUTCOMES),
+        "tooltip": [
+            field("hour", "temporal", format="%a %d %b %H:%M", title="hour"),
+            {"field": "outcome"},
+            count("calls"),
+        ],
+    }
+    name = {
+        "type": "text",
+        "align": "left",
+        "baseline": "bottom",
+        "dy": -4,
+        "x": 4,
+        "color": "@bad",
+    }
     return layers(
         "API calls per hour",
         values,
         layers=[
-            {
-                "mark": {"type": "bar"},
-                "encoding": {
-                    "x": {
-                        "field": "hour",
-                        "type": "temporal",
-                        "timeUnit": "utcyearmonthdatehours",
-                        "scale": {"domain": [iso(until - timedelta(hours=47)), iso(until)]},
-                        "axis": {"title": None, "format": "%a %H:00", "grid": False, **APART},
-                    },
-                    "y": {
-                        "field": "calls",
-                        "type": "quantitative",
-                        "axis": numbers("calls"),
-                        "scale": {"domain": [0, 1.12 * highest]},  # room for the line's own name
-                    },
-                    "color": legend("outcome", OUTCOMES),
-                    "tooltip": [
-                        {
-                            "field": "hour",
-                            "type": "temporal",
-                            "format": "%a %d %b %H:%M",
-                            "title": "hour",
-                        },
-                        {"field": "outcome"},
-                        {"field": "calls", "type": "quantitative", "format": ",d"},
-                    ],
-                },
-            },
-            {
-                "data": {"values": [{"limit": HOURLY_LIMIT}]},
-                "mark": {"type": "rule", "color": "@bad", "strokeDash": [5, 4], "size": 1.5},
-                "encoding": {"y": {"field": "limit", "type": "quantitative"}},
-            },
-            {
-                "data": {"values": [{"limit": HOURLY_LIMIT}]},
-                "mark": {
-                    "type": "text",
-                    "align": "left",
-                    "baseline": "bottom",
-                    "dy": -4,
-                    "x": 4,
-                    "text": f"the API's limit: {HOURLY_LIMIT:,} an hour",
-                    "color": "@bad",
-                },
-                "encoding": {"y": {"field": "limit", "type": "quantitative"}},
-            },
+            {"mark": {"type": "bar"}, "encoding": encoding},
+            limit | {"mark": rule},
+            limit | {"mark": name | {"text": f"the API's limit: {HOURLY_LIMIT:,} an hour"}},
         ],
     )
 
@@ -216,37 +177,29 @@ def calls_per_hour(calls: Sequence[Row], until: datetime) -> Spec:
 def phase_durations(phases: list[Row]) -> Spec:
     """How long the phases of the last runs of one mode took, the newest at the right."""
     values = [
-        {
-            "started": iso(row["started_at"]),
-            "phase": row["phase"],
-            "seconds": round(row["seconds"], 2),
-        }
+        {"started": iso(row["started_at"]), "phase": row["phase"]}
+        | {"seconds": round(row["seconds"], 2)}
         for row in phases
     ]
     runs = {row["started_at"] for row in phases}
-    known = {**PHASES, **{row["phase"]: "@c6" for row in phases if row["phase"] not in PHASES}}
-    used = {
-        phase: colour
-        for phase, colour in known.items()
-        if any(row["phase"] == phase for row in phases)
-    }
+    there = dict.fromkeys(row["phase"] for row in phases)
+    known = [phase for phase in PHASES if phase in there]
+    others = [phase for phase in there if phase not in PHASES]
+    used = {phase: PHASES.get(phase, "@c6") for phase in known + others}
+    unlabelled = {"title": None, "labels": False, "ticks": False}
     return chart(
         f"Seconds of each phase, {phases[0]['mode']} runs",
         values,
         height=130,
         mark={"type": "bar", "width": {"band": 0.9} if len(runs) >= FEW else 24},
         encoding={
-            "x": {
-                "field": "started",
-                "type": "ordinal",
-                "axis": {"title": None, "labels": False, "ticks": False},
-            },
-            "y": {"field": "seconds", "type": "quantitative", "axis": numbers("seconds")},
+            "x": field("started", "ordinal", axis=unlabelled),
+            "y": field("seconds", "quantitative", axis=numbers("seconds")),
             "color": legend("phase", used),
             "tooltip": [
-                {"field": "started", "type": "nominal", "title": "run of"},
+                field("started", "nominal", title="run of"),
                 {"field": "phase"},
-                {"field": "seconds", "type": "quantitative", "format": ",.1f"},
+                field("seconds", "quantitative", format=",.1f"),
             ],
         },
     )
