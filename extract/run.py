@@ -28,7 +28,7 @@ from extract.listing.reader import ListingReader
 from extract.load.context import Pass
 from extract.load.pipeline import Loader, named
 from extract.load.raw import Raw
-from extract.load.record import Phases, Record, create_schema
+from extract.load.record import Phases, Record, create_schema, last_pass
 from extract.passes.backfill import (
     Backfill,
     mark_open_stale,
@@ -111,7 +111,8 @@ def extract(
     try:
         recorded = recorded_mode(mode, campus_ids)
         record.start(recorded, allow_deletes=settings.allow_deletes)
-        progress.follow(quota, record.calls_before(recorded), record.progress)
+        calls_before = {name: calls for name, (_, calls) in last_pass(connection, recorded).items()}
+        progress.follow(quota, calls_before, record.progress)
         _pass(settings, done, campus_ids, progress, connection, record, quota, phases, on)
         record.update(status="stopped" if done.stopped else "loaded", message=done.stopped or None)
     except BudgetSpent as error:

@@ -7,7 +7,7 @@ from typing import Any
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from extract.base.query import execute, exists, scalar
+from extract.base.query import Values, execute, exists, scalar
 from extract.tables import INDEXES, TABLES, Table
 from extract.tables.table import day_of
 
@@ -31,55 +31,43 @@ class Raw:
         query = "select tablename from pg_tables where schemaname = 'raw'"
         return {name for (name,) in execute(self._connection, query)} & TABLES.keys()
 
-    def _ids(self, query: sql.Composable, values: tuple[object, ...] = ()) -> list[int]:
-        return [
-            key for (key,) in execute(self._connection, query, values or None) if key is not None
-        ]
+    def _rows(
+        self, table: str, query: str, *columns: str, values: Values = None
+    ) -> list[tuple[Any, ...]]:
+        """The rows of a query over a table, `{0}`, and columns of it, `{1}` and so on."""
+        if table not in self.tables:
+            return []
+        names = sql.Identifier("raw", table), *map(sql.Identifier, columns)
+        return execute(self._connection, sql.SQL(query).format(*names), values)
+
+    def _ids(self, table: str, query: str, *columns: str, values: Values = None) -> list[int]:
+        rows = self._rows(table, query, *columns, values=values)
+        return [key for (key,) in rows if key is not None]
 
     def keys(self, table: str, values: Collection[int] | None = None, column: str = "") -> set[int]:
         """Ids of the rows of a table; of those with some values of a column or of its scope."""
-        if table not in self.tables:
-            return set()
-        query = sql.SQL("select {key} from raw.{table}").format(
-            key=sql.Identifier(TABLES[table].primary_key[-1]), table=sql.Identifier(table)
-        )
+        key, scope = TABLES[table].primary_key[-1], column or TABLES[table].scope
         if values is None:
-            return set(self._ids(query))
-        column = column or TABLES[table].scope
-        query += sql.SQL(" where {} = any(%s)").format(sql.Identifier(column))
-        return set(self._ids(query, (list(values),)))
-
-    def keys_since(self, table: str, column: str, moment: datetime) -> set[int]:
-        """Ids of the rows whose time in a column is not before a moment, or is not known."""
-        query = sql.SQL("select id from raw.{} where {} >= %s or {} is null").format(
-            *map(sql.Identifier, (table, column, column))
-        )
-        return set(self._ids(query, (moment,)))
+            return set(self._ids(table, "select {1} from {0}", key))
+        query = "select {1} from {0} where {2} = any(%s)"
+        return set(self._ids(table, query, key, scope, values=(list(values),)))
 
     def scope_values(self, table: str) -> set[int]:
         """Every value of the table's scope column: the scope of a complete pass."""
-        if table not in self.tables:
-            return set()
-        query = sql.SQL("select distinct {} from raw.{}").format(
-            sql.Identifier(TABLES[table].scope), sql.Identifier(table)
-        )
-        return set(self._ids(query))
+        return set(self._ids(table, "select distinct {1} from {0}", TABLES[table].scope))
 
     def campus_of_users(self) -> dict[int, int]:
         """The primary campus of every user in raw."""
-        if "users" not in self.tables:
-            return {}
-        return dict(execute(self._connection, "select id, campus_id from raw.users"))
+        return dict(self._rows("users", "select id, campus_id from {0}"))
 
     def students(self, campus_ids: Collection[int] | None = None) -> list[int]:
         """Ids of the students whose relations are mirrored, the newest first."""
-        if "users" not in self.tables:
-            return []
-        query = "select id from raw.users where kind = 'student' and alumni is not true"
-        if campus_ids is None:
-            return self._ids(sql.SQL(query + " order by id desc"))
-        chosen = sql.SQL(query + " and campus_id = any(%s) order by id desc")
-        return self._ids(chosen, (list(campus_ids),))
+        query = (
+            "select id from {0} where kind = 'student' and alumni is not true "
+            "and (%(campuses)s::bigint[] is null or campus_id = any(%(campuses)s)) order by id desc"
+        )
+        campuses = None if campus_ids is None else list(campus_ids)
+        return self._ids("users", query, values={"campuses": campuses})
 
     def parents(self, table: Table, campus_ids: Collection[int] | None = None) -> list[int]:
         """Whose rows of a table are mirrored, the newest first: students, all events, or days."""
@@ -98,9 +86,10 @@ class Raw:
         if table.parents == "days":
             first = day_of(moment) or 0
             return [day for day in self.parents(table) if day >= first]
-        if not table.open_until or table.parents not in self.tables:
+        if not table.open_until:
             return []
-        return self.keys_since(table.parents, table.open_until, moment)
+        query = "select id from {0} where {1} >= %s or {1} is null"
+        return set(self._ids(table.parents, query, table.open_until, values=(moment,)))
 
     def newest_update(self, table: str) -> datetime | None:
         """The latest `updated_at` of a table."""
@@ -109,12 +98,8 @@ class Raw:
 
     def newest(self, table: str, column: str) -> Any:
         """The largest value of a column of a table, a time or a number; None without a row."""
-        if table not in self.tables:
-            return None
-        query = sql.SQL("select max({}) from raw.{}").format(
-            sql.Identifier(column), sql.Identifier(table)
-        )
-        return scalar(self._connection, query)
+        rows = self._rows(table, "select max({1}) from {0}", column)
+        return rows[0][0] if rows else None
 
     def length_of_users_pass(self) -> timedelta:
         """Time between the first and the last listing of the newest full pass over the users."""
@@ -144,29 +129,18 @@ class Raw:
 
     def rows_of_parents(self, table: str, ids: Collection[int]) -> int:
         """How many rows these users, or other parents, have in a relation table."""
-        if table not in self.tables:
-            return 0
-        query = sql.SQL("select count(*) from raw.{} where {} = any(%s)").format(
-            sql.Identifier(table), sql.Identifier(TABLES[table].parent)
-        )
-        return int(scalar(self._connection, query, (list(ids),)))
+        query = "select count(*) from {0} where {1} = any(%s)"
+        return sum(self._ids(table, query, TABLES[table].parent, values=(list(ids),)))
 
     def row_count(self, table: str) -> int:
         """Rows of a table."""
-        if table not in self.tables:
-            return 0
-        query = sql.SQL("select count(*) from raw.{}").format(sql.Identifier(table))
-        return int(scalar(self._connection, query))
+        return sum(self._ids(table, "select count(*) from {0}"))
 
     def open_ids(self, table: str) -> list[int]:
         """Ids of the rows that are open, those that are so for the longest time first."""
-        if table not in self.tables:
-            return []
         declared = TABLES[table]
-        query = sql.SQL("select id from raw.{} where {} is null order by {}, id").format(
-            *map(sql.Identifier, (table, declared.open_column, declared.kept_by))
-        )
-        return self._ids(query)
+        query = "select id from {0} where {1} is null order by {2}, id"
+        return self._ids(table, query, declared.open_column, declared.kept_by)
 
     def delete_old(self) -> None:
         """Delete what its stream keeps no longer, whether the stream is on or off.
@@ -226,13 +200,8 @@ class Raw:
 
     def signature(self) -> dict[str, list[object]]:
         """What moves whenever a row of raw does: per table its row count and newest load."""
-        found: dict[str, list[object]] = {}
-        for table in sorted(self.tables):
-            query = sql.SQL("select count(*), max(_dlt_load_id) from raw.{}").format(
-                sql.Identifier(table)
-            )
-            found[table] = list(execute(self._connection, query)[0])
-        return found
+        query = "select count(*), max(_dlt_load_id) from {0}"
+        return {table: list(*self._rows(table, query)) for table in sorted(self.tables)}
 
 
 def delete_scope_condition(table: str) -> str:

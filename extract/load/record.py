@@ -18,7 +18,7 @@ from psycopg2.extras import execute_values
 
 from extract.base import logs
 from extract.base.lock import ENDED_WITHOUT_A_WORD
-from extract.base.query import Statement, execute
+from extract.base.query import Statement, execute, records
 from extract.listing.listing import Finished
 from extract.tables.ownership import OPS_FILES, mark, refuse_foreign_objects
 
@@ -168,18 +168,6 @@ class Record:
             (refused, api_url, refused),
         )
 
-    def calls_before(self, mode: str) -> dict[str, int]:
-        """Calls by table of the last run of a mode that ended well; empty when there is none."""
-        return dict(
-            self._execute(
-                "select resource, sum(calls)::int from ops.listings where run_id = ("
-                "select run_id from ops.runs where mode = %s and status in "
-                "('loaded', 'published', 'unchanged') order by started_at desc limit 1"
-                ") group by resource",
-                (mode,),
-            )
-        )
-
     def progress(self, phase: str, calls: int, planned: int | None) -> None:
         """Say how far the run is, for `make status`, and write what is buffered."""
         self.update(phase=phase, calls=calls, planned_calls=planned)
@@ -268,6 +256,19 @@ class Record:
     ) -> list[tuple[Any, ...]]:
         with self._lock:
             return execute(self._connection, statement, values)
+
+
+def last_pass(connection: Connection, mode: str) -> dict[str, tuple[int, int]]:
+    """Rows and calls by table of the last run of a mode that ended well; empty without one."""
+    found = records(
+        connection,
+        "select resource, sum(rows)::bigint as rows, sum(calls)::bigint as calls from ops.listings "
+        "where run_id = (select run_id from ops.runs where mode = %s and status in "
+        "('loaded', 'published', 'unchanged') order by started_at desc limit 1) group by resource",
+        (mode,),
+        needs="ops.runs ops.listings",
+    )
+    return {row["resource"]: (row["rows"], row["calls"]) for row in found}
 
 
 def versions(connection: Connection) -> dict[str, str]:

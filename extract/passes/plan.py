@@ -13,7 +13,6 @@ from rich.console import Console
 from extract.api.client import FortyTwoClient
 from extract.api.quota import Quota, seconds_left
 from extract.base import database
-from extract.base.query import execute, exists
 from extract.base.settings import Settings
 from extract.listing.listing import (
     IDS_A_CALL,
@@ -25,20 +24,12 @@ from extract.listing.listing import (
     whole,
 )
 from extract.load.raw import Raw
+from extract.load.record import last_pass
 from extract.passes.backfill import to_read
 from extract.tables import TABLES, Row, Table, backfilled, streams_on
 
 # most calls of a plan; what they leave unknown is estimated
 MOST_PROBES = 12
-LAST_PASS = """
-select resource, sum(rows)::bigint, sum(calls)::bigint from ops.listings
-where run_id = (
-    select run_id from ops.runs
-    where mode = 'full' and status in ('loaded', 'published', 'unchanged')
-    order by started_at desc limit 1
-)
-group by resource
-"""
 
 
 @dataclass(frozen=True)
@@ -98,7 +89,7 @@ def make_plan(
     quota = Quota(f"{settings.api_url} {settings.client_id}", max_wait=60.0)
     planner = _Planner(FortyTwoClient(settings, quota), settings.cursus_id, campus_ids, report)
     with closing(database.connect("fortytwo-mirror plan", autocommit=True)) as connection:
-        resources = list(planner.full({} if campus_ids else _last_pass(connection)))
+        resources = list(planner.full({} if campus_ids else last_pass(connection, "full")))
         resources += planner.backfill(Raw(connection), connection)
     left, hourly, secondly = quota.left()
     return Plan(resources, quota.calls, left, hourly, secondly, quota.seconds_between_calls())
@@ -242,10 +233,3 @@ class _Planner:
             campus = TABLES["campus"]
             self._campuses = self._client.page(campus.path, campus.params).rows
         return self._campuses
-
-
-def _last_pass(connection: Connection) -> dict[str, tuple[int, int]]:
-    """Rows and calls of the last full pass, by table; empty when there was none."""
-    if not exists(connection, "ops.listings"):
-        return {}
-    return {name: (rows, calls) for name, rows, calls in execute(connection, LAST_PASS)}
