@@ -7,11 +7,12 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import psycopg2
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from extract.base import logs
 from extract.base.errors import MirrorError, UsageError
@@ -19,32 +20,6 @@ from extract.base.lock import new_run_id, require_mode, run_lock
 from extract.base.settings import environment
 from extract.base.sqlstate import explained
 from extract.progress import ExtractionProgress
-
-app = typer.Typer(
-    help="Read the 42 API into the schema `raw` of the mirror's database.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-Mode = Annotated[
-    str,
-    typer.Option(
-        help="full: reference tables, students and their cursus_users, deletions included; "
-        "live: what changed since the last live pass; "
-        "backfill: the big relations of all students, in batches, resumable."
-    ),
-]
-MaxCalls = Annotated[
-    int | None,
-    typer.Option(min=1, help="Stop cleanly after this many API calls; the next run goes on."),
-]
-CampusIds = Annotated[
-    str, typer.Option(help="Only these campuses, e.g. 1,9 (full and backfill). Default: all.")
-]
-
-Destination = Annotated[
-    str, typer.Option(help="The engine, by the name that dlt has for it: duckdb, bigquery …")
-]
 
 
 @contextmanager
@@ -89,6 +64,43 @@ def fail(message: str, status: int) -> NoReturn:
     os._exit(status)
 
 
+class Commands(TyperGroup):
+    """Commands that end as `exit_status` says."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that the arguments name."""
+        with exit_status():
+            return super().invoke(ctx)
+
+
+app = typer.Typer(
+    cls=Commands,
+    help="Read the 42 API into the schema `raw` of the mirror's database.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+Mode = Annotated[
+    str,
+    typer.Option(
+        help="full: reference tables, students and their cursus_users, deletions included; "
+        "live: what changed since the last live pass; "
+        "backfill: the big relations of all students, in batches, resumable."
+    ),
+]
+MaxCalls = Annotated[
+    int | None,
+    typer.Option(min=1, help="Stop cleanly after this many API calls; the next run goes on."),
+]
+CampusIds = Annotated[
+    str, typer.Option(help="Only these campuses, e.g. 1,9 (full and backfill). Default: all.")
+]
+
+Destination = Annotated[
+    str, typer.Option(help="The engine, by the name that dlt has for it: duckdb, bigquery …")
+]
+
+
 def parse_campus_ids(text: str) -> list[int] | None:
     """`1,9` as numbers; None for all.
 
@@ -106,44 +118,42 @@ def parse_campus_ids(text: str) -> list[int] | None:
 @app.command()
 def run(mode: Mode = "full", max_calls: MaxCalls = None, campus_ids: CampusIds = "") -> None:
     """Read one pass from the API into `raw`. `dbt build` then tests and publishes it."""
-    with exit_status():
-        from extract.run import extract  # dlt takes a second to import
+    from extract.run import extract  # dlt takes a second to import
 
-        chosen = parse_campus_ids(campus_ids)
-        require_mode(mode)
-        run_id = new_run_id()
-        logs.start(run_id, command=f"extract {mode}")
-        with run_lock(mode, run_id) as connection, ExtractionProgress() as progress:
-            done = extract(
-                mode,
-                max_calls=max_calls,
-                campus_ids=chosen,
-                progress=progress,
-                connection=connection,
-                run_id=run_id,
-            )
-        typer.echo(
-            f"raw is loaded: {sum(done.rows.values()):,} rows read in {done.calls:,} calls, "
-            f"{sum(done.seconds.values()):.1f} s. Next: dbt build"
+    chosen = parse_campus_ids(campus_ids)
+    require_mode(mode)
+    run_id = new_run_id()
+    logs.start(run_id, command=f"extract {mode}")
+    with run_lock(mode, run_id) as connection, ExtractionProgress() as progress:
+        done = extract(
+            mode,
+            max_calls=max_calls,
+            campus_ids=chosen,
+            progress=progress,
+            connection=connection,
+            run_id=run_id,
         )
-        for remark in done.remarks():
-            typer.echo(remark)
+    typer.echo(
+        f"raw is loaded: {sum(done.rows.values()):,} rows read in {done.calls:,} calls, "
+        f"{sum(done.seconds.values()):.1f} s. Next: dbt build"
+    )
+    for remark in done.remarks():
+        typer.echo(remark)
 
 
 @app.command()
 def copy(destination: Destination = "duckdb") -> None:
     """Copy `raw` into another engine, for dbt to build the models there: docs/scale.md."""
-    with exit_status():
-        from extract.load import copy as copies
+    from extract.load import copy as copies
 
-        os.environ.update(environment())  # dlt looks for credentials there and knows no .env
-        rows = copies.copy(destination)
-        target = {"duckdb": "duckdb", "filesystem": "spark"}.get(destination)
-        next_step = f"dbt build --target {target}" if target else "see docs/scale.md"
-        typer.echo(
-            f"raw is copied to {destination}: {sum(rows.values()):,} rows of {len(rows)} tables. "
-            f"Next: {next_step}"
-        )
+    os.environ.update(environment())  # dlt looks for credentials there and knows no .env
+    rows = copies.copy(destination)
+    target = {"duckdb": "duckdb", "filesystem": "spark"}.get(destination)
+    next_step = f"dbt build --target {target}" if target else "see docs/scale.md"
+    typer.echo(
+        f"raw is copied to {destination}: {sum(rows.values()):,} rows of {len(rows)} tables. "
+        f"Next: {next_step}"
+    )
 
 
 def main() -> None:

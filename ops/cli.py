@@ -9,7 +9,7 @@ from rich.console import Console
 
 from extract.base.lock import recorded_mode, require_mode
 from extract.base.settings import credentials_configured
-from extract.cli import CampusIds, MaxCalls, Mode, exit_status, parse_campus_ids
+from extract.cli import CampusIds, Commands, MaxCalls, Mode, parse_campus_ids
 from ops import doctor as doctors
 from ops import uninstall
 from ops.backup.commands import app as backups
@@ -25,6 +25,7 @@ from ops.status.view import app as statuses
 from ops.sync import sync as run_sync
 
 app = typer.Typer(
+    cls=Commands,
     help="Run the mirror of the 42 API.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -65,7 +66,7 @@ def sync(
     Exit status: 0 published, 1 failed and nothing published, 2 wrong usage or configuration,
     75 another run holds the lock or the budget is spent.
     """
-    with exit_status(), ExitStack() as stack:
+    with ExitStack() as stack:
         chosen = parse_campus_ids(campus_ids)
         require_mode(mode)
         console = Console(highlight=False)
@@ -79,13 +80,12 @@ def sync(
 @app.command()
 def plan(campus_ids: CampusIds = "", sandbox_scale: SandboxScale = "network") -> None:
     """Print the calls each resource needs, what the quota has left and the expected minutes."""
-    with exit_status():
-        from extract.passes.plan import make_plan, print_plan  # dlt takes a second to import
+    from extract.passes.plan import make_plan, print_plan  # dlt takes a second to import
 
-        chosen = parse_campus_ids(campus_ids)
-        console = Console(highlight=False)
-        with _api(sandbox_scale, console):
-            print_plan(make_plan(chosen, lambda asked: console.print(f"  {asked}")), console)
+    chosen = parse_campus_ids(campus_ids)
+    console = Console(highlight=False)
+    with _api(sandbox_scale, console):
+        print_plan(make_plan(chosen, lambda asked: console.print(f"  {asked}")), console)
 
 
 @contextmanager
@@ -109,8 +109,7 @@ def doctor() -> None:
 
     Exit status: 0 when nothing is in its way, 1 when something is.
     """
-    with exit_status():
-        status = doctors.report(doctors.examine(), Console(highlight=False))
+    status = doctors.report(doctors.examine(), Console(highlight=False))
     raise typer.Exit(status)
 
 
@@ -119,16 +118,15 @@ def remove_all(
     confirm: Annotated[bool, typer.Option("--confirm", help="Remove it.")] = False,
 ) -> None:
     """List the schedule, schemas, role, state and pages that the mirror made, or remove them."""
-    with exit_status():
-        parts = uninstall.parts()
-        with uninstall.nothing_at_work() if confirm else nullcontext():
-            for part in parts:
-                if confirm:
-                    part.remove()
-                typer.echo(f"{'Removed' if confirm else 'Would remove'}: {part.name}")
-        typer.echo(uninstall.kept() or "There are no backups.")
-        if parts and not confirm:
-            typer.echo("Next: `make uninstall CONFIRM=1` removes it, then this folder may go.")
+    parts = uninstall.parts()
+    with uninstall.nothing_at_work() if confirm else nullcontext():
+        for part in parts:
+            if confirm:
+                part.remove()
+            typer.echo(f"{'Removed' if confirm else 'Would remove'}: {part.name}")
+    typer.echo(uninstall.kept() or "There are no backups.")
+    if parts and not confirm:
+        typer.echo("Next: `make uninstall CONFIRM=1` removes it, then this folder may go.")
 
 
 def main() -> None:

@@ -8,7 +8,6 @@ from rich.console import Console
 
 from extract.base.errors import UsageError
 from extract.base.settings import environment
-from extract.cli import exit_status
 from ops.backup import age, archive
 from ops.backup.backup import backup as write_backup
 from ops.backup.restore import Restored
@@ -40,28 +39,27 @@ def backup(
     Kept are the newest of each of the last 7 days and of the last 4 weeks (BACKUP_KEEP_DAILY,
     BACKUP_KEEP_WEEKLY). With BACKUP_AGE_RECIPIENT it is encrypted.
     """
-    with exit_status():
-        if file and (directory or keep):
-            raise UsageError("Give either --file, or --directory and --keep.")
-        with reported("backup"):
-            done = write_backup(file, directory, keep=keep)
-        manifest = done.manifest
-        rows = sum(count for count, _ in manifest.tables.values())
-        console = Console(highlight=False)
-        console.print(f"{done.path}", soft_wrap=True)
+    if file and (directory or keep):
+        raise UsageError("Give either --file, or --directory and --keep.")
+    with reported("backup"):
+        done = write_backup(file, directory, keep=keep)
+    manifest = done.manifest
+    rows = sum(count for count, _ in manifest.tables.values())
+    console = Console(highlight=False)
+    console.print(f"{done.path}", soft_wrap=True)
+    console.print(
+        f"{_size(manifest.bytes)}, {len(manifest.tables)} tables, {rows:,} rows, "
+        f"{'encrypted' if done.path.suffix == '.age' else 'not encrypted'}, "
+        f"{done.seconds:.1f} s"
+    )
+    if done.left_out:
         console.print(
-            f"{_size(manifest.bytes)}, {len(manifest.tables)} tables, {rows:,} rows, "
-            f"{'encrypted' if done.path.suffix == '.age' else 'not encrypted'}, "
-            f"{done.seconds:.1f} s"
+            f"left out, because this role may not read all of it: {', '.join(done.left_out)}",
+            markup=False,
         )
-        if done.left_out:
-            console.print(
-                f"left out, because this role may not read all of it: {', '.join(done.left_out)}",
-                markup=False,
-            )
-        for path in done.removed:
-            console.print(f"removed {path.name}, which no rule keeps")
-        console.print("Next: `make restore-drill` proves that it can be restored.")
+    for path in done.removed:
+        console.print(f"removed {path.name}, which no rule keeps")
+    console.print("Next: `make restore-drill` proves that it can be restored.")
 
 
 @app.command()
@@ -76,24 +74,23 @@ def restore(
     ] = False,
 ) -> None:
     """Bring a backup back into an empty database, and compare every table with what was saved."""
-    with exit_status():
-        chosen = file or file_option
-        if chosen is None:
-            newest = [f"{found.path}" for found in archive.backups(archive.folder())[:1]]
-            raise UsageError(
-                "Say which backup: make restore FILE=path. "
-                + (f"The newest is {newest[0]}." if newest else f"{archive.folder()} has none.")
-            )
-        done = run_restore(chosen, database, force=force)
-        console = Console(highlight=False)
-        _print(console, done, f"Restored {done.path.name} into the database {done.database}")
-        if database and database != environment().get("PGDATABASE"):
-            console.print(
-                f"The mirror goes on using its own database; PGDATABASE={database} (with PGHOST "
-                "and PGUSER) points it here."
-            )
-        else:
-            console.print("Next: `make build` makes marts anew, then `make check`.")
+    chosen = file or file_option
+    if chosen is None:
+        newest = [f"{found.path}" for found in archive.backups(archive.folder())[:1]]
+        raise UsageError(
+            "Say which backup: make restore FILE=path. "
+            + (f"The newest is {newest[0]}." if newest else f"{archive.folder()} has none.")
+        )
+    done = run_restore(chosen, database, force=force)
+    console = Console(highlight=False)
+    _print(console, done, f"Restored {done.path.name} into the database {done.database}")
+    if database and database != environment().get("PGDATABASE"):
+        console.print(
+            f"The mirror goes on using its own database; PGDATABASE={database} (with PGHOST "
+            "and PGUSER) points it here."
+        )
+    else:
+        console.print("Next: `make build` makes marts anew, then `make check`.")
 
 
 @app.command("restore-drill")
@@ -103,28 +100,26 @@ def restore_drill(file: FileArgument = None, file_option: FileOption = None) -> 
     It goes into a scratch database, every table's rows and checksum are compared with those at the
     time of the backup, and the scratch database is dropped.
     """
-    with exit_status():
-        with reported("restore-drill"):
-            done = run_drill(file or file_option)
-        console = Console(highlight=False)
-        for name, (rows, checksum) in done.tables.items():
-            console.print(f"  {name:<36} {rows:>11,} rows  {checksum:>16}  same", soft_wrap=True)
-        _print(console, done, f"{done.path.name} can be restored")
+    with reported("restore-drill"):
+        done = run_drill(file or file_option)
+    console = Console(highlight=False)
+    for name, (rows, checksum) in done.tables.items():
+        console.print(f"  {name:<36} {rows:>11,} rows  {checksum:>16}  same", soft_wrap=True)
+    _print(console, done, f"{done.path.name} can be restored")
 
 
 @app.command("backup-key")
 def backup_key(path: Annotated[Path, typer.Argument(help="The new file; keep it safe.")]) -> None:
     """Make a key that opens encrypted backups, and say what to put into .env."""
-    with exit_status():
-        public = age.new_key(path)
-        Console(highlight=False).print(
-            f"{path} opens the backups that are encrypted for it: keep a copy of it off this "
-            "machine, or they are lost with it. To encrypt from now on, put into .env:\n"
-            f"BACKUP_AGE_RECIPIENT={public}\n"
-            "and, only where backups are restored, the drill included:\n"
-            f"BACKUP_AGE_IDENTITY={path.absolute()}",
-            soft_wrap=True,
-        )
+    public = age.new_key(path)
+    Console(highlight=False).print(
+        f"{path} opens the backups that are encrypted for it: keep a copy of it off this "
+        "machine, or they are lost with it. To encrypt from now on, put into .env:\n"
+        f"BACKUP_AGE_RECIPIENT={public}\n"
+        "and, only where backups are restored, the drill included:\n"
+        f"BACKUP_AGE_IDENTITY={path.absolute()}",
+        soft_wrap=True,
+    )
 
 
 def _print(console: Console, done: Restored, sentence: str) -> None:

@@ -11,7 +11,6 @@ from rich.console import Console
 from extract.base import database
 from extract.base.errors import CredentialsError, MirrorError
 from extract.base.settings import Settings, credentials_configured, max_delete_fraction
-from extract.cli import exit_status
 from extract.load.record import Record, create_schema
 from extract.people import kept_out
 from ops.checks.check import run_check
@@ -38,11 +37,10 @@ def check(
 
     Exit status: 0 when every check passed, 1 when one failed.
     """
-    with exit_status():
-        try:
-            check_mirror(Console(highlight=False), json=json, sample=sample)
-        except CheckFailed:  # what it found is printed
-            raise typer.Exit(1) from None
+    try:
+        check_mirror(Console(highlight=False), json=json, sample=sample)
+    except CheckFailed:  # what it found is printed
+        raise typer.Exit(1) from None
 
 
 def check_mirror(console: Console, *, json: bool = False, sample: int = 5) -> None:

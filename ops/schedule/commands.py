@@ -10,7 +10,6 @@ from rich.console import Console
 from extract.base import logs
 from extract.base.errors import BudgetSpent, BusyError, UsageError
 from extract.base.settings import credentials_configured, environment
-from extract.cli import exit_status
 from ops.backup.restore import drill_obstacle
 from ops.schedule import crontab, units
 from ops.schedule import scheduled as jobs
@@ -39,33 +38,31 @@ def cron_install(
 
     Run it again to change the times. Settings: an option, else the variable, else the default.
     """
-    with exit_status():
-        schedule = _schedule(full, live, backup, check, backfill_calls)
-        need_settings_in_file()
-        text = crontab.block(schedule, own_variables(schedule))
-        changed = crontab.install(text)
-        console = Console(highlight=False)
-        console.print("The schedule is in your crontab." if changed else "It was there already.")
-        _print_next(console, schedule)
-        if not crontab.daemon_runs():
-            console.print(
-                "But no cron daemon runs on this machine: start it (on Debian and Ubuntu: "
-                "`systemctl enable --now cron`)."
-            )
-        if "backup" in schedule.jobs() and (obstacle := drill_obstacle()):
-            console.print(f"Backups will not prove themselves here: {obstacle}.")
-        console.print("Next: `make status` shows what ran and what comes.")
+    schedule = _schedule(full, live, backup, check, backfill_calls)
+    need_settings_in_file()
+    text = crontab.block(schedule, own_variables(schedule))
+    changed = crontab.install(text)
+    console = Console(highlight=False)
+    console.print("The schedule is in your crontab." if changed else "It was there already.")
+    _print_next(console, schedule)
+    if not crontab.daemon_runs():
+        console.print(
+            "But no cron daemon runs on this machine: start it (on Debian and Ubuntu: "
+            "`systemctl enable --now cron`)."
+        )
+    if "backup" in schedule.jobs() and (obstacle := drill_obstacle()):
+        console.print(f"Backups will not prove themselves here: {obstacle}.")
+    console.print("Next: `make status` shows what ran and what comes.")
 
 
 @app.command("cron-remove")
 def cron_remove() -> None:
     """Take the schedule out of your crontab; other lines stay as they are."""
-    with exit_status():
-        folders = crontab.remove()
-        for folder in folders:
-            typer.echo(f"The schedule of {folder} is out of your crontab.")
-        if not folders:
-            typer.echo("There was none.")
+    folders = crontab.remove()
+    for folder in folders:
+        typer.echo(f"The schedule of {folder} is out of your crontab.")
+    if not folders:
+        typer.echo("There was none.")
 
 
 @app.command("cron-show")
@@ -77,25 +74,24 @@ def cron_show(
     backfill_calls: Calls = "",
 ) -> None:
     """Show the lines that cron-install would write, and whether they are installed."""
-    with exit_status():
-        schedule = _schedule(full, live, backup, check, backfill_calls)
-        text = crontab.block(schedule, own_variables(schedule))
-        typer.echo(text, nl=False)
-        installed = crontab.read() if crontab.available() else ""
-        there = crontab.installed_block(installed)
-        states = {None: "Not installed: `make cron-install`.", text: "Installed, just so."}
-        console = Console(highlight=False)
-        console.print(states.get(there, "Installed, but otherwise: `make cron-install` renews it."))
-        if gone := crontab.gone_blocks(installed):
-            console.print(crontab.said_of(gone), markup=False)
-        _print_next(console, schedule)
-        if there is None and credentials_configured():
-            need_settings_in_file()
-        elif there is None:
-            console.print(
-                "No 42 credentials are set: cron-install wants them in .env, because a scheduled "
-                "run never mirrors the sandbox."
-            )
+    schedule = _schedule(full, live, backup, check, backfill_calls)
+    text = crontab.block(schedule, own_variables(schedule))
+    typer.echo(text, nl=False)
+    installed = crontab.read() if crontab.available() else ""
+    there = crontab.installed_block(installed)
+    states = {None: "Not installed: `make cron-install`.", text: "Installed, just so."}
+    console = Console(highlight=False)
+    console.print(states.get(there, "Installed, but otherwise: `make cron-install` renews it."))
+    if gone := crontab.gone_blocks(installed):
+        console.print(crontab.said_of(gone), markup=False)
+    _print_next(console, schedule)
+    if there is None and credentials_configured():
+        need_settings_in_file()
+    elif there is None:
+        console.print(
+            "No 42 credentials are set: cron-install wants them in .env, because a scheduled "
+            "run never mirrors the sandbox."
+        )
 
 
 @app.command("systemd-install")
@@ -110,23 +106,22 @@ def systemd_install(
     backfill_calls: Calls = "",
 ) -> None:
     """Write the schedule as systemd units and timers, and say how to start them."""
-    with exit_status():
-        schedule = _schedule(full, live, backup, check, backfill_calls)
-        need_settings_in_file()
-        place = directory or units.default_directory()
-        written = units.install(units.units(schedule, own_variables(schedule)), place)
-        console = Console(highlight=False)
-        for path in written:
-            console.print(str(path), soft_wrap=True)
-        user = "" if place == Path("/etc/systemd/system") else " --user"
-        timers = " ".join(f"{units.NAME}-{job}.timer" for job in schedule.jobs())
-        console.print(
-            f"Next: systemctl{user} daemon-reload && systemctl{user} enable --now {timers}",
-            soft_wrap=True,
-        )
-        if user:
-            console.print("And, so that they run while you are logged out: loginctl enable-linger")
-        console.print("Use either these or cron: `make cron-remove` takes the crontab's block out.")
+    schedule = _schedule(full, live, backup, check, backfill_calls)
+    need_settings_in_file()
+    place = directory or units.default_directory()
+    written = units.install(units.units(schedule, own_variables(schedule)), place)
+    console = Console(highlight=False)
+    for path in written:
+        console.print(str(path), soft_wrap=True)
+    user = "" if place == Path("/etc/systemd/system") else " --user"
+    timers = " ".join(f"{units.NAME}-{job}.timer" for job in schedule.jobs())
+    console.print(
+        f"Next: systemctl{user} daemon-reload && systemctl{user} enable --now {timers}",
+        soft_wrap=True,
+    )
+    if user:
+        console.print("And, so that they run while you are logged out: loginctl enable-linger")
+    console.print("Use either these or cron: `make cron-remove` takes the crontab's block out.")
 
 
 @app.command(hidden=True)
@@ -135,14 +130,13 @@ def scheduled(job: Annotated[str, typer.Argument(help="live, full, backup or che
 
     Exit status 75, without a word, when another run is at work or the quota is spent.
     """
-    with exit_status():
-        if job not in JOBS:
-            raise UsageError(f"There is no job {job!r}; it must be one of {', '.join(JOBS)}.")
-        try:
-            jobs.JOBS[job]()
-        except (BusyError, BudgetSpent) as error:
-            logs.event("skipped", job=job, message=str(error))
-            raise typer.Exit(error.exit_status) from None
+    if job not in JOBS:
+        raise UsageError(f"There is no job {job!r}; it must be one of {', '.join(JOBS)}.")
+    try:
+        jobs.JOBS[job]()
+    except (BusyError, BudgetSpent) as error:
+        logs.event("skipped", job=job, message=str(error))
+        raise typer.Exit(error.exit_status) from None
 
 
 def _schedule(full: str, live: str, backup: str, check: str, backfill_calls: str) -> Schedule:

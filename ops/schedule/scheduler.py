@@ -18,7 +18,6 @@ import typer
 
 from extract.base.errors import MirrorError
 from extract.base.settings import ROOT, environment
-from extract.cli import exit_status
 from ops.schedule import heartbeat
 from ops.schedule.schedule import Schedule
 from ops.status.status import read_status
@@ -43,11 +42,10 @@ def command(
     ] = False,
 ) -> None:
     """Run the schedule in the foreground, without cron or systemd: for containers."""
-    with exit_status():
-        if check:
-            healthy()
-        else:
-            run()
+    if check:
+        healthy()
+    else:
+        run()
 
 
 def run(

@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from extract.cli import exit_status
 from ops.status.status import read_status
 from ops.status.verdict import judge
 
@@ -20,12 +19,11 @@ def docs(
     """Make the site: overview, status, data dictionary, handbook, lineage."""
     from ops.site import docs as site  # dbt and Markdown are no other command's business
 
-    with exit_status():
-        first = site.build()
-        typer.echo(f"{first}: open it in a browser, or copy the directory to any static host.")
-        if serve:
-            typer.echo(f"http://127.0.0.1:{serve}/ until Ctrl-C")
-            site.serve(serve)
+    first = site.build()
+    typer.echo(f"{first}: open it in a browser, or copy the directory to any static host.")
+    if serve:
+        typer.echo(f"http://127.0.0.1:{serve}/ until Ctrl-C")
+        site.serve(serve)
 
 
 @app.command()
@@ -33,9 +31,8 @@ def status_page() -> None:
     """Make site/status.html anew; every job does it by itself."""
     from ops.site.status_page import write
 
-    with exit_status():
-        status = read_status()
-        typer.echo(write(status, judge(status)))
+    status = read_status()
+    typer.echo(write(status, judge(status)))
 
 
 @app.command()
@@ -43,5 +40,4 @@ def data_dictionary() -> None:
     """Write docs/data-dictionary.md from the contracts; needs no database."""
     from ops.site.docs import write_dictionary
 
-    with exit_status():
-        typer.echo(write_dictionary())
+    typer.echo(write_dictionary())

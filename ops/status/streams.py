@@ -15,7 +15,6 @@ from extract.base import database
 from extract.base.errors import UsageError
 from extract.base.lock import new_run_id, run_lock
 from extract.base.query import execute
-from extract.cli import exit_status
 from extract.listing.listing import batches_of_parents
 from extract.load.raw import Raw
 from extract.load.record import Record, create_schema
@@ -37,15 +36,14 @@ def streams(
     confirm: Annotated[bool, typer.Option("--confirm", help="Do it.")] = False,
 ) -> None:
     """Show each stream: on or off, its tables, calls, rows and freshness, and what is refused."""
-    with exit_status():
-        on = streams_on()
-        console = Console(highlight=False, soft_wrap=True)
-        if drop:
-            _drop(drop, on, console, confirm=confirm)
-            return
-        with closing(database.connect("fortytwo-mirror streams", autocommit=True)) as connection:
-            create_schema(connection)
-            _show(connection, on, console)
+    on = streams_on()
+    console = Console(highlight=False, soft_wrap=True)
+    if drop:
+        _drop(drop, on, console, confirm=confirm)
+        return
+    with closing(database.connect("fortytwo-mirror streams", autocommit=True)) as connection:
+        create_schema(connection)
+        _show(connection, on, console)
 
 
 def _show(connection: Connection, on: frozenset[str], console: Console) -> None:

@@ -11,7 +11,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from extract.base.errors import MirrorError
-from extract.cli import exit_status
 from extract.tables import streams_on
 from extract.tables.streams import STREAMS
 from ops.status.status import Status, read_status
@@ -36,17 +35,16 @@ def status(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Say how the mirror is, and show runs, ages, row counts, quota, backfill and backups."""
-    with exit_status():
-        streams_on()  # a typing error in it is said as what it is
-        now = read_status()
-        verdict = judge(now)
-        if json:
-            document = {"verdict": verdict.document(), **now.document()}
-            typer.echo(json_module.dumps(document, default=_plain, indent=2))
-        elif not now.unreachable:
-            print_status(now, verdict, Console(highlight=False))
-        if now.unreachable:
-            raise MirrorError(f"The status cannot be read: {now.unreachable}")
+    streams_on()  # a typing error in it is said as what it is
+    now = read_status()
+    verdict = judge(now)
+    if json:
+        document = {"verdict": verdict.document(), **now.document()}
+        typer.echo(json_module.dumps(document, default=_plain, indent=2))
+    elif not now.unreachable:
+        print_status(now, verdict, Console(highlight=False))
+    if now.unreachable:
+        raise MirrorError(f"The status cannot be read: {now.unreachable}")
 
 
 def _plain(value: Any) -> str:

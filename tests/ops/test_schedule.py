@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 from extract.base.errors import MirrorError, UsageError
 from extract.base.settings import ROOT
 from ops import uninstall
+from ops.cli import app
 from ops.schedule import crontab, pause, units
-from ops.schedule.commands import app
 from ops.schedule.schedule import Schedule, need_settings_in_file, own_variables
 from ops.status import status
 
