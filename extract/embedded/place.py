@@ -7,7 +7,6 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,21 +18,21 @@ SOCKET_PATH_BYTES = 103 if sys.platform == "darwin" else 107
 OTHER_SERVER = "or set PGHOST, PGUSER, PGPASSWORD and PGDATABASE to use a server of your own"
 
 
-@dataclass(frozen=True)
 class Place:
-    """The files of one server."""
+    """The files of one server.
 
-    local: Path
+    Attributes:
+        data: The data directory; `new` while it is being made.
+        log: What the server and its start say.
+        lock: Held by who starts or stops the server.
+        held: Held by the server's processes as long as they live.
+    """
 
-    @property
-    def data(self) -> Path:
-        """The data directory."""
-        return self.local / "postgres"
-
-    @property
-    def new(self) -> Path:
-        """The data directory while it is being made."""
-        return self.local / "postgres.new"
+    def __init__(self, local: Path) -> None:
+        self.local = local
+        self.data, self.new = local / "postgres", local / "postgres.new"
+        self.log, self.lock = local / "postgres.log", local / "postgres.lock"
+        self.held = local / "postgres.held"
 
     @property
     def socket(self) -> Path:
@@ -48,21 +47,6 @@ class Place:
             return path
         digest = hashlib.sha256(os.fsencode(self.local)).hexdigest()[:16]
         return Path("/tmp", f"fortytwo-mirror-{digest}", path.name)
-
-    @property
-    def log(self) -> Path:
-        """What the server and its start say."""
-        return self.local / "postgres.log"
-
-    @property
-    def lock(self) -> Path:
-        """Held by who starts or stops the server."""
-        return self.local / "postgres.lock"
-
-    @property
-    def held(self) -> Path:
-        """Held by the server's processes as long as they live."""
-        return self.local / "postgres.held"
 
     @property
     def user(self) -> int:

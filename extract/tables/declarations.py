@@ -11,6 +11,7 @@ rules hold for columns:
 """
 
 from collections.abc import Collection
+from functools import partial
 from typing import Any
 
 from extract.tables.table import Row, Table, columns, day_of
@@ -160,6 +161,15 @@ TEAM_USER = columns(
     bool: leader validated"""
 )
 
+# read whole by 100 students at a time, and what is new by its `updated_at`
+BY_STUDENT = partial(
+    Table,
+    full=None,
+    backfill=True,
+    ranges=("updated_at",),
+    scope="user_id",
+    person="user_id",
+)
 DECLARED = (
     Table(
         "cursus",
@@ -285,34 +295,24 @@ DECLARED = (
         moving=frozenset({"level", "skills", "grade", "blackholed_at"}),
         prepare=_cursus_user,
     ),
-    Table(
+    BY_STUDENT(
         "campus_users",
         """bigint: id!! user_id! campus_id!
         bool: is_primary!
         timestamp: created_at updated_at!""",
         stream="transfers",
-        full=None,
-        backfill=True,
-        ranges=("updated_at",),
-        scope="user_id",
-        person="user_id",
         rows_a_student=1.2,
         places_people=True,
     ),
-    Table(
+    BY_STUDENT(
         "coalitions_users",
         """bigint: id!! coalition_id! user_id! score rank
         timestamp: created_at updated_at!""",
         stream="relations",
-        full=None,
-        backfill=True,
-        ranges=("updated_at",),
-        scope="user_id",
-        person="user_id",
         rows_a_student=2.3,
         moving=frozenset({"score", "rank"}),
     ),
-    Table(
+    BY_STUDENT(
         "projects_users",
         """bigint: id!! user_id! project_id! occurrence final_mark
         text: status!
@@ -323,12 +323,7 @@ DECLARED = (
         bool: marked
         timestamp: retriable_at created_at updated_at!""",
         stream="relations",
-        full=None,
-        backfill=True,
-        ranges=("updated_at",),
         params={},  # it documents no sort: its order is updated_at, descending
-        scope="user_id",
-        person="user_id",
         rows_a_student=38,
         prepare=_projects_user,
         nested={"teams": TEAM, "teams.users": TEAM_USER},
@@ -347,21 +342,16 @@ DECLARED = (
         scope="user_id",
         person="user_id",
     ),
-    Table(
+    BY_STUDENT(
         "achievements_users",
         """bigint: id!! achievement_id! user_id! nbr_of_success
         text: url
         timestamp: created_at updated_at!""",
         stream="relations",
-        full=None,
-        backfill=True,
-        ranges=("updated_at",),
-        scope="user_id",
-        person="user_id",
         rows_a_student=25,
         left_out=frozenset({"login"}),
     ),
-    Table(
+    BY_STUDENT(
         "quests_users",
         """bigint: id!! user_id! quest_id!
         timestamp: end_at validated_at
@@ -370,11 +360,6 @@ DECLARED = (
         timestamp: created_at updated_at!
         json: quest""",
         stream="milestones",
-        full=None,
-        backfill=True,
-        ranges=("updated_at",),
-        scope="user_id",
-        person="user_id",
         rows_a_student=5,
         prepare=_quests_user,
         nested={"quest": QUEST},
