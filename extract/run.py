@@ -107,7 +107,12 @@ def extract(
         mode = "full"
     done = Extracted(run_id, mode)
     phases = Phases()
-    quota = new_quota(settings, mode, max_calls, progress)
+    quota = Quota(  # shared with every process that uses this application
+        f"{settings.api_url} {settings.client_id}",
+        max_calls=max_calls,
+        max_wait=LONGEST_WAIT[mode],
+        on_wait=progress.waiting,
+    )
     try:
         recorded = recorded_mode(mode, campus_ids)
         record.start(recorded, allow_deletes=settings.allow_deletes)
@@ -156,18 +161,6 @@ def extract(
     return done
 
 
-def new_quota(
-    settings: Settings, mode: str, max_calls: int | None, progress: ExtractionProgress
-) -> Quota:
-    """The limiter shared with every process that uses this application."""
-    return Quota(
-        f"{settings.api_url} {settings.client_id}",
-        max_calls=max_calls,
-        max_wait=LONGEST_WAIT[mode],
-        on_wait=progress.waiting,
-    )
-
-
 def _pass(
     settings: Settings,
     done: Extracted,
@@ -183,12 +176,7 @@ def _pass(
     people_kept_out = kept_out.load(connection)
     client = FortyTwoClient(settings, quota, on_call=record.call)
     client.auth.prepare_for_run()
-    record.application(
-        settings.api_url,
-        secret_valid_until=client.auth.secret_valid_until,
-        token_seconds=client.auth.life(),
-        next_secret=client.auth.using_next_secret,
-    )
+    record.application(settings.api_url, client.auth)
     _warn_about_secret(client.auth, progress)
     store = ListingCache(local_directory() / "listings")
     reader = ListingReader(

@@ -109,8 +109,7 @@ class FortyTwoClient:
         session.proxies, session.verify = found["proxies"], found["verify"]
         session.trust_env = False
         self._timeout = (10, settings.request_timeout)
-        self._stopping = threading.Event()
-        self.auth = ClientCredentials(settings, session, sleep=self._pause)
+        self.auth = ClientCredentials(settings, session, sleep=quota.pause)
         self.quota = quota
         self._on_call = on_call
         self._rest = RESTClient(f"{settings.api_url}/v2", auth=self.auth, session=session)
@@ -143,7 +142,7 @@ class FortyTwoClient:
             retry=retry_if_exception_type(Trouble),
             stop=stop_after_attempt(ATTEMPTS),
             wait=wait_random_exponential(multiplier=2, max=LONGEST_BACKOFF),
-            sleep=self._pause,
+            sleep=self.quota.pause,
             reraise=True,
         )
         try:
@@ -174,7 +173,7 @@ class FortyTwoClient:
                     raise _refused_twice(question) from None
                 else:
                     raise _final(question, refused.response) from None
-            self._pause(0)
+            self.quota.pause(0)
         raise ApiError(_failed(question, ATTEMPTS_429, "429, again and again"))
 
     def _read(self, question: _Question, retries: int) -> Page:
@@ -227,20 +226,6 @@ class FortyTwoClient:
                     else header_number(response.headers, QUOTA_LEFT),
                 )
             )
-
-    def stop(self) -> None:
-        """End every wait of the worker threads: the run is over."""
-        self._stopping.set()
-        self.quota.stop()
-
-    def resume(self) -> None:
-        """Go on after `stop`: only what was read then is over."""
-        self._stopping.clear()
-        self.quota.resume()
-
-    def _pause(self, seconds: float) -> None:
-        if self._stopping.wait(seconds) if seconds > 0 else self._stopping.is_set():
-            raise ApiError("The run was stopped.")
 
 
 def _named(error: BaseException) -> BaseException:

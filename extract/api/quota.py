@@ -11,44 +11,16 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
 from extract.api.quota_file import BUCKET, HOUR, QuotaFile, State, machine_clock
 from extract.base.errors import ApiError, BudgetSpent
 
-# an answer may know of so many calls less than we have sent: those that are under way
-UNDER_WAY = 10
 # calls of each hour that background work (the backfill) leaves to live passes
 RESERVED_FOR_LIVE = 100
 # seconds that no process can sleep exactly
 LEAST_SLEEP = 0.001
-
-
-@dataclass(frozen=True)
-class _Expected:
-    """What an answer should say if nobody else uses the key; then there is nothing to correct."""
-
-    secondly_limit: int
-    hourly_limit: int
-    left: int
-    hour: float
-
-    def told_by(self, secondly: int | None, hourly: int | None, remaining: int | None) -> bool:
-        return (
-            secondly in (None, self.secondly_limit)
-            and hourly in (None, self.hourly_limit)
-            and self.hour == time.time() // HOUR
-            and (remaining is None or self.left <= remaining <= self.left + UNDER_WAY)
-        )
-
-
-def _expected(state: State) -> _Expected | None:
-    if state.remaining is None:
-        return None
-    left = state.remaining - state.sent
-    return _Expected(state.secondly_limit, state.hourly_limit, left, state.remaining_hour)
 
 
 class Quota:
@@ -75,13 +47,12 @@ class Quota:
     ) -> None:
         self._file = QuotaFile(key, directory, clock)
         self._stopping = threading.Event()
-        self._clock, self._sleep, self._on_wait = clock, sleep or self._pause, on_wait
+        self._clock, self._sleep, self._on_wait = clock, sleep or self.pause, on_wait
         self._max_wait = max_wait
         self._announced, self._announcing = 0.0, threading.Lock()
         # one call goes ahead alone: its answer tells the limits before six go at once
         self._first = threading.Lock()
         self._told = threading.Event()
-        self._expected: _Expected | None = None
         self.max_calls = max_calls
         self.calls = 0
 
@@ -124,7 +95,6 @@ class Quota:
                 if wait <= 0:
                     moment = state.take_slot(now)
                     self._count(state, moment)
-                    self._expected = _expected(state)
                     self.calls += 1
                     return moment, state.refusals
             if background or wait > self._max_wait:
@@ -159,8 +129,13 @@ class Quota:
         """Wait again, after `stop`."""
         self._stopping.clear()
 
-    def _pause(self, seconds: float) -> None:
-        if self._stopping.wait(seconds):
+    def pause(self, seconds: float) -> None:
+        """Wait, unless the run is over.
+
+        Raises:
+            ApiError: It is.
+        """
+        if self._stopping.wait(max(0.0, seconds)):
             raise ApiError("The run was stopped.")
 
     def learn(self, headers: Mapping[str, str]) -> None:
@@ -170,8 +145,6 @@ class Quota:
         remaining = header_number(headers, "X-Hourly-RateLimit-Remaining")
         self._told.set()
         if secondly is None and hourly is None and remaining is None:
-            return
-        if self._expected and self._expected.told_by(secondly, hourly, remaining):
             return
         with self._file.locked() as state:
             if secondly and secondly > state.secondly_limit:

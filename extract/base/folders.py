@@ -82,9 +82,13 @@ def compress(path: Path, packed: Path) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Keep other processes of this machine from a file meanwhile."""
+def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Keep other processes of this machine from a file meanwhile.
+
+    Raises:
+        BlockingIOError: Another one is at it, and we do not wait.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with private_file(path.with_suffix(".lock")) as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield

@@ -8,7 +8,6 @@ same time need no agreement about rotation: each turns to the new day's file by 
 of before yesterday are compressed by whoever comes first.
 """
 
-import fcntl
 import logging
 import os
 import re
@@ -23,7 +22,7 @@ from typing import Any
 
 import orjson
 
-from extract.base.folders import compress, private_file
+from extract.base.folders import compress, locked
 from extract.base.settings import environment, local_directory
 
 KEEP_DAYS = 30
@@ -143,11 +142,7 @@ class DailyFile(BaseRotatingHandler):
 
 def tidy(folder: Path, today: date) -> None:
     """Compress what nobody writes to any more and remove what is older than 30 days."""
-    with private_file(folder / ".lock") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return  # another process is at it
+    with suppress(BlockingIOError), locked(folder / "tidy", wait=False):
         for path in sorted(folder.iterdir()):
             found = FILE.fullmatch(path.name)
             if not found:

@@ -1,10 +1,12 @@
 """Statements at a connection of psycopg2, one at a time: their rows, one value, what is there."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor
 from psycopg2.extras import RealDictCursor
 
 Statement = str | sql.Composable
@@ -18,6 +20,23 @@ def execute(
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         return [] if cursor.description is None else cursor.fetchall()
+
+
+@contextmanager
+def transaction(connection: Connection, *, undo: bool = False) -> Iterator[cursor]:
+    """A transaction of a connection in autocommit mode; undone when something is raised in it.
+
+    Args:
+        undo: Undo it in any case.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("begin")
+        try:
+            yield cursor
+        except BaseException:
+            cursor.execute("rollback")
+            raise
+        cursor.execute("rollback" if undo else "commit")
 
 
 def scalar(connection: Connection, statement: Statement, values: Values = None) -> Any:

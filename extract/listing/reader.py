@@ -103,7 +103,7 @@ class ListingReader:
                         self._store.put(finished, self._api_url)
                     yield finished
         except BaseException as error:
-            self._client.stop()
+            self._client.quota.stop()
             # what comes after must not meet pages of before; Ctrl-C waits for nothing
             going_on = isinstance(error, (ApiError, GeneratorExit))
             pool.shutdown(wait=going_on, cancel_futures=True)
@@ -145,7 +145,7 @@ class ListingReader:
 
     def resume(self) -> None:
         """Read on after a listing that failed."""
-        self._client.resume()
+        self._client.quota.resume()
 
     def total(self, listing: Listing) -> int | None:
         """How many rows the API says the listing has; None when it does not say."""

@@ -18,11 +18,12 @@ from psycopg2.extras import execute_values
 
 from extract.base import logs
 from extract.base.lock import ENDED_WITHOUT_A_WORD
-from extract.base.query import Statement, execute, records
+from extract.base.query import Statement, execute, records, transaction
 from extract.listing.listing import Finished
 from extract.tables.ownership import OPS_FILES, mark, refuse_foreign_objects
 
 if TYPE_CHECKING:  # dlt takes a second to import
+    from extract.api.auth import ClientCredentials
     from extract.api.client import Call
 
 RETENTION_DAYS = 30
@@ -39,18 +40,12 @@ def create_schema(connection: Connection) -> None:
     Raises:
         UsageError: Somebody else's objects are in the mirror's way; nothing was created.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("begin")
-        try:
-            cursor.execute("select pg_advisory_xact_lock(42, 1)")
-            refuse_foreign_objects(connection)
-            for path in OPS_FILES:
-                cursor.execute(path.read_text(encoding="utf-8"))
-            mark(connection, "ops")
-            cursor.execute("commit")
-        except BaseException:
-            cursor.execute("rollback")
-            raise
+    with transaction(connection) as cursor:
+        cursor.execute("select pg_advisory_xact_lock(42, 1)")
+        refuse_foreign_objects(connection)
+        for path in OPS_FILES:
+            cursor.execute(path.read_text(encoding="utf-8"))
+        mark(connection, "ops")
 
 
 def log_call(call: Call) -> None:
@@ -139,14 +134,7 @@ class Record:
             if len(self._calls) >= self._keep_calls:
                 self._write_buffered()
 
-    def application(
-        self,
-        api_url: str,
-        *,
-        secret_valid_until: int | None,
-        token_seconds: float,
-        next_secret: bool,
-    ) -> None:
+    def application(self, api_url: str, auth: ClientCredentials) -> None:
         """Take note of how long the application's secret and token are good for; never of them."""
         self._execute(
             "insert into ops.application "
@@ -156,7 +144,7 @@ class Record:
             "token_valid_until = excluded.token_valid_until, "
             "using_next_secret = excluded.using_next_secret, seen_at = excluded.seen_at, "
             "refused_at = null",
-            (api_url, secret_valid_until, token_seconds, next_secret),
+            (api_url, auth.secret_valid_until, auth.life(), auth.using_next_secret),
         )
 
     def refused(self, api_url: str, *, refused: bool = True) -> None:

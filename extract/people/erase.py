@@ -17,7 +17,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from extract.base.lock import COPY_LOCK
-from extract.base.query import execute, scalar
+from extract.base.query import execute, scalar, transaction
 from extract.base.settings import local_directory, working_directory
 from extract.people import kept_out, log_files
 from extract.people.copies import PATH, without_people
@@ -151,23 +151,17 @@ def erase(
         `schema.table, copies`.
     """
     ids = sorted(user_ids)
-    with connection.cursor() as cursor:
-        cursor.execute("begin")
-        try:
-            tables = _tables(connection)
-            logins = _logins(connection, tables, ids)
-            gone = _erase_rows(cursor, tables, ids)
-            cursor.execute(
-                "insert into ops.erasures (erased_at, run_id, reason, people, rows) "
-                "values (now(), %s, %s, %s, %s)",
-                (run_id, reason, len(ids), json.dumps(gone)),
-            )
-            if keep_out:
-                kept_out.add(cursor, ids)
-            cursor.execute("rollback" if only_count else "commit")
-        except BaseException:
-            cursor.execute("rollback")
-            raise
+    with transaction(connection, undo=only_count) as cursor:
+        tables = _tables(connection)
+        logins = _logins(connection, tables, ids)
+        gone = _erase_rows(cursor, tables, ids)
+        cursor.execute(
+            "insert into ops.erasures (erased_at, run_id, reason, people, rows) "
+            "values (now(), %s, %s, %s, %s)",
+            (run_id, reason, len(ids), json.dumps(gone)),
+        )
+        if keep_out:
+            kept_out.add(cursor, ids)
     if not only_count:
         log_files.forget(logins)
     return gone
@@ -238,28 +232,20 @@ def _delete(cursor: Any, tables: list[_Table], table: _Table, ids: list[int]) ->
         sql.SQL("{} = any(%(ids)s)").format(sql.Identifier(column))
         for column in sorted(table.people)
     )
-    if table.schema != "raw" or table.declared is None:
-        cursor.execute(
-            sql.SQL("delete from {} where {}").format(table.identifier, theirs), {"ids": ids}
-        )
-        return int(cursor.rowcount)
+    of_raw = table.declared if table.schema == "raw" else None
     key = sql.SQL(", ").join(
         part
-        for column in table.declared.primary_key
+        for column in (of_raw.primary_key if of_raw else ())
         for part in (sql.Literal(column), sql.Identifier(column))
     )
-    cursor.execute(
-        sql.SQL("delete from {} where {} returning jsonb_build_object({})::text").format(
-            table.identifier, theirs, key
-        ),
-        {"ids": ids},
-    )
+    delete = sql.SQL("delete from {} where {} returning jsonb_build_object({})::text")
+    cursor.execute(delete.format(table.identifier, theirs, key), {"ids": ids})
     keys = [found for (found,) in cursor.fetchall()]
     rows = len(keys)
-    if table.is_of_people:  # on record too when the API listed them no longer
+    if of_raw and table.is_of_people:  # on record too when the API listed them no longer
         keys += [json.dumps({"id": user_id}) for user_id in ids]
-    if table.declared.mirror:  # the record names published tables
-        _forget_keys(cursor, tables, KEYS_GIVEN, {"keys": keys}, table.declared.mirror)
+    if of_raw and of_raw.mirror:  # the record names published tables
+        _forget_keys(cursor, tables, KEYS_GIVEN, {"keys": keys}, of_raw.mirror)
     return rows
 
 

@@ -18,7 +18,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_values
 
 from extract.base.errors import UsageError
-from extract.base.query import execute, exists
+from extract.base.query import execute, exists, transaction
 from extract.base.settings import local_directory
 
 # beyond every number that the API has given; hashes of before there was a key are found up to here
@@ -77,20 +77,17 @@ def give_keys(connection: Connection) -> None:
     Args:
         connection: In autocommit mode.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("select person from ops.kept_out where key_id is null")
-        without_key = {person for (person,) in cursor.fetchall()}
-        if not without_key:
-            return
-        found = [n for n in range(HIGHEST_ID) if _hash_without_key(n) in without_key]
-        key = _newest_key()
-        cursor.execute("begin")
-        _insert(cursor, found, key)
+    found = execute(connection, "select person from ops.kept_out where key_id is null")
+    without_key = {person for (person,) in found}
+    if not without_key:
+        return
+    people = [n for n in range(HIGHEST_ID) if _hash_without_key(n) in without_key]
+    with transaction(connection) as cursor:
+        _insert(cursor, people, _newest_key())
         cursor.execute(
             "delete from ops.kept_out where person = any(%s)",
-            ([_hash_without_key(user_id) for user_id in found],),
+            ([_hash_without_key(user_id) for user_id in people],),
         )
-        cursor.execute("commit")
 
 
 def add(cursor: Any, user_ids: Iterable[int]) -> None:

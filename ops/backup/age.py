@@ -5,10 +5,11 @@ no backup can be restored, is best kept elsewhere.
 """
 
 import errno
+import hashlib
 import os
 import shutil
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 import pyrage  # type: ignore[import-untyped]
 
@@ -18,19 +19,36 @@ from extract.base.settings import environment
 NEW_KEY = "`.venv/bin/python -m ops backup-key FILE` makes a pair"
 
 
-class Writer(Protocol):
-    """What an encrypted stream goes to; `error` is what a write ran into."""
+class HashingWriter:
+    """Writes to a file, counts and hashes; remembers the error that a library may swallow."""
 
-    error: OSError | None
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._hash = file, hashlib.sha256()
+        self.bytes = 0
+        self.error: OSError | None = None
 
-    def write(self, data: bytes, /) -> int:
+    def write(self, data: bytes) -> int:
         """Write all of it."""
+        try:
+            self._file.write(data)
+        except OSError as error:
+            self.error = error
+            raise
+        self._hash.update(data)
+        self.bytes += len(data)
+        return len(data)
 
     def flush(self) -> None:
-        """Hand everything on."""
+        """Hand everything to the operating system."""
+        self._file.flush()
+
+    @property
+    def sha256(self) -> str:
+        """Of everything that was written."""
+        return self._hash.hexdigest()
 
 
-def encrypt(source: IO[bytes], target: Writer, keys: list[Any]) -> None:
+def encrypt(source: IO[bytes], target: HashingWriter, keys: list[Any]) -> None:
     """Copy a stream, encrypted if there are keys to encrypt for."""
     if not keys:
         shutil.copyfileobj(source, target, 1 << 20)

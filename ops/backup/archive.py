@@ -7,13 +7,11 @@ encrypted for the holders of a key (age-encryption.org; the program `age` reads 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
 
 from extract.base.folders import private_file
 from extract.base.settings import environment, local_directory, number, path_of
@@ -162,32 +160,3 @@ def rotate(directory: Path, database: str) -> list[Path]:
         backup.path.unlink(missing_ok=True)
         manifest_path(backup.path).unlink(missing_ok=True)
     return [backup.path for backup in gone]
-
-
-class HashingWriter:
-    """Writes to a file, counts and hashes; remembers the error that a library may swallow."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file, self._hash = file, hashlib.sha256()
-        self.bytes = 0
-        self.error: OSError | None = None
-
-    def write(self, data: bytes) -> int:
-        """Write all of it."""
-        try:
-            self._file.write(data)
-        except OSError as error:
-            self.error = error
-            raise
-        self._hash.update(data)
-        self.bytes += len(data)
-        return len(data)
-
-    def flush(self) -> None:
-        """Hand everything to the operating system."""
-        self._file.flush()
-
-    @property
-    def sha256(self) -> str:
-        """Of everything that was written."""
-        return self._hash.hexdigest()

@@ -7,7 +7,6 @@ at once, and runs go on while the file is written.
 """
 
 import errno
-import fcntl
 import os
 import subprocess
 import tempfile
@@ -24,7 +23,7 @@ from psycopg2.extensions import connection as Connection
 from extract import programs
 from extract.base import database, logs
 from extract.base.errors import BusyError, MirrorError, UsageError
-from extract.base.folders import private_file
+from extract.base.folders import locked, private_file
 from extract.base.lock import new_run_id, patiently, run_lock
 from extract.base.query import execute, scalar
 from extract.base.settings import local_directory
@@ -103,21 +102,15 @@ def backup(
 @contextmanager
 def _only_one(folder: Path) -> Iterator[None]:
     """Make the folder, and keep a second backup away meanwhile."""
-    lock = local_directory() / "backup.lock"
-    try:
-        for place in (folder, lock.parent):
-            place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(lock, os.O_WRONLY | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise _no_room(folder, error) from error
-    try:
+    with ExitStack() as held:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            held.enter_context(locked(local_directory() / "backup", wait=False))
         except BlockingIOError:
             raise BusyError("Another backup is under way; wait for its end.") from None
+        except OSError as error:
+            raise _no_room(folder, error) from error
         yield
-    finally:
-        os.close(handle)
 
 
 @contextmanager
@@ -186,7 +179,7 @@ def _dump(
             command, stdout=subprocess.PIPE, stderr=said, env=postgres.variables(name)
         )
         assert process.stdout is not None
-        writer = archive.HashingWriter(file)
+        writer = age.HashingWriter(file)
         try:
             age.encrypt(process.stdout, writer, keys)
             file.flush()

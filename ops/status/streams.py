@@ -14,7 +14,7 @@ from rich.table import Table as Printed
 from extract.base import database
 from extract.base.errors import UsageError
 from extract.base.lock import new_run_id, run_lock
-from extract.base.query import execute
+from extract.base.query import execute, transaction
 from extract.listing.listing import batches_of_parents
 from extract.load.raw import Raw
 from extract.load.record import Record, create_schema
@@ -126,11 +126,9 @@ def _drop(name: str, on: frozenset[str], console: Console, *, confirm: bool) -> 
 
 
 def _empty(connection: Connection, tables: list[str]) -> None:
-    execute(connection, "begin")
-    for table in tables:
-        reads = sql.Identifier(TABLES[table].reads)
-        execute(connection, sql.SQL("delete from raw.{}").format(sql.Identifier(table)))
-        execute(
-            connection, sql.SQL("delete from ops.{} where resource = %s").format(reads), (table,)
-        )
-    execute(connection, "commit")
+    with transaction(connection) as cursor:
+        for table in tables:
+            reads = sql.Identifier(TABLES[table].reads)
+            cursor.execute(sql.SQL("delete from raw.{}").format(sql.Identifier(table)))
+            forget = sql.SQL("delete from ops.{} where resource = %s").format(reads)
+            cursor.execute(forget, (table,))

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,12 +98,14 @@ def read_contracts(manifest_file: Path) -> Contracts:
         ) from error
     tests = [node for node in nodes if node["resource_type"] == "test"]
     models = [node for node in nodes if node["resource_type"] == "model"]
-    keys = dict(_foreign_keys(tests))
-    counts = _tests_of(tests)
+    keys = _foreign_keys(tests)
+    counts = Counter(
+        node for test in tests for node in {test.get("attached_node"), *test["depends_on"]["nodes"]}
+    )
 
     def layer(schema: str) -> list[Table]:
         return [
-            _table(node, keys.get(node["unique_id"], []), counts.get(node["unique_id"], 0))
+            _table(node, keys.get(node["unique_id"], []), counts[node["unique_id"]])
             for node in sorted(models, key=lambda node: str(node["name"]))
             if node["fqn"][1] == schema and node["config"]["materialized"] != "ephemeral"
         ]
@@ -127,26 +130,17 @@ def read_contracts(manifest_file: Path) -> Contracts:
     )
 
 
-def _foreign_keys(tests: list[dict[str, Any]]) -> Iterator[tuple[str, list[ForeignKey]]]:
-    found: dict[str, list[ForeignKey]] = {}
+def _foreign_keys(tests: list[dict[str, Any]]) -> dict[str, list[ForeignKey]]:
+    """Those of each model, by its unique name."""
+    found: defaultdict[str, list[ForeignKey]] = defaultdict(list)
     for test in tests:
         metadata = test.get("test_metadata") or {}
         if metadata.get("name") == "relationships" and test.get("attached_node"):
-            arguments = metadata["kwargs"]
-            target = REFERENCE.search(arguments["to"])
+            target = REFERENCE.search(metadata["kwargs"]["to"])
             if target:
-                key = ForeignKey(test["column_name"], target[1], arguments["field"])
-                found.setdefault(test["attached_node"], []).append(key)
-    for node, keys in found.items():
-        yield node, sorted(keys, key=lambda key: key.column)
-
-
-def _tests_of(tests: list[dict[str, Any]]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for test in tests:
-        for node in {test.get("attached_node"), *test["depends_on"]["nodes"]} - {None}:
-            counts[node] = counts.get(node, 0) + 1
-    return counts
+                key = ForeignKey(test["column_name"], target[1], metadata["kwargs"]["field"])
+                found[test["attached_node"]].append(key)
+    return {node: sorted(keys, key=lambda key: key.column) for node, keys in found.items()}
 
 
 def _table(node: dict[str, Any], keys: list[ForeignKey], tests: int) -> Table:
