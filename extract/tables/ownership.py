@@ -8,14 +8,23 @@ from functools import cache
 from typing import Any
 
 from jinja2 import Environment
+from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from extract.base.errors import UsageError
+from extract.base.query import execute
 from extract.base.settings import ROOT
 from extract.tables import INDEXES, TABLES
 
 DBT = ROOT / "dbt_project"
 OPS_FILES = (ROOT / "ops" / "schema.sql", ROOT / "extract" / "load" / "record.sql")
+COMMENTS = """
+select case relkind when 'v' then 'view' else 'table' end, relation.oid::regclass::text,
+    obj_description(relation.oid, 'pg_class')
+from pg_class as relation
+inner join pg_namespace as space on relation.relnamespace = space.oid
+where relkind in ('r', 'v') and nspname || '.' || relname = any(%s)
+"""
 DLT_TABLES = ("_dlt_loads", "_dlt_version", "_dlt_pipeline_state")
 
 
@@ -28,25 +37,35 @@ def refuse_foreign_objects(connection: Connection, take_over: bool = True) -> No
     Raises:
         UsageError: There are such objects; nothing was changed.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_macros().unmarked_objects_sql(names()))
-        found = cursor.fetchall()
-        foreign = [f"{name} ({kind})" for name, kind, is_ours in found if not is_ours]
-        if foreign:
-            raise UsageError(
-                f"Not made by this mirror, and in its way: {', '.join(foreign)}. Nothing was "
-                "created, altered or dropped. Give the mirror a database of its own "
-                "(PGDATABASE=another_name), or let the owner rename them."
-            )
-        if found and take_over:
-            cursor.execute(_macros().mark_objects_sql([name for name, _, _ in found]))
+    found = execute(connection, _macros().unmarked_objects_sql(names()))
+    foreign = [f"{name} ({kind})" for name, kind, is_ours in found if not is_ours]
+    if foreign:
+        raise UsageError(
+            f"Not made by this mirror, and in its way: {', '.join(foreign)}. Nothing was "
+            "created, altered or dropped. Give the mirror a database of its own "
+            "(PGDATABASE=another_name), or let the owner rename them."
+        )
+    if take_over:
+        _mark(connection, [name for name, _, _ in found])
 
 
 def mark(connection: Connection, *schemas: str) -> None:
     """Mark what was just made in these schemas, in the transaction that made it."""
-    own = [name for name in names() if name.partition(".")[0] in schemas]
-    with connection.cursor() as cursor:
-        cursor.execute(_macros().mark_objects_sql(own))
+    _mark(connection, [name for name in names() if name.partition(".")[0] in schemas])
+
+
+def _mark(connection: Connection, objects: list[str]) -> None:
+    """Put the mark at the end of the comments of tables and views."""
+    mark = _macros().mark()
+    for kind, relation, comment in execute(connection, COMMENTS, (objects,)):
+        if not (comment or "").endswith(mark):
+            # both are PostgreSQL's own words, names in them quoted
+            statement = sql.SQL("comment on {} {} is {}").format(
+                sql.SQL(kind),
+                sql.SQL(relation),
+                sql.Literal(f"{(comment or '').rstrip()} {mark}".lstrip()),
+            )
+            execute(connection, statement)
 
 
 @cache

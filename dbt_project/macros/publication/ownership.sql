@@ -3,7 +3,7 @@
     nothing, and a comment outlives backups, restores and renamings. Whatever else has a name that the
     mirror would create, alter or drop stands in its way and is never touched (docs/decisions.md).
 
-    The first four macros are plain Jinja: extract/tables/ownership.py renders them too.
+    The first three macros are plain Jinja: extract/tables/ownership.py renders them too.
 -#}
 {% macro mark() -%}
     [fortytwo-mirror]
@@ -99,32 +99,6 @@ inner join pg_namespace as space on type.typnamespace = space.oid
 inner join wanted on space.nspname = wanted.schema_name and type.typname = wanted.name
 where type.typrelid = 0
 order by 1
-{%- endmacro %}
-
-{#- Mark what was just made under these names, and what `unmarked_objects_sql` knows to be ours. -#}
-{% macro mark_objects_sql(names) -%}
-do $mark$
-declare
-    entry record;
-begin
-    for entry in
-        select
-            relation.oid::regclass::text as name,
-            case relation.relkind when 'v' then 'view' else 'table' end as kind,
-            obj_description(relation.oid, 'pg_class') as comment
-        from pg_class as relation
-        inner join pg_namespace as space on relation.relnamespace = space.oid
-        where relation.relkind in ('r', 'v')
-            and space.nspname || '.' || relation.relname = any(array['{{ names | join("', '") }}'])
-    loop
-        continue when right(coalesce(entry.comment, ''), length('{{ mark() }}')) = '{{ mark() }}';
-        execute format(
-            'comment on %s %s is %L', entry.kind, entry.name,
-            concat_ws(' ', rtrim(entry.comment, e' \n'), '{{ mark() }}')
-        );
-    end loop;
-end
-$mark$;
 {%- endmacro %}
 
 {#- Stop this dbt before its first write, whoever called it. -#}

@@ -20,18 +20,14 @@ begin
     analyze pg_temp.changed_rejections;
 
     update ops.rejections as known
-    set gone_at = now(), last_seen_at = coalesce(
-        (select max(runs.published_at) from ops.runs), known.first_seen_at
-    )
-    from pg_temp.changed_rejections as gone
-    where gone.state = 'gone' and known.table_name = gone.table_name
-        and known.rule = gone.rule and known.key = gone.key;
-
-    update ops.rejections as known
-    set gone_at = null, last_seen_at = null
-    from pg_temp.changed_rejections as back
-    where back.state = 'back' and known.table_name = back.table_name
-        and known.rule = back.rule and known.key = back.key;
+    set
+        gone_at = case changed.state when 'gone' then now() end,
+        last_seen_at = case changed.state when 'gone' then coalesce(
+            (select max(runs.published_at) from ops.runs), known.first_seen_at
+        ) end
+    from pg_temp.changed_rejections as changed
+    where changed.state <> 'new' and known.table_name = changed.table_name
+        and known.rule = changed.rule and known.key = changed.key;
 
     insert into ops.rejections (table_name, rule, key, first_seen_at)
     select table_name, rule, key, now()

@@ -1,18 +1,5 @@
 {#- ops.runs: what dbt adds to it. A sync makes its own row and names it in FORTYTWO_RUN_ID. -#}
 
-{% macro open_run_sql() -%}
--- A bare build that was killed could not say so itself.
-update ops.runs
-set status = 'failed', finished_at = now(), message = 'ended without publishing: killed, or the publication failed'
-where mode = 'build' and status = 'running';
-insert into ops.runs (run_id, mode, status, started_at, allow_deletes, versions)
-values (
-    {{ sql_text(run_id()) }}, 'build', 'running', {{ sql_text(run_started_at) }},
-    {{ publication_settings().allow_deletes }}, {{ versions_sql() }}
-)
-on conflict (run_id) do nothing;
-{%- endmacro %}
-
 {% macro versions_sql() -%}
     jsonb_build_object(
         'dbt-core', {{ sql_text(dbt_version) }}, 'postgresql', current_setting('server_version_num')

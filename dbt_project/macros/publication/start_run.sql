@@ -49,7 +49,16 @@ end
 $schema$;
 select ops.let_readers_read();
 {% if publishes and not env_var('FORTYTWO_RUN_ID', '') -%}
-{{ open_run_sql() }}
+-- A bare build that was killed could not say so itself.
+update ops.runs
+set status = 'failed', finished_at = now(), message = 'ended without publishing: killed, or the publication failed'
+where mode = 'build' and status = 'running';
+insert into ops.runs (run_id, mode, status, started_at, allow_deletes, versions)
+values (
+    {{ sql_text(run_id()) }}, 'build', 'running', {{ sql_text(run_started_at) }},
+    {{ publication_settings().allow_deletes }}, {{ versions_sql() }}
+)
+on conflict (run_id) do nothing;
 {%- endif %}
 commit;
 {% endmacro %}
