@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.filesize import decimal
 
 from extract.base.errors import UsageError
 from extract.base.settings import environment
@@ -48,7 +49,7 @@ def backup(
     console = Console(highlight=False)
     console.print(f"{done.path}", soft_wrap=True)
     console.print(
-        f"{_size(manifest.bytes)}, {len(manifest.tables)} tables, {rows:,} rows, "
+        f"{decimal(manifest.bytes)}, {len(manifest.tables)} tables, {rows:,} rows, "
         f"{'encrypted' if done.path.suffix == '.age' else 'not encrypted'}, "
         f"{done.seconds:.1f} s"
     )
@@ -135,7 +136,3 @@ def _print(console: Console, done: Restored, sentence: str) -> None:
     )
     for note in done.notes:
         console.print(note, soft_wrap=True)
-
-
-def _size(size: int) -> str:
-    return f"{size / 1e6:,.1f} MB"

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from extract.base.settings import ROOT
 
+Tokens = Sequence[Token]
 DOCS = ROOT / "docs"
 PURPOSE = re.compile(r"^\| (.+?) \| \[.+?\]\((.+?)\.md\) \|$", re.MULTILINE)
 FIRST = (
@@ -51,7 +52,8 @@ class Chapter:
     @property
     def html(self) -> Markup:
         """Its text; raw HTML in the Markdown is shown, not obeyed."""
-        return Markup(_markdown().render(self.text))
+        markdown = MarkdownIt("commonmark", {"html": False}, renderer_cls=_Renderer)
+        return Markup(markdown.enable("table").render(self.text))
 
 
 def chapters(directory: Path = DOCS) -> list[Chapter]:
@@ -84,46 +86,29 @@ def anchor(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
 
 
-def _markdown() -> MarkdownIt:
-    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
-    rules: dict[str, Any] = {
-        "heading_open": _heading,
-        "link_open": _link,
-        "table_open": _table_open,
-        "table_close": lambda *_: "</table></div>\n",
-        "fence": _fence,
-    }
-    for name, rule in rules.items():
-        markdown.add_render_rule(name, rule)
-    return markdown
+class _Renderer(RendererHTML):
+    """Headings to link to, links between pages, and parts that scroll by the keyboard."""
 
+    def heading_open(self, tokens: Tokens, idx: int, options: Any, env: Any) -> str:
+        tokens[idx].attrSet("id", anchor(re.sub(r"[`*]", "", tokens[idx + 1].content)))
+        return self.renderToken(tokens, idx, options, env)
 
-def _heading(
-    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any
-) -> str:
-    tokens[index].attrSet("id", anchor(re.sub(r"[`*]", "", tokens[index + 1].content)))
-    return renderer.renderToken(tokens, index, options, env)
+    def link_open(self, tokens: Tokens, idx: int, options: Any, env: Any) -> str:
+        target = str(tokens[idx].attrGet("href") or "")
+        file, hash_, fragment = target.partition("#")
+        if file.endswith(".md") and "/" not in file:
+            tokens[idx].attrSet("href", page_name(file.removesuffix(".md")) + hash_ + fragment)
+        elif file.startswith("../"):  # a file of the repository, which the site does not have
+            tokens[idx].attrs.pop("href")
+            tokens[idx].attrSet("title", f"in the repository: {file.removeprefix('../')}")
+        return self.renderToken(tokens, idx, options, env)
 
+    def table_open(self, *_: Any) -> str:
+        return '<div class="scroll" tabindex="0" role="region" aria-label="Table"><table>\n'
 
-def _link(
-    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any
-) -> str:
-    target = str(tokens[index].attrGet("href") or "")
-    file, hash_, fragment = target.partition("#")
-    if file.endswith(".md") and "/" not in file:
-        tokens[index].attrSet("href", page_name(file.removesuffix(".md")) + hash_ + fragment)
-    elif file.startswith("../"):  # a file of the repository, which the site does not have
-        tokens[index].attrs.pop("href")
-        tokens[index].attrSet("title", f"in the repository: {file.removeprefix('../')}")
-    return renderer.renderToken(tokens, index, options, env)
+    def table_close(self, *_: Any) -> str:
+        return "</table></div>\n"
 
-
-def _table_open(*_: Any) -> str:
-    return '<div class="scroll" tabindex="0" role="region" aria-label="Table"><table>\n'
-
-
-def _fence(
-    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any
-) -> str:
-    text = renderer.fence(tokens, index, options, env)
-    return text.replace("<pre>", '<pre tabindex="0">', 1)
+    def fence(self, tokens: Tokens, idx: int, options: Any, env: Any) -> str:
+        text = super().fence(tokens, idx, options, env)
+        return text.replace("<pre>", '<pre tabindex="0">', 1)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
@@ -81,7 +82,7 @@ def _title(status: Status, console: Console) -> None:
     console.print(
         f"[bold]fortytwo-mirror[/bold]  {status.at:%Y-%m-%d %H:%M} UTC  "
         f"{kind} {base['version'].split()[0]}, database {escape(base['name'])}, "
-        f"{_bytes(base['bytes'])}"
+        f"{decimal(base['bytes'])}"
     )
     if status.running:
         console.print(f"[cyan]Running now:[/cyan] {escape(status.running)}{_at_work(status)}")
@@ -216,14 +217,14 @@ def _backup(status: Status, when: Callable[[datetime], str]) -> str:
     if not backup:
         return "none"
     kind = "encrypted" if backup["encrypted"] else "not encrypted"
-    return f"{when(backup['at'])}, {_bytes(backup['bytes'])}, {kind}, {backup['count']} kept"
+    return f"{when(backup['at'])}, {decimal(backup['bytes'])}, {kind}, {backup['count']} kept"
 
 
 def _disk(status: Status) -> str:
     disk = status.disk
     parts = sorted(disk["local"].items(), key=lambda item: -item[1])
-    inside = ", ".join(f"{name} {_bytes(size)}" for name, size in parts[:4])
-    free = f"{_bytes(disk['free_bytes'])} free of {_bytes(disk['total_bytes'])}"
+    inside = ", ".join(f"{name} {decimal(size)}" for name, size in parts[:4])
+    free = f"{decimal(disk['free_bytes'])} free of {decimal(disk['total_bytes'])}"
     return f"{free}; {inside}" if inside else free
 
 
@@ -273,11 +274,3 @@ def _duration(seconds: float | None) -> str:
 
 def _count(number: int | None) -> str:
     return "-" if number is None else f"{number:,}"
-
-
-def _bytes(size: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit in ("B", "kB") else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"
