@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import NoReturn
 
@@ -151,18 +151,14 @@ def _prepare_database() -> None:
     any macro of ours, and keeps no connection from one model to the next.
     """
     if not DBT_WRITES.intersection(sys.argv[1:]):
-        connection = database.connect("dbt", autocommit=True)
-        try:
+        with closing(database.connect("dbt", autocommit=True)) as connection:
             require_usable(connection)
-        finally:
-            connection.close()
         return
     from extract.tables.ownership import refuse_foreign_objects
 
     if os.environ.get("FORTYTWO_RUN_ID"):
-        connection = database.connect("dbt", autocommit=True)
-        refuse_foreign_objects(connection)
-        connection.close()
+        with closing(database.connect("dbt", autocommit=True)) as connection:
+            refuse_foreign_objects(connection)
     else:
         run_id = new_run_id()
         refuse_foreign_objects(HELD.enter_context(run_lock("build", run_id)))

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
+from tenacity import Retrying, retry_if_exception_type, stop_before_delay, wait_fixed
 
 from extract.base import database
 from extract.base.errors import BusyError, UsageError
@@ -85,14 +86,14 @@ def patiently(seconds: float, work: Callable[[], Result]) -> Result:
     Raises:
         BusyError: It was held all the time.
     """
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            return work()
-        except BusyError:
-            if time.monotonic() + PAUSE > deadline:
-                raise
-            time.sleep(PAUSE)
+    retrying = Retrying(
+        retry=retry_if_exception_type(BusyError),
+        wait=wait_fixed(PAUSE),
+        stop=stop_before_delay(seconds),
+        sleep=time.sleep,
+        reraise=True,
+    )
+    return retrying(work)
 
 
 def _wait_for_lock(connection: Connection, seconds: int) -> bool:

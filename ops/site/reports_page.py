@@ -95,14 +95,12 @@ def read_report(connection: Connection, name: str) -> dict[str, Any] | None:
     def value(cell: Any) -> Any:
         if isinstance(cell, str):
             return [texts.setdefault(cell, len(texts))]
-        return iso(cell) if isinstance(cell, datetime) else cell if cell is None else float(cell)
+        if cell is None or isinstance(cell, datetime):
+            return cell and iso(cell)
+        return int(cell) if float(cell).is_integer() else float(cell)
 
-    values = [[_whole(value(cell)) for cell in row] for row in rows]
+    values = [[value(cell) for cell in row] for row in rows]
     return {"columns": columns, "rows": values, "texts": list(texts)}
-
-
-def _whole(value: Any) -> Any:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _campuses(connection: Connection) -> list[tuple[Any, ...]]:
