@@ -7,8 +7,9 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from psycopg2.extensions import connection as Connection
-from rich import table as tables
 from rich.console import Console
+from rich.table import Column
+from rich.table import Table as Printed
 
 from extract.api.client import FortyTwoClient
 from extract.api.quota import Quota, seconds_left
@@ -98,13 +99,9 @@ def make_plan(
 def print_plan(plan: Plan, console: Console | None = None) -> None:
     """Show the plan as a table."""
     console = console or Console(highlight=False)
-    table = tables.Table(
-        title="What a run would fetch", title_justify="left", box=None, pad_edge=False
-    )
-    for name in ("mode", "resource"):
-        table.add_column(name)
-    for name in ("rows", "calls"):
-        table.add_column(name, justify="right")
+    figures = (Column(name, justify="right") for name in ("rows", "calls"))
+    table = Printed("mode", "resource", *figures, box=None, pad_edge=False)
+    table.title, table.title_justify = "What a run would fetch", "left"
     for resource in plan.resources:
         about = "about " if resource.estimated else ""
         table.add_row(

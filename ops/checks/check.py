@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import psycopg2
 from psycopg2.extensions import connection as Connection
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from extract.base import logs
 from ops.checks.integrity import check_keys, check_orphans, check_tables, check_unique
@@ -190,10 +190,7 @@ def _print_json(results: list[Result], now: datetime, *, ok: bool) -> None:
 
 def _print_table(results: list[Result], console: Console) -> None:
     """One line a kind of check, and one for each that did not pass."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("check", no_wrap=True)
-    table.add_column("")
-    table.add_column("found")
+    table = Table(Column("check", no_wrap=True), "", "found", box=None, pad_edge=False)
     families: dict[str, list[Result]] = {}
     for result in results:
         families.setdefault(result.name.partition(".")[0], []).append(result)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from extract.base.query import execute, scalar
 from extract.tables import TABLES, backfilled, streams_on
@@ -50,16 +50,15 @@ def print_summary(connection: Connection, run_id: str, done: Extracted, console:
 
 
 def _table(rows: dict[str, int], changes: dict[str, Any], done: Extracted) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("mirror table")
-    for name in ("rows", "inserted", "updated", "deleted"):
-        table.add_column(name, justify="right")
+    counts = ("rows", "inserted", "updated", "deleted")
+    figures = (Column(name, justify="right") for name in counts)
+    table = Table("mirror table", *figures, box=None, pad_edge=False)
     for name, count in sorted(rows.items()):
         change = changes.get(name, {})
         table.add_row(
             name,
             f"{count:,}",
-            *(f"{change.get(kind, 0):,}" for kind in ("inserted", "updated", "deleted")),
+            *(f"{change.get(kind, 0):,}" for kind in counts[1:]),
         )
     return table
 

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.filesize import decimal
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from extract.base.errors import MirrorError
 from extract.tables import streams_on
@@ -68,9 +68,8 @@ def print_status(status: Status, verdict: Verdict, console: Console) -> None:
     if status.tables:
         console.print(_tables(status))
         console.print()
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column()
+    name_column = Column(style="bold", no_wrap=True)
+    table = Table(name_column, Column(), box=None, show_header=False, pad_edge=False)
     for name, text in facts(status, lambda moment: ago(moment, status.at)):
         table.add_row(name, escape(text))
     console.print(table)

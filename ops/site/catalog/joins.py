@@ -18,12 +18,13 @@ def joins(contracts: Contracts, table: Table, rows: Mapping[str, int]) -> list[t
         table: The one to join.
         rows: Rows of the tables, as far as known: the larger ones are asked for more.
     """
-    return list(islice(_candidates(contracts, table, rows), MOST))
+    found = islice(_candidates(contracts, table, rows), MOST)
+    return [(title, "\n".join(lines)) for title, lines in found]
 
 
 def _candidates(
     contracts: Contracts, table: Table, rows: Mapping[str, int]
-) -> Iterator[tuple[str, str]]:
+) -> Iterator[tuple[str, list[str]]]:
     paths = _paths(contracts, table)
     children = [
         (child, key)
@@ -80,7 +81,7 @@ def _join(child: Table, key: ForeignKey, alias: str = "") -> str:
     return f"{kind} join mirror.{key.table}{renamed} on {child.name}.{key.column} = {target}"
 
 
-def _with_names(contracts: Contracts, table: Table) -> str:
+def _with_names(contracts: Contracts, table: Table) -> list[str]:
     names, lines = [f"    {table.name}.*"], []
     referred = [key.table for key in table.foreign_keys]
     for key in table.foreign_keys:
@@ -89,12 +90,10 @@ def _with_names(contracts: Contracts, table: Table) -> str:
         column = _name(contracts.table(key.table))
         names.append(f"    {alias or key.table}.{column} as {role}_{column}")
         lines.append(_join(table, key, alias))
-    return "\n".join(
-        ["select", ",\n".join(names), f"from mirror.{table.name}", *lines, "limit 20;"]
-    )
+    return ["select", ",\n".join(names), f"from mirror.{table.name}", *lines, "limit 20;"]
 
 
-def _counted(by: Table, path: Path, *, every: bool = False) -> str:
+def _counted(by: Table, path: Path, *, every: bool = False) -> list[str]:
     """Rows of the path's first table for each of `by`; `every`: for those without any, too."""
     counted = path[0][0]
     name = dict.fromkeys([*by.primary_key[:1], _name(by)])
@@ -108,35 +107,31 @@ def _counted(by: Table, path: Path, *, every: bool = False) -> str:
     else:
         lines = [f"from mirror.{counted.name}", *(_join(child, key) for child, key, _ in path)]
     what = f"count({counted.name}.{path[0][1].column})" if every else "count(*)"
-    return "\n".join(
-        [
-            f"select {shown}, {what} as {counted.name}",
-            *lines,
-            f"group by {shown}",
-            f"order by {counted.name} desc;",
-        ]
-    )
+    return [
+        f"select {shown}, {what} as {counted.name}",
+        *lines,
+        f"group by {shown}",
+        f"order by {counted.name} desc;",
+    ]
 
 
-def _of_one(table: Table, whose: Table, path: Path) -> str:
-    return "\n".join(
-        [
-            f"select {table.name}.*",
-            f"from mirror.{table.name}",
-            *(_join(child, key) for child, key, _ in path),
-            f"where {whose.name}.{_name(whose)} = 'jdoe';",
-        ]
-    )
+def _of_one(table: Table, whose: Table, path: Path) -> list[str]:
+    return [
+        f"select {table.name}.*",
+        f"from mirror.{table.name}",
+        *(_join(child, key) for child, key, _ in path),
+        f"where {whose.name}.{_name(whose)} = 'jdoe';",
+    ]
 
 
-def _through(table: Table, link: Table, key: ForeignKey, other: Table, to_other: ForeignKey) -> str:
-    return "\n".join(
-        [
-            f"select {table.name}.{_name(table)}, {other.name}.{_name(other)}",
-            f"from mirror.{table.name}",
-            f"inner join mirror.{link.name}",
-            f"    on {table.name}.{key.target} = {link.name}.{key.column}",
-            _join(link, to_other),
-            "limit 20;",
-        ]
-    )
+def _through(
+    table: Table, link: Table, key: ForeignKey, other: Table, to_other: ForeignKey
+) -> list[str]:
+    return [
+        f"select {table.name}.{_name(table)}, {other.name}.{_name(other)}",
+        f"from mirror.{table.name}",
+        f"inner join mirror.{link.name}",
+        f"    on {table.name}.{key.target} = {link.name}.{key.column}",
+        _join(link, to_other),
+        "limit 20;",
+    ]
