@@ -18,7 +18,7 @@ from extract.listing.listing import Finished, Listing, of_parents, whole
 from extract.listing.reader import ListingReader
 from extract.load.raw import Raw
 from extract.load.record import Record
-from extract.load.resources import resource
+from extract.load.resources import as_file, resource
 from extract.tables import TABLES, UNKNOWN_FIELDS, Table, coming_with
 
 # forbidden, or a route that is hidden from the application (42-api.md section 1.2)
@@ -76,15 +76,28 @@ class Pass:
         cursor: Any = None,
         name: str | None = None,
     ) -> DltResource:
-        """A dlt resource of this pass; an optional table that fails is left as it was."""
+        """A dlt resource of this pass; an optional table that fails is left as it was.
 
-        def unless_degraded(*cursor: Any) -> Iterator[pa.Table]:
-            if table not in self.degraded:
-                yield from (self._set_apart(table, part) for part in rows(*cursor))
-            elif not cursor:
-                yield TABLES[table].loaded_schema().empty_table()
+        Nothing of it is loaded then, its cursor stays where it was, and the others go on.
+        """
+        declared = TABLES[table]
 
-        return resource(table, unless_degraded, cursor, name, self.failed)
+        def pages(cursor: Any = cursor) -> Iterator[Any]:
+            given = () if cursor is None else (cursor,)
+            try:
+                if table not in self.degraded:
+                    parts = (self._set_apart(table, part) for part in rows(*given))
+                    # the cursor must see the rows, and they are few: all of them or none
+                    yield from list(parts) if given else as_file(declared, parts)
+                    return
+            except (ApiError, DeletionGuard) as error:
+                if declared.essential:
+                    raise
+                self.failed(table, error)
+            if not given:  # the models need the table, even if it was never read
+                yield from as_file(declared, iter([declared.loaded_schema().empty_table()]))
+
+        return resource(declared, pages, name or table)
 
     def empty(self, table: Table) -> DltResource:
         """A resource that makes the table and brings no row."""

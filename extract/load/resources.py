@@ -9,51 +9,24 @@ import pyarrow as pa
 from dlt.extract import DltResource
 from pyarrow import csv
 
-from extract.base.errors import ApiError, DeletionGuard, MirrorError
 from extract.base.folders import private_file
 from extract.base.settings import working_directory
 from extract.load.raw import delete_scope_condition
-from extract.tables import TABLES, UNKNOWN_FIELDS, Table
+from extract.tables import UNKNOWN_FIELDS, Table
 
 LOAD_ID = "_dlt_load_id"
 ROWS_A_TABLE = 2000
 
 
-def resource(
-    table: str,
-    rows: Callable[..., Iterator[pa.Table]],
-    cursor: Any = None,
-    name: str | None = None,
-    failed: Callable[[str, MirrorError], None] | None = None,
-) -> DltResource:
+def resource(declared: Table, pages: Callable[..., Iterator[Any]], name: str) -> DltResource:
     """A dlt resource as the table is declared.
-
-    Args:
-        failed: Told of an optional table that could not be read: then nothing of it is loaded, its
-            cursor stays where it was, and the others go on.
 
     `cdc` merges and deletes what the scope condition allows; without a scope it deletes nothing.
     """
-    declared = TABLES[table]
-
-    def pages(cursor: Any = cursor) -> Iterator[Any]:
-        try:
-            if cursor is None:
-                yield from _as_file(declared, rows())
-            else:
-                # the cursor must see the rows, and they are few: all of them or none
-                yield from list(rows(cursor))
-        except (ApiError, DeletionGuard) as error:
-            if declared.essential or not failed:
-                raise
-            failed(table, error)
-            if cursor is None:  # the models need the table, even if it was never read
-                yield from _as_file(declared, iter([declared.loaded_schema().empty_table()]))
-
     return dlt.resource(
         pages,
-        name=name or table,
-        table_name=table,
+        name=name,
+        table_name=declared.name,
         columns={
             **hints(declared),
             LOAD_ID: {"data_type": "text", "precision": 64, "nullable": False},
@@ -63,12 +36,12 @@ def resource(
             "disposition": "merge",
             "strategy": "cdc",
             "skip_unchanged_rows": True,
-            "destination_scope": delete_scope_condition(table),
+            "destination_scope": delete_scope_condition(declared.name),
         },
     )
 
 
-def _as_file(declared: Table, tables: Iterator[pa.Table]) -> Iterator[Any]:
+def as_file(declared: Table, tables: Iterator[pa.Table]) -> Iterator[Any]:
     """The same rows as one csv file, to be copied as it is; nothing when there is no table.
 
     dlt would keep the tables in memory, write them to Parquet, read that and write csv.
