@@ -3,12 +3,12 @@
     which each row is put into the index as it comes: five times the work. Spark's tables know none.
 -#}
 {% macro add_primary_key() -%}
-    {%- if target.type != 'spark' -%}
+    {%- if target.type in ['postgres', 'duckdb'] -%}
         alter table {{ this }} add primary key ({{ model.config.meta.primary_key | join(', ') }})
     {%- endif -%}
 {%- endmacro %}
 
 {#- Post-hook of tables: dbt analyzes nothing that it creates. Spark's planner goes by the files' sizes. -#}
 {% macro analyze(relation) -%}
-    {{ 'analyze ' ~ relation if target.type != 'spark' }}
+    {{ 'analyze ' ~ relation if target.type in ['postgres', 'duckdb'] }}
 {%- endmacro %}

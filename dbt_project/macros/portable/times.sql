@@ -1,9 +1,9 @@
 {#- When clocks in a time zone show a time. -#}
 {% macro at_local_time(local_time, time_zone) -%}
-    {%- if target.type == 'spark' -%}
-        to_utc_timestamp({{ local_time }}, {{ time_zone }})
-    {%- else -%}
+    {%- if target.type in ['postgres', 'duckdb'] -%}
         ({{ local_time }}) at time zone {{ time_zone }}
+    {%- else -%}
+        to_utc_timestamp({{ local_time }}, {{ time_zone }})
     {%- endif -%}
 {%- endmacro %}
 
@@ -20,23 +20,23 @@
 
 {#- Seconds from one moment to a later one. -#}
 {% macro seconds_between(earlier, later) -%}
-    {%- if target.type == 'spark' -%}
-        ((unix_micros({{ later }}) - unix_micros({{ earlier }})) / 1000000)
-    {%- else -%}
+    {%- if target.type in ['postgres', 'duckdb'] -%}
         extract(epoch from {{ later }} - {{ earlier }})
+    {%- else -%}
+        ((unix_micros({{ later }}) - unix_micros({{ earlier }})) / 1000000)
     {%- endif -%}
 {%- endmacro %}
 
 {#- The time zones that the engine knows, a relation with `name`. -#}
 {% macro time_zone_names() -%}
-    {%- if target.type == 'spark' -%}
+    {%- if target.type in ['postgres', 'duckdb'] -%}
+        pg_timezone_names()
+    {%- else -%}
         (
             select explode(
                 split(trim(both '[]' from reflect('java.time.ZoneId', 'getAvailableZoneIds')), ', ')
             ) as name
         )
-    {%- else -%}
-        pg_timezone_names()
     {%- endif -%}
 {%- endmacro %}
 
