@@ -303,8 +303,8 @@ def test_a_relationship_that_lets_orphans_pass_is_refused_by_name(
 
 
 def test_a_mart_that_the_list_of_tables_lacks_is_refused_by_name(lab: Lab, project: Path) -> None:
-    marts = project / "dbt_project/models/marts"
-    (marts / "novelties.sql").write_text("{{ config(contract={'enforced': false}) }} select 1 as id\n")
+    mart = project / "dbt_project/models/marts" / "novelties.sql"
+    mart.write_text("{{ config(contract={'enforced': false}) }} select 1 as id\n")
 
     outcome = lab.dbt("build", "--select", "cursus", project=project)
 
