@@ -14,8 +14,9 @@ from extract.api.quota import Quota
 from extract.base.errors import ApiError, ContractError, IncompleteListing
 from extract.base.settings import Settings
 from extract.listing.cache import ListingCache
-from extract.listing.listing import Listing
+from extract.listing.listing import Listing, by_id
 from extract.listing.reader import ListingReader
+from extract.tables import TABLES
 from tests.extract.served_list import ServedList, serve
 
 LISTING = Listing("coalitions_users", "test", "/coalitions_users")
@@ -55,6 +56,13 @@ def test_a_listing_without_total_goes_to_the_short_page(tmp_path: Path) -> None:
     listing = ServedList([row(key) for key in range(1, 251)], total=lambda total: None)
     assert read(listing, tmp_path) == [list(range(1, 251))]
     assert listing.asked == 3
+
+
+def test_a_hundred_rows_by_id_are_one_call(tmp_path: Path) -> None:
+    listing = ServedList([row(key) for key in range(1, 101)])
+    by_ids = by_id(TABLES["coalitions_users"], range(1, 101), cursus_id=21)
+    assert read(listing, tmp_path, [by_ids]) == [list(range(1, 101))]
+    assert listing.asked == 1
 
 
 def test_a_total_that_is_too_small_never_cuts_a_list(tmp_path: Path) -> None:
