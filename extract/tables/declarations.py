@@ -170,6 +170,7 @@ BY_STUDENT = partial(
     scope="user_id",
     person="user_id",
 )
+
 DECLARED = (
     Table(
         "cursus",
