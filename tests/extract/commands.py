@@ -5,13 +5,14 @@ from __future__ import annotations
 from unittest.mock import patch
 
 from psycopg2.extensions import connection as Connection
+from typer import Typer
 from typer.testing import CliRunner, Result
 
 from extract import cli
 
 
-def run(*arguments: str) -> Result:
-    """`python -m extract …`, in this process."""
+def run(*arguments: str, app: Typer = cli.app) -> Result:
+    """`python -m extract …`, or that of another app, in this process."""
 
     def fail(message: str, status: int) -> None:
         print(message)
@@ -19,7 +20,7 @@ def run(*arguments: str) -> Result:
 
     # os._exit would end pytest as well
     with patch.object(cli, "fail", fail):
-        return CliRunner().invoke(cli.app, list(arguments))
+        return CliRunner().invoke(app, list(arguments))
 
 
 def count(connection: Connection, table: str) -> int:

@@ -65,7 +65,8 @@ def test_a_stream_that_is_switched_on_later_is_filled_and_off_again_it_stays(
     assert run("run", "--mode", "backfill").exit_code == 0
     assert count(connection, "projects_users_teams") == registrations
 
-    refused = CliRunner().invoke(app, ["streams", "--drop", "relations", "--confirm"])
+    refused = run("streams", "--drop", "relations", "--confirm", app=app)
+    assert refused.exit_code == 2
     assert count(connection, "projects_users") == registrations, refused.output
     asked = CliRunner().invoke(app, ["streams", "--drop", "attempts"])
     assert f"projects_users_teams {registrations:,}" in asked.output
