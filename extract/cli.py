@@ -73,13 +73,18 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
 
 
-app = typer.Typer(
-    cls=Commands,
-    help="Read the 42 API into the schema `raw` of the mirror's database.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
+def application(purpose: str) -> typer.Typer:
+    """A command line, which says its purpose when it is asked for help or for nothing."""
+    return typer.Typer(
+        cls=Commands,
+        help=purpose,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+
+
+app = application("Read the 42 API into the schema `raw` of the mirror's database.")
 Mode = Annotated[
     str,
     typer.Option(

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from extract.base.lock import recorded_mode, require_mode
 from extract.base.settings import credentials_configured
-from extract.cli import CampusIds, Commands, MaxCalls, Mode, parse_campus_ids
+from extract.cli import CampusIds, MaxCalls, Mode, application, parse_campus_ids
 from ops import doctor as doctors
 from ops import uninstall
 from ops.backup.commands import app as backups
@@ -24,13 +24,7 @@ from ops.status.streams import app as streams
 from ops.status.view import app as statuses
 from ops.sync import sync as run_sync
 
-app = typer.Typer(
-    cls=Commands,
-    help="Run the mirror of the 42 API.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
+app = application("Run the mirror of the 42 API.")
 app.add_typer(statuses)
 app.add_typer(checks)
 app.add_typer(backups)
