@@ -61,6 +61,29 @@ def in_database(table: str, columns: str) -> list[tuple[Any, ...]]:
         return sorted(cursor.fetchall())
 
 
+def test_a_key_of_two_columns_changes_and_goes_too(folder: Path) -> None:
+    execute(
+        "insert into ops.relation_reads (resource, user_id, read_at, checked_at) "
+        "select 'projects_users', n, '2026-01-01', now() from generate_series(1, 100) as n"
+    )
+    copy("filesystem")
+
+    execute("update ops.relation_reads set read_at = '2026-02-01' where user_id <= 3")
+    execute("delete from ops.relation_reads where user_id between 4 and 6")
+    execute(
+        "insert into ops.relation_reads (resource, user_id, read_at, checked_at) "
+        "values ('achievements_users', 5, '2026-02-01', now())"
+    )
+    copy("filesystem")
+
+    columns = "resource, user_id, read_at::date"
+    with psycopg2.connect("") as connection, connection.cursor() as cursor:
+        cursor.execute(f"select {columns} from ops.relation_reads")
+        there = sorted(cursor.fetchall())
+    assert len(there) == 98
+    assert in_lake(folder, "relation_reads", columns) == there
+
+
 def data_files(folder: Path) -> set[str]:
     return {os.fspath(path.relative_to(folder)) for path in folder.rglob("*.parquet")}
 
