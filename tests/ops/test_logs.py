@@ -19,6 +19,7 @@ import pytest
 from extract.api.client import Call, FortyTwoClient
 from extract.api.quota import Quota
 from extract.base import logs
+from extract.base.folders import locked
 from extract.base.settings import Settings
 from extract.load.record import LONGEST_QUERY, log_call
 from ops.upkeep.logs import log_build
@@ -127,6 +128,16 @@ def test_files_are_compressed_after_a_day_and_removed_after_thirty(tmp_path: Pat
     assert json.loads(gzip.decompress(packed[0].read_bytes())) == {"age": 30}
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in packed)
     assert (tmp_path / "notes.txt").exists()
+
+
+def test_files_that_another_process_tidies_are_left_to_it(tmp_path: Path) -> None:
+    path = tmp_path / "fortytwo-2025-01-01.jsonl"
+    path.touch()
+
+    with locked(tmp_path / "tidy"):
+        logs.tidy(tmp_path, date(2025, 11, 21))
+
+    assert path.exists()
 
 
 def test_midnight_turns_to_a_new_file_without_losing_a_line(tmp_path: Path) -> None:

@@ -17,7 +17,9 @@ from typer.testing import CliRunner
 from extract import programs
 from extract.base import database
 from extract.base.errors import BusyError, MirrorError, UsageError
+from extract.base.folders import locked
 from extract.base.lock import run_lock
+from extract.base.settings import local_directory
 from ops.backup import age, archive
 from ops.backup.backup import backup
 from ops.backup.restore import drill
@@ -79,6 +81,16 @@ def test_while_a_run_is_at_work_no_moment_is_taken(unchanged: str) -> None:
         backup(patience=0)
 
     assert archive.backups(archive.folder()) == []
+
+
+def test_of_two_backups_the_second_is_told_to_wait(unchanged: str) -> None:
+    with (
+        locked(local_directory() / "backup"),
+        pytest.raises(BusyError, match="Another backup is under way"),
+    ):
+        backup()
+
+    assert backup().path.exists()
 
 
 def test_an_encrypted_backup_needs_its_key(
