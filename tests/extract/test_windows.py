@@ -240,6 +240,27 @@ def test_what_a_live_pass_could_not_read_of_a_stream_the_next_one_does(
     assert ask(connection, there, answer["new_events"]["events"]) == [(2,)]
 
 
+def test_of_a_long_pause_all_parts_are_loaded_or_none(
+    agenda_world: str, connection: Connection
+) -> None:
+    world, new = agenda_world, []
+    assert run("run", "--mode", "live").exit_code == 0
+    for day in range(3):
+        change = {"new_events": 2, "seed": day}
+        answer = requests.post(f"{world}/_sandbox/advance", json=change, timeout=30).json()
+        new += answer["new_events"]["events"]
+        control(world, "clock", {"advance_seconds": 86400})
+    control(world, "advance", {"edit_with_updated_at": 6})
+    control(world, "faults", {"kind": "denied_403", "path": "/v2/events", "call": 3})
+    there = "select count(*) from raw.events where id = any(%s)"
+
+    assert "degraded: events" in run("run", "--mode", "live").output
+
+    assert ask(connection, there, new) == [(0,)]
+    assert run("run", "--mode", "live").exit_code == 0
+    assert ask(connection, there, new) == [(6,)]
+
+
 def test_what_changed_in_a_long_pause_is_read_in_parts_that_are_kept(
     world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
