@@ -17,7 +17,6 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -109,22 +108,23 @@ class Lake:
                 "files": [whole],
                 "gone": [],
             }
-        files, gone_files = list(last["files"]), list(last["gone"])
-        changed = 0
-        pieces = table.rows(self._connection, self._changed(written=True))
-        first = next(pieces)
-        if first.num_rows:
-            written = self._write(table.name, "rows", chain([first], pieces), table.columns)
-            files.append(written)
-            changed = written["rows"]
-        elif self._count(table) == last["rows"]:
+        rows, written = self._written(table)
+        if written is None and rows == last["rows"]:
             return last
-        unchanged = self._unchanged_keys(table)
-        gone = _without(self._live_keys(last), unchanged)
+        new = []
+        if written is not None:
+            there = sql.SQL("ctid = any({}::tid[])").format(sql.Literal(written))
+            pieces = table.rows(self._connection, there)
+            new = [self._write(table.name, "rows", pieces, table.columns)]
+        keys = self._live_keys(last)
+        changed = self._read(new, keys.column_names) if new else keys.slice(0, 0)
+        gone = _common(keys, changed)
+        if keys.num_rows - gone.num_rows > rows - changed.num_rows:  # others were deleted
+            gone = _without(keys, self._unchanged_keys(table))
+        gone_files = list(last["gone"])
         if gone.num_rows:
             gone_files.append(self._write(table.name, "gone", [gone], gone.schema))
-        rows = unchanged.num_rows + changed
-        return last | {"rows": rows, "files": files, "gone": gone_files}
+        return last | {"rows": rows, "files": [*last["files"], *new], "gone": gone_files}
 
     def _must_be_whole(self, last: dict[str, Any]) -> bool:
         written = sum(file["rows"] for file in last["files"])
@@ -170,23 +170,24 @@ class Lake:
                 pieces.append(pq.read_table(file, columns=columns))
         return pa.concat_tables(pieces)
 
-    def _changed(self, *, written: bool) -> sql.Composable:
-        """The condition of rows that were written since the last copy, or were not."""
-        compared = sql.SQL("age(xmin) <= {}" if written else "age(xmin) > {}")
-        return compared.format(sql.Literal(self._age))
-
-    def _count(self, table: Copied) -> int:
+    def _written(self, table: Copied) -> tuple[int, str | None]:
+        """The rows that there are, and where those lie that were written since the last copy."""
+        query = sql.SQL(
+            "select count(*), (array_agg(ctid) filter (where age(xmin) <= {}))::text from {}"
+        ).format(sql.Literal(self._age), table.relation)
         with self._connection.cursor() as cursor:
-            cursor.execute(sql.SQL("select count(*) from {}").format(table.relation))
-            return int(cursor.fetchone()[0])  # type: ignore[index]
+            cursor.execute(query)
+            return cursor.fetchone()  # type: ignore[return-value]
 
     def _unchanged_keys(self, table: Copied) -> pa.Table:
         """The keys that are there now of rows that were there at the last copy as they are."""
         text = io.BytesIO()
-        query = sql.SQL("copy (select {} from {} where {}) to stdout (format csv, header)").format(
+        query = sql.SQL(
+            "copy (select {} from {} where age(xmin) > {}) to stdout (format csv, header)"
+        ).format(
             sql.SQL(", ").join(map(sql.Identifier, table.key)),
             table.relation,
-            self._changed(written=False),
+            sql.Literal(self._age),
         )
         with self._connection.cursor() as cursor:
             cursor.copy_expert(query, text)
@@ -204,8 +205,15 @@ class Lake:
                 self._files.rm_file(path)
 
 
+def _common(keys: pa.Table, others: pa.Table) -> pa.Table:
+    """The keys that are among the others too; a join would take twice the time for one column."""
+    if len(keys.column_names) > 1:
+        return keys.join(others, keys.column_names, join_type="left semi")
+    return keys.filter(pc.is_in(keys[0], value_set=others[0]))
+
+
 def _without(keys: pa.Table, others: pa.Table) -> pa.Table:
-    """The keys that are not among the others; a join would take twice the time for one column."""
+    """The keys that are not among the others."""
     if len(keys.column_names) > 1:
         return keys.join(others, keys.column_names, join_type="left anti")
     return keys.filter(pc.invert(pc.is_in(keys[0], value_set=others[0])))
