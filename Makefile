@@ -113,7 +113,7 @@ test: develop ## Tests, some minutes (TESTS='tests/test_embedded.py -k killed', 
 		$(if $(COVERAGE),--cov --cov-report=term)
 
 test-slow: develop ## Those that take long: whole days of passes, several builds each
-	@$(RUN) pytest -n 2 --dist loadgroup -m slow
+	@$(RUN) pytest -n 3 --dist loadgroup -m slow
 
 test-faults: develop ## Faults injected into API, network, disk and database
 	@$(RUN) pytest -n 3 -m faults

@@ -60,8 +60,8 @@ TOGETHER = {
     "site/": "site",
     "sandbox/test_worlds.py": "network",
 }
-# Databases that several passes fill: of those who begin with one, one pytest process makes it.
-MADE_BY_PASSES = {"filled_world", "agenda_world", "edited_world"}
+# Databases that several passes fill, and an installation: one pytest process makes each of them.
+MADE_ONCE = {"filled_world", "agenda_world", "edited_world", "installed"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -77,7 +77,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if config.option.network:
             item.add_marker(pytest.mark.timeout(0), append=False)
-        for state in MADE_BY_PASSES.intersection(getattr(item, "fixturenames", ())):
+        for state in MADE_ONCE.intersection(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.xdist_group(state))
         for start, group in TOGETHER.items():
             if _place(item).startswith(start) and not item.get_closest_marker("xdist_group"):
