@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,7 +44,8 @@ class ListingCache:
             if not path.name.startswith(self._path.name):  # of an earlier version
                 path.unlink()
         self._database: sqlite3.Connection | None = None
-        self._delete("delete from listings where not finished_at between ? and ?", [_fresh()])
+        first, last = _fresh()
+        self._keep(lambda name, finished_at: first <= finished_at <= last)
 
     def get(self, listing: Listing, api_url: str) -> Finished | None:
         """The kept rows of this very listing, if an interrupted run left them."""
@@ -86,19 +87,22 @@ class ListingCache:
 
     def drop(self, listings: Sequence[Listing], api_url: str) -> None:
         """Forget listings whose rows are loaded."""
-        names = [(_name(listing, api_url),) for listing in listings]
-        self._delete("delete from listings where name = ?", names)
+        names = {_name(listing, api_url) for listing in listings}
+        self._keep(lambda name, finished_at: name not in names)
 
-    def _delete(self, statement: str, values: Sequence[tuple[object, ...]]) -> None:
-        """Delete listings, and the file once it has none."""
+    def _keep(self, wanted: Callable[[str, float], bool]) -> None:
+        """Delete the others, or the whole file where none is wanted: to overwrite takes longer."""
         if not self._path.exists():
             return
         try:
             with self._opened() as database:
-                database.executemany(statement, values)
-                left = database.execute("select 1 from listings limit 1").fetchone()
+                found = database.execute("select name, finished_at from listings").fetchall()
+                others = [(name,) for name, finished_at in found if not wanted(name, finished_at)]
+                left = len(others) < len(found)
+                if left:
+                    database.executemany("delete from listings where name = ?", others)
         except OSError:
-            left = None  # to ask again is dear, to answer with what is loaded already is wrong
+            left = False  # to ask again is dear, to answer with what is loaded already is wrong
         if not left:
             if self._database:
                 self._database.close()
