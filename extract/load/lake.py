@@ -118,9 +118,9 @@ class Lake:
             new = [self._write(table.name, "rows", pieces, table.columns)]
         keys = self._live_keys(last)
         changed = self._read(new, keys.column_names) if new else keys.slice(0, 0)
-        gone = _common(keys, changed)
+        gone = _those(keys, changed, among=True)
         if keys.num_rows - gone.num_rows > rows - changed.num_rows:  # others were deleted
-            gone = _without(keys, self._unchanged_keys(table))
+            gone = _those(keys, self._unchanged_keys(table), among=False)
         gone_files = list(last["gone"])
         if gone.num_rows:
             gone_files.append(self._write(table.name, "gone", [gone], gone.schema))
@@ -205,18 +205,16 @@ class Lake:
                 self._files.rm_file(path)
 
 
-def _common(keys: pa.Table, others: pa.Table) -> pa.Table:
-    """The keys that are among the others too; a join would take twice the time for one column."""
-    if len(keys.column_names) > 1:
-        return keys.join(others, keys.column_names, join_type="left semi")
-    return keys.filter(pc.is_in(keys[0], value_set=others[0]))
+def _those(keys: pa.Table, others: pa.Table, *, among: bool) -> pa.Table:
+    """The keys that are among the others, or those that are not.
 
-
-def _without(keys: pa.Table, others: pa.Table) -> pa.Table:
-    """The keys that are not among the others."""
+    A join would take twice the time for one column.
+    """
     if len(keys.column_names) > 1:
-        return keys.join(others, keys.column_names, join_type="left anti")
-    return keys.filter(pc.invert(pc.is_in(keys[0], value_set=others[0])))
+        join_type = "left semi" if among else "left anti"
+        return keys.join(others, keys.column_names, join_type=join_type)
+    found = pc.is_in(keys[0], value_set=others[0])
+    return keys.filter(found if among else pc.invert(found))
 
 
 def _name_of(path: str) -> str:
