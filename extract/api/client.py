@@ -14,7 +14,7 @@ from urllib3.exceptions import HTTPError
 
 from extract.api.auth import ClientCredentials
 from extract.api.quota import Quota, header_number
-from extract.api.response import Refused, Trouble, classify, is_json, receive, storable
+from extract.api.response import Refused, Trouble, classify, is_json, receive, rows_of
 from extract.base.errors import ApiError, CredentialsError
 from extract.base.settings import Settings
 
@@ -197,7 +197,7 @@ class FortyTwoClient:
             receive(response, started)
             self.quota.learn(response.headers)
             classify(response)
-            rows, cleaned = storable(response.json(), response.content)
+            rows, cleaned = rows_of(response.content)
             with self._cleaned_lock:
                 self.cleaned += cleaned
             # X-Total counts rows, and the API clamps the size; `Link` varies and lacks relations
@@ -232,8 +232,6 @@ def _named(error: BaseException) -> BaseException:
     """What a request can end in, as trouble that another try may not have."""
     if isinstance(error, requests.Timeout):
         return Trouble("no answer in time", heavy=True)
-    if isinstance(error, (requests.JSONDecodeError, UnicodeDecodeError, RecursionError)):
-        return Trouble("the answer is no whole JSON document")
     if isinstance(error, (requests.RequestException, HTTPError)):
         return Trouble(f"connection trouble ({type(error).__name__})")
     return error

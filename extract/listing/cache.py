@@ -74,9 +74,10 @@ class ListingCache:
         Raises:
             OSError: It is not written.
         """
-        # not compressed: for the few rows of a listing that costs more than it saves
+        # SQLite holds three copies of what it writes; of a few rows that is less than compressing
+        packed = ipc.IpcWriteOptions(compression="lz4" if finished.table.nbytes > 1 << 20 else None)
         target = pa.BufferOutputStream()
-        with ipc.new_stream(target, finished.table.schema) as stream:
+        with ipc.new_stream(target, finished.table.schema, options=packed) as stream:
             stream.write_table(finished.table)
         rows, name = target.getvalue(), _name(finished.listing, api_url)
         with self._opened() as database:

@@ -323,6 +323,7 @@ class _Progress:
         table = pa.concat_tables(tables).combine_chunks()
         if len(self._totals) > 1:
             table = self._newest(pa.concat_tables([*self._before, *tables]))
+        self._tables = {}  # their rows are in memory twice
         declared = TABLES[self.listing.table]
         return Finished(
             self.listing,
