@@ -82,27 +82,33 @@ class Pass:
         """
         declared = TABLES[table]
 
-        def pages(cursor: Any = cursor) -> Iterator[Any]:
-            given = () if cursor is None else (cursor,)
+        def has_effect() -> bool:
+            """Whether a load without rows does anything: it deletes some, or makes the table."""
+            return bool(self.scope.get(table)) or table not in self.raw.tables
+
+        def pages(*cursor: Any) -> Iterator[Any]:
             try:
                 if table not in self.degraded:
-                    parts = (self._set_apart(table, part) for part in rows(*given))
-                    if not given:
-                        yield from as_file(declared, parts)
-                        return
-                    # the cursor must see the rows, and they are few: all of them or none
-                    read = list(parts)
-                    # with a lag dlt takes no rows after an empty table: an assertion of its own
-                    yield from [part for part in read if part.num_rows] or read[:1]
+                    parts = (self._set_apart(table, part) for part in rows(*cursor))
+                    if cursor:
+                        # the cursor must see the rows, and they are few: all of them or none
+                        yield from [part for part in parts if part.num_rows]
+                    else:
+                        yield from as_file(declared, parts, has_effect)
                     return
             except (ApiError, DeletionGuard) as error:
                 if declared.essential:
                     raise
                 self.failed(table, error)
-            if not given:  # the models need the table, even if it was never read
-                yield from as_file(declared, iter([declared.loaded_schema().empty_table()]))
+            if not cursor:  # the models need the table, even if it was never read
+                nothing = declared.loaded_schema().empty_table()
+                yield from as_file(declared, iter([nothing]), has_effect)
 
-        return resource(declared, pages, name or table)
+        def pages_since(cursor: Any = cursor) -> Iterator[Any]:
+            yield from pages(cursor)
+
+        # an argument is something whose configuration dlt looks for
+        return resource(declared, pages if cursor is None else pages_since, name or table)
 
     def empty(self, table: Table) -> DltResource:
         """A resource that makes the table and brings no row."""

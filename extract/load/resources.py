@@ -41,10 +41,15 @@ def resource(declared: Table, pages: Callable[..., Iterator[Any]], name: str) ->
     )
 
 
-def as_file(declared: Table, tables: Iterator[pa.Table]) -> Iterator[Any]:
+def as_file(
+    declared: Table, tables: Iterator[pa.Table], has_effect: Callable[[], bool]
+) -> Iterator[Any]:
     """The same rows as one csv file, to be copied as it is; nothing when there is no table.
 
     dlt would keep the tables in memory, write them to Parquet, read that and write csv.
+
+    Args:
+        has_effect: Whether a file without rows is loaded.
     """
     first = next(tables, None)
     if first is None:
@@ -60,7 +65,8 @@ def as_file(declared: Table, tables: Iterator[pa.Table]) -> Iterator[Any]:
                 loaded = table.append_column(LOAD_ID, pa.repeat(load_id, len(table)))
                 file.write_table(loaded.cast(schema))
                 count += len(table)
-        yield dlt.mark.with_file_import(str(path), "csv", count)
+        if count or has_effect():
+            yield dlt.mark.with_file_import(str(path), "csv", count)
     finally:
         path.unlink(missing_ok=True)
 

@@ -90,6 +90,25 @@ def test_sessions_open_close_and_vanish_and_grow_too_old(
     assert count(connection, "locations") == kept
 
 
+@pytest.mark.usefixtures("world")
+def test_an_open_session_that_vanished_goes_with_a_pass_that_brings_no_row(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMS", "seats")
+    assert run("run").exit_code == 0
+    with connection.cursor() as cursor:
+        cursor.execute("delete from raw.locations")
+        cursor.execute(
+            "insert into raw.locations (id, user_id, campus_id, begin_at, _dlt_load_id) "
+            "select 900000000, id, campus_id, now(), 'stray' from raw.users limit 1"
+        )
+    monkeypatch.setattr("extract.passes.open_rows.changed", lambda *arguments: [])
+
+    assert run("run", "--mode", "live").exit_code == 0
+
+    assert count(connection, "locations") == 0
+
+
 @pytest.mark.parametrize("field", ["begin_at", "end_at"])
 def test_no_session_is_asked_for_that_is_older_than_sessions_are_kept(
     field: str, monkeypatch: pytest.MonkeyPatch
