@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from email.utils import parsedate_to_datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -45,6 +46,7 @@ from ops.status.verdict import Finding, Level, judge
 # what the verdict says of this machine, and not of the last runs
 OF_MACHINE = ("schedule", "backups", "disk")
 MAY_BE_OFF = 60.0
+SOME_BYTES = 65_536
 # a share of the letters: BACKUP_DIR for BACKUP_DIRECTORY, but no PGSSLCERT for PGSSLMODE
 LIKELY_MISSPELT = 0.75
 SIGNS: dict[Level, str] = {
@@ -144,17 +146,31 @@ def _alarms(env: Mapping[str, str]) -> None:
 
 
 def _folders() -> Found:
-    for path in (local_directory(), site_directory(), archive.folder(), quota_directory()):
+    found: Found | None = None
+    for setting, folder, needed in (
+        ("BACKUP_DIRECTORY", archive.folder, False),  # a sync does without these two
+        ("FORTYTWO_SITE", site_directory, False),
+        ("XDG_STATE_HOME", quota_directory, True),
+        ("FORTYTWO_LOCAL", local_directory, True),
+    ):
+        try:
+            _try_to_write(setting, folder())
+        except MirrorError as error:
+            found = "failing" if needed else "degraded", str(error)
+    return found or ("well", f"state in {local_directory()}, backups in {archive.folder()}")
+
+
+def _try_to_write(setting: str, path: Path) -> None:
+    """To ask whether it may be written is not enough: root may everywhere, and cannot."""
+    try:
         there = next(place for place in (path, *path.parents) if place.exists())
-        try:  # to ask whether it may be written is not enough: root may everywhere, and cannot
-            with tempfile.TemporaryFile(dir=there):
-                pass
-        except OSError:
-            return "failing", (
-                f"{there} cannot be written to, and {path} is to be there. Make it yours, or name "
-                "another folder: FORTYTWO_LOCAL, FORTYTWO_SITE, BACKUP_DIRECTORY, XDG_STATE_HOME."
-            )
-    return "well", f"state in {local_directory()}, backups in {archive.folder()}"
+        with tempfile.TemporaryFile(dir=there) as file:
+            file.write(bytes(SOME_BYTES))  # a full disk takes files without content
+    except OSError as error:
+        raise MirrorError(
+            f"{path} cannot be written to: {error.strerror}. Make it yours, make room on its disk, "
+            f"or name another folder ({setting})."
+        ) from error
 
 
 def _database() -> Found:

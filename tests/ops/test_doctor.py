@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -121,18 +123,45 @@ def test_credentials_that_are_refused_are_a_failure_and_good_ones_are_not(
     assert (level, "invalid_client" in sentence) == ("failing", True)
 
 
-def test_a_folder_that_cannot_be_one_is_a_failure(
-    ops: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize(
+    ("name", "value", "level"),
+    [
+        ("BACKUP_DIRECTORY", "{tmp}/file/below", "degraded"),  # a sync does without these
+        ("BACKUP_DIRECTORY", "~nobody-of-that-name/backups", "degraded"),
+        ("FORTYTWO_SITE", "/proc/nowhere", "degraded"),
+        ("XDG_STATE_HOME", "/proc/nowhere", "failing"),  # where root, too, can make nothing
+        ("BACKUP_DIRECTORY", "", "well"),
+    ],
+)
+def test_a_folder_that_cannot_be_one_is_a_failure_where_a_sync_needs_it(
+    ops: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    name: str,
+    value: str,
+    level: str,
 ) -> None:
     (tmp_path / "file").touch()
-    monkeypatch.setenv("BACKUP_DIRECTORY", str(tmp_path / "file" / "below"))
+    monkeypatch.setenv(name, value.format(tmp=tmp_path))
 
-    assert said("folders")[0] == "failing"
+    found, sentence = said("folders")
 
-    monkeypatch.delenv("BACKUP_DIRECTORY")
-    assert said("folders")[0] == "well"
-    monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")  # where root, too, can make nothing
-    assert said("folders")[0] == "failing"
+    assert (found, name in sentence) == (level, level != "well")
+
+
+def test_a_disk_that_is_full_is_a_failure(
+    ops: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    mount = ["mount", "-t", "tmpfs", "-o", "size=60k", "tmpfs", str(tmp_path)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("needs to be allowed to mount")
+    try:
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+        level, sentence = said("folders")
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+    assert (level, "No space left" in sentence) == ("failing", True)
 
 
 def test_a_package_that_is_not_the_locks_is_a_failure(
