@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 
 from extract.base.errors import UsageError
-from extract.base.settings import ROOT, Settings, file_values, local_directory
+from extract.base.settings import (
+    DEFAULT_API_URL,
+    ROOT,
+    Settings,
+    file_values,
+    local_directory,
+)
 from ops.backup import archive
 from ops.site.pages import site_directory
 
@@ -142,3 +148,9 @@ def test_no_proxy_is_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> 
     )
 
     assert told.stdout == "[False, False, False, False, True]\n"
+
+
+def test_the_address_of_the_api_may_be_given_with_its_version() -> None:
+    given = {"FORTYTWO_CLIENT_ID": "a", "FORTYTWO_CLIENT_SECRET": "b"}
+    for address in (DEFAULT_API_URL, f"{DEFAULT_API_URL}/", f"{DEFAULT_API_URL}/v2/"):
+        assert Settings.load({**given, "FORTYTWO_API_URL": address}).api_url == DEFAULT_API_URL

@@ -236,7 +236,7 @@ class Settings:
                 "export them. To try the mirror without credentials, run `make sync` with none of "
                 "the FORTYTWO_ variables set: it uses the bundled sandbox."
             )
-        api_url = env.get("FORTYTWO_API_URL", DEFAULT_API_URL).rstrip("/")
+        api_url = env.get("FORTYTWO_API_URL", DEFAULT_API_URL).rstrip("/").removesuffix("/v2")
         if not is_address(api_url):
             raise UsageError(
                 f"FORTYTWO_API_URL is {api_url!r}, which is not an http(s) address. Use "
