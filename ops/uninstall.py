@@ -88,7 +88,7 @@ def nothing_at_work() -> Iterator[None]:
 
 def _schedule() -> list[Part]:
     found = []
-    if crontab.available() and crontab.installed_block(crontab.read()):
+    if crontab.installed_block(crontab.read_where_allowed()):
         found.append(Part("the schedule in your crontab", crontab.remove))
     place = units.default_directory()
     if units.checkout(place) == ROOT:

@@ -77,7 +77,7 @@ def cron_show(
     schedule = _schedule(full, live, backup, check, backfill_calls)
     text = crontab.block(schedule, own_variables(schedule))
     typer.echo(text, nl=False)
-    installed = crontab.read() if crontab.available() else ""
+    installed = crontab.read_where_allowed()
     there = crontab.installed_block(installed)
     states = {None: "Not installed: `make cron-install`.", text: "Installed, just so."}
     console = Console(highlight=False)

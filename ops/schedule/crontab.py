@@ -1,5 +1,6 @@
 """The schedule as a marked block in the user's crontab; every other line stays as it is."""
 
+import os
 import re
 import shlex
 import shutil
@@ -125,32 +126,39 @@ def said_of(folders: Collection[str]) -> str:
     )
 
 
-def available() -> bool:
-    """Whether there is a program `crontab`."""
-    return shutil.which("crontab") is not None
-
-
 def read() -> str:
     """The user's crontab; empty when there is none.
 
     Raises:
         MirrorError: There is no cron here, or it does not let this user in.
     """
-    done = _crontab("-l")
-    if done.returncode == 0:
-        return done.stdout
-    if re.search(r"no crontab|No such file", done.stderr):
+    status, text, said = _crontab("-l")
+    if status == 0:
+        return text
+    if re.search(r"no crontab|No such file", said):
         return ""
-    raise MirrorError(_refusal(done.stderr))
+    raise MirrorError(_refusal(said))
+
+
+def read_where_allowed() -> str:
+    """As `read`, and empty where there is no cron, or none for this user: nothing is in it then.
+
+    Raises:
+        MirrorError: It cannot be read for another reason.
+    """
+    if shutil.which("crontab") is None or "not allowed" in _crontab("-l")[2]:
+        return ""
+    return read()
 
 
 def _write(text: str) -> None:
-    done = _crontab("-", text)
-    if done.returncode != 0:
-        raise MirrorError(_refusal(done.stderr))
+    status, _, said = _crontab("-", text)
+    if status != 0:
+        raise MirrorError(_refusal(said))
 
 
-def _crontab(argument: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
+def _crontab(argument: str, text: str = "") -> tuple[int, str, str]:
+    """Its exit status, output and errors. Others' lines may be in any encoding, and keep it."""
     program = shutil.which("crontab")
     if program is None:
         raise MirrorError(
@@ -158,9 +166,10 @@ def _crontab(argument: str, text: str | None = None) -> subprocess.CompletedProc
             "cronie (Fedora, Arch) and run the command again, or use systemd's timers instead: "
             "`.venv/bin/python -m ops systemd-install`."
         )
-    return subprocess.run(
-        [program, argument], input=text, capture_output=True, text=True, check=False
+    done = subprocess.run(
+        [program, argument], input=os.fsencode(text), capture_output=True, check=False
     )
+    return done.returncode, os.fsdecode(done.stdout), os.fsdecode(done.stderr)
 
 
 def _refusal(said: str) -> str:

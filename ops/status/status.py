@@ -235,7 +235,7 @@ def _read_schedule(status: Status) -> None:
             status.scheduled_by = "scheduler"
             status.schedule = Schedule.load(environment()).next_runs(status.at)
             return
-        text = crontab.read() if crontab.available() else ""
+        text = crontab.read_where_allowed()
         installed = crontab.installed_schedule(text)
     except MirrorError as error:
         status.schedule_stopped = str(error)

@@ -88,6 +88,18 @@ def test_a_crontab_without_a_last_newline_stays_two_lines(
     assert crontab_program().startswith(f"0 0 * * * true\n{crontab.BEGIN}\n")
 
 
+def test_lines_in_another_encoding_stay_as_they_are(
+    crontab_program: Crontab, credentials: Path
+) -> None:
+    others = b"# caf\xe9\r\n5 4 * * * true\n"
+    subprocess.run(["crontab", "-"], input=others, check=True)
+    before = subprocess.run(["crontab", "-l"], capture_output=True).stdout
+
+    for command in ("cron-install", "cron-show", "cron-remove"):
+        assert CliRunner().invoke(app, [command]).exit_code == 0
+    assert subprocess.run(["crontab", "-l"], capture_output=True).stdout == before
+
+
 def test_a_damaged_block_is_left_alone(crontab_program: Crontab, credentials: Path) -> None:
     damaged = f"{crontab.BEGIN}\n* * * * * true\n"
     crontab_program(damaged)
@@ -129,6 +141,15 @@ def test_a_crontab_that_refuses_the_user_is_quoted(
 
     with pytest.raises(MirrorError, match="not allowed"):
         crontab.install("anything")
+
+    # whom cron does not let in may have timers, and can look and leave all the same
+    found = status.Status(datetime.now(UTC))
+    monkeypatch.setattr(status, "SYSTEMD", tmp_path)
+    monkeypatch.setattr(units, "next_runs", lambda: {"full": found.at})
+    status._read_schedule(found)
+    assert (found.scheduled_by, found.schedule_stopped) == ("systemd", "")
+    assert uninstall._schedule() is not None
+    assert "Not installed" in CliRunner().invoke(app, ["cron-show"]).output
 
 
 def test_no_secret_gets_into_the_lines_but_the_places_do(
