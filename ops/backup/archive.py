@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from extract.base.errors import MirrorError
 from extract.base.folders import private_file
 from extract.base.settings import environment, local_directory, number, path_of
 from ops.backup.age import recipients
@@ -89,12 +90,22 @@ def manifest_path(backup: Path) -> Path:
 
 
 def backups(directory: Path) -> list[Backup]:
-    """The backups of a folder, the newest first; other files are not looked at."""
+    """The backups of a folder, the newest first; other files are not looked at.
+
+    Raises:
+        MirrorError: The folder cannot be looked into.
+    """
     found = []
-    for path in directory.iterdir() if directory.is_dir() else ():
-        backup = _named(path, path.name)
-        if backup and path.is_file():
-            found.append(backup)
+    try:
+        for path in directory.iterdir() if directory.is_dir() else ():
+            backup = _named(path, path.name)
+            if backup and path.is_file():
+                found.append(backup)
+    except OSError as error:
+        raise MirrorError(
+            f"The backups in {directory} cannot be looked at: {error.strerror}. Make the folder "
+            "yours, mount its disk again, or name another (BACKUP_DIRECTORY)."
+        ) from error
     return sorted(found, key=lambda backup: (backup.at, backup.path), reverse=True)
 
 

@@ -6,7 +6,7 @@ a full one instead when the last good one is too old, and a backup likewise.
 
 import os
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 
 import psycopg2
@@ -108,7 +108,9 @@ def _full_pass(now: datetime) -> tuple[bool, bool]:
 
 
 def _backup_is_due(now: datetime) -> bool:
-    newest = archive.backups(archive.folder())[:1]
+    newest: list[archive.Backup] = []
+    with suppress(MirrorError):  # the backup itself says what is wrong with the folder
+        newest = archive.backups(archive.folder())[:1]
     last = last_outcomes().get("backup")
     attempt = datetime.fromisoformat(last.started_at) if last else None
     return not (newest and now - newest[0].at < BACKUP_LATE) and not (

@@ -70,6 +70,7 @@ class Status:
     backfill: list[Row] = field(default_factory=list)
     application: Row | None = None
     backup: Row | None = None
+    backups_unreadable: str = ""
     disk: Row = field(default_factory=dict)
     jobs: dict[str, Outcome] = field(default_factory=dict)
     scheduled_by: str = ""
@@ -196,7 +197,11 @@ def _quota() -> Row:
 def _read_files(status: Status) -> None:
     local = local_directory()
     status.jobs = last_outcomes()
-    found = archive.backups(archive.folder())
+    found: list[archive.Backup] = []
+    try:
+        found = archive.backups(archive.folder())
+    except MirrorError as error:  # a disk that is not mounted is no reason to say nothing else
+        status.backups_unreadable = str(error)
     if found:
         status.backup = {
             "file": str(found[0].path),

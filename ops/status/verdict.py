@@ -247,6 +247,8 @@ def _schedule(status: Status) -> Finding:
 
 
 def _backup(status: Status) -> Finding:
+    if status.backups_unreadable:
+        return Finding("backups", "degraded", status.backups_unreadable)
     newest = status.backup["at"] if status.backup else None
     if "backup" not in status.schedule or (newest and status.at - newest <= BACKUP_LATE):
         age = f"the newest is {_hours(status.at - newest)} old" if newest else "none is scheduled"

@@ -51,6 +51,17 @@ def backed_up(hours: float) -> None:
     path.write_text("")
 
 
+def test_a_folder_of_backups_out_of_reach_is_the_backups_own_failure(
+    ops: Connection, done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran(ops, "full", "published", 11)
+    monkeypatch.setenv("BACKUP_DIRECTORY", "~nobody-of-that-name/backups")
+
+    scheduled.live(NOW)
+
+    assert done[:2] == ["live 200", "backup"]
+
+
 def test_a_live_pass_takes_the_left_over_calls_along(ops: Connection, done: list[str]) -> None:
     ran(ops, "full", "published", 11)
     backed_up(9)

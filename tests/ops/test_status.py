@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -9,7 +10,7 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -136,6 +137,25 @@ def test_the_schedule_is_read_from_the_crontab(
     assert status.scheduled_by == "cron"
     assert status.schedule.keys() == {"live", "full", "backup", "check"}
     assert status.schedule["full"].strftime("%H:%M") == "01:00"
+
+
+def test_backups_out_of_reach_are_said_and_nothing_else_suffers(
+    past: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    listed = Path.iterdir
+
+    def unmounted(path: Path) -> Iterator[Path]:
+        if path == tmp_path:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return listed(path)
+
+    monkeypatch.setenv("BACKUP_DIRECTORY", str(tmp_path))
+    monkeypatch.setattr(Path, "iterdir", unmounted)
+    found = sentences(judge(read_status(past)))
+    assert f"{tmp_path} cannot be looked at: Stale file handle" in found["backups"]
+
+    monkeypatch.setenv("BACKUP_DIRECTORY", "~nobody-of-that-name/backups")
+    assert "nobody knows that home folder" in sentences(judge(read_status(past)))["backups"]
 
 
 def test_a_schedule_that_nobody_runs_is_no_next_run(
