@@ -5,7 +5,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from email.utils import parsedate_to_datetime
@@ -208,8 +208,9 @@ def _api() -> Found:
     settings, seen = Settings.load(), []
 
     def note(response: requests.Response, **_: Any) -> None:
-        moment = parsedate_to_datetime(response.headers.get("Date", ""))
-        seen.append((datetime.now(UTC) - moment).total_seconds())
+        with suppress(ValueError, TypeError):  # an answer without a date, or a date without a zone
+            moment = parsedate_to_datetime(response.headers.get("Date", ""))
+            seen.append((datetime.now(UTC) - moment).total_seconds())
 
     with requests.Session() as session:
         session.hooks["response"].append(note)

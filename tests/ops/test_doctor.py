@@ -6,8 +6,10 @@ import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 from psycopg2.extensions import connection as Connection
 from typer.testing import CliRunner
 
@@ -121,6 +123,25 @@ def test_credentials_that_are_refused_are_a_failure_and_good_ones_are_not(
     monkeypatch.setenv("FORTYTWO_CLIENT_SECRET", "wrong")
     level, sentence = said("API")
     assert (level, "invalid_client" in sentence) == ("failing", True)
+
+
+@pytest.mark.parametrize("date", ["", "Fri, 21 Nov 2025 01:00:00 -0000"])
+def test_an_answer_without_a_date_or_without_its_zone_says_nothing_of_the_clock(
+    ops: Connection, monkeypatch: pytest.MonkeyPatch, start_sandbox: Callable[..., str], date: str
+) -> None:
+    monkeypatch.setenv("FORTYTWO_API_URL", start_sandbox())
+    monkeypatch.setenv("FORTYTWO_CLIENT_ID", "sandbox")
+    monkeypatch.setenv("FORTYTWO_CLIENT_SECRET", "sandbox")
+    answered = requests.adapters.HTTPAdapter.build_response
+
+    def dated(*arguments: Any) -> requests.Response:
+        response = answered(*arguments)
+        response.headers["Date"] = date
+        return response
+
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "build_response", dated)
+
+    assert said("API")[0] == "well"
 
 
 @pytest.mark.parametrize(
