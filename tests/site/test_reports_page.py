@@ -81,6 +81,12 @@ def test_a_campus_that_is_not_read_yet_has_no_figures_and_says_so(page: Page) ->
     assert "this stands on is off" in page.locator("#upcoming_agenda").inner_text()
 
 
+def test_days_to_a_milestone_are_of_those_whose_days_are_known(page: Page) -> None:
+    cells = page.locator("#milestones_by_month tbody tr").first.locator("td").all_text_contents()
+
+    assert cells == ["Common Core Rank 01", f"{19 * 12 * 54:,}", "90.5"]
+
+
 def test_a_table_sorts_by_any_column_by_keyboard(page: Page) -> None:
     page.locator("#project_outcomes summary").first.click()
     cells = "#project_outcomes tbody tr td:nth-child(2)"
