@@ -1,4 +1,4 @@
-"""`site/reports.html`: every report as a chart and a table, by campus; aggregates, no person.
+"""`site/reports.html`: every report as a table, most as a chart, by campus; aggregates, no person.
 
 What is shown of a report stands in reports.toml. All figures are the queries' own: the page only
 picks the rows of a campus, sorts and draws.
@@ -66,7 +66,11 @@ def write(status: Status, verdict: Verdict, directory: Path | None = None) -> Pa
         read=read,
         campuses=campuses,
         data={
-            "charts": {name: _chart(name, **REPORTS[name]["chart"]) for name in REPORTS},
+            "charts": {
+                name: _chart(name, **report["chart"])
+                for name, report in REPORTS.items()
+                if "chart" in report
+            },
             "tables": {name: table for name, table in read.items() if table},
             "relations": {name: report.get("read", []) for name, report in REPORTS.items()},
             "off": [name for name in REPORTS if _stream_of(name) not in status.streams],
@@ -123,7 +127,8 @@ def _number(name: str) -> Spec:
 
 def _columns(title: str, x: str, y: list[str], upto: int = 0) -> Spec:
     scale = {"domain": list(range(1, upto + 1))} if upto else {}
-    axis = {"title": x.replace("_", " "), "labelAngle": 0, "labelOverlap": True}
+    axis = {"title": x.replace("_", " "), "labelAngle": 0}
+    axis |= {"labelOverlap": True, "labelSeparation": 8}
     spec = chart(
         title,
         [],

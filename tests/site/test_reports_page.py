@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,11 @@ def drawn(page: Page, report: str) -> int:
     return page.locator(f"#chart-{report} .mark-rect path").count()
 
 
-def test_every_report_is_on_the_page_with_chart_table_and_sql(page: Page) -> None:
+def shown(page: Page, report: str) -> bool:
+    return page.locator(f"#{report} table").is_visible()
+
+
+def test_every_report_is_on_the_page_with_table_and_sql_and_most_with_a_chart(page: Page) -> None:
     views = ROOT / "dbt_project" / "models" / "reports"
 
     assert set(REPORTS) == {
@@ -37,8 +42,8 @@ def test_every_report_is_on_the_page_with_chart_table_and_sql(page: Page) -> Non
         for view in views.rglob("*.sql")
         if view.parent.name != "history" and not view.stem.startswith("int_")
     }
-    for name in REPORTS:
-        assert drawn(page, name) >= 3, name
+    for name, report in REPORTS.items():
+        assert drawn(page, name) >= 3 if "chart" in report else shown(page, name), name
         assert page.locator(f"#{name} tbody tr").count() >= 3, name
         assert f"from reports.{name}" in page.locator(f"#{name} pre").text_content()  # type: ignore[operator]
 
@@ -79,6 +84,35 @@ def test_a_campus_that_is_not_read_yet_has_no_figures_and_says_so(page: Page) ->
     assert "7 of 700 students read (1%)" in section and "No figures" in section
     assert page.locator("#chart-students_by_level").is_visible()
     assert "this stands on is off" in page.locator("#upcoming_agenda").inner_text()
+
+
+def test_a_report_whose_stream_is_off_says_so_above_what_was_read_before(page: Page) -> None:
+    for report in ("cluster_occupancy", "upcoming_agenda"):
+        section = page.locator(f"#{report}").inner_text()
+        assert "this stands on is off" in section and "read before is shown" in section
+    assert drawn(page, "cluster_occupancy") == 12
+    assert page.locator("#students_by_level [data-empty]").is_hidden()
+
+
+def test_what_is_on_is_listed_whether_or_not_its_sign_ups_are_read(page: Page) -> None:
+    rows = page.locator("#upcoming_agenda tbody tr").all_inner_texts()
+
+    assert shown(page, "upcoming_agenda")
+    assert len(rows) == 12 and sum(row.endswith("–") for row in rows) == 2
+    assert len(page.locator("#upcoming_agenda tbody time").all()) == 24
+
+
+def test_weeks_stand_apart_below_their_columns(look: Look) -> None:
+    page = look("reports.html", width=375)
+    labels = page.locator("#chart-evaluations_by_week .role-axis-label text")
+    boxes = labels.evaluate_all(
+        "all => all.filter(one => Number(getComputedStyle(one).opacity) > 0)"
+        ".map(one => [one.getBoundingClientRect().left, one.getBoundingClientRect().right])"
+    )
+    weeks = sorted(box for box in boxes if box[1] - box[0] > 40)  # the others count evaluations
+
+    assert len(weeks) >= 2
+    assert all(left[1] + 5 <= right[0] for left, right in pairwise(weeks))
 
 
 def test_days_to_a_milestone_are_of_those_whose_days_are_known(page: Page) -> None:

@@ -9,11 +9,11 @@
   }
   const words = (column) => column.replaceAll("_", " ");
   const isShare = (column) => column.startsWith("share") || column.endsWith("rate");
+  const isTime = (value) => typeof value === "string" && /^\d{4}-\d\d-\d\dT/.test(value);
   const shown = (value, column) => {
     if (value === null || value === undefined) return "–";
-    if (typeof value === "string") {
-      return /^\d{4}-\d\d-\d\dT/.test(value) ? `${value.slice(0, 16).replace("T", " ")} UTC` : value;
-    }
+    if (isTime(value)) return `${value.slice(0, 16).replace("T", " ")} UTC`;
+    if (typeof value === "string") return value;
     if (isShare(column)) {
       return value.toLocaleString("en", { style: "percent", maximumFractionDigits: value < 0.01 ? 3 : 1 });
     }
@@ -64,7 +64,8 @@
       const line = body.insertRow();
       for (const column of columns(name)) {
         const cell = line.insertCell();
-        cell.textContent = shown(row[column], column);
+        const holder = isTime(row[column]) ? cell.appendChild(document.createElement("time")) : cell;
+        holder.textContent = shown(row[column], column);
         cell.className = typeof row[column] === "number" ? "n" : "";
       }
     }
@@ -88,36 +89,41 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   };
 
+  const days = (first, last) => (first === last ? `on ${first}` : `from ${first} to ${last}`);
   const coverage = (name) => data.relations[name].map((relation) => {
     const found = chosen("coverage").find((row) => row.relation === relation);
     if (!found) return "";
     const [read, all] = [found.students_read, found.students].map((count) => count.toLocaleString("en"));
     return ` · ${relation}: ${read} of ${all} students read (${shown(found.share_read, "share")})`
-      + (found.oldest ? `, from ${found.oldest.slice(0, 10)} to ${found.newest.slice(0, 10)}` : "");
+      + (found.oldest ? `, ${days(found.oldest.slice(0, 10), found.newest.slice(0, 10))}` : "");
   }).join("");
 
   const show = async () => {
-    for (const [name, specification] of Object.entries(data.charts)) {
+    for (const name of Object.keys(data.relations)) {
       const section = document.getElementById(name);
       const table = section.querySelector("[data-table]");
       if (!table) continue;
       const told = section.querySelector("[data-coverage]");
       if (told) told.textContent = coverage(name);
       const found = chosen(name);
-      const drawn = specification.usermeta;
-      const count = found.filter((row) => drawn.values.some((value) => row[value] !== null)).length;
-      const height = drawn.rows ? Math.min(count, drawn.rows) * drawn.height : specification.height;
+      const specification = data.charts[name];
+      const drawn = specification?.usermeta;
+      const count = found.filter((row) => !drawn || drawn.values.some((value) => row[value] !== null)).length;
       const empty = section.querySelector("[data-empty]");
-      empty.hidden = count > 0;
-      empty.textContent = data.off.includes(name)
+      const off = data.off.includes(name);
+      empty.hidden = count > 0 && !off;
+      empty.textContent = off
         ? "The stream that this stands on is off: make streams shows it, STREAMS in .env switches it on."
+          + (count ? " What was read before is shown, and goes on ageing." : "")
         : data.relations[name].length
         ? "No figures: fewer than half of the students are read so far, or there is nothing to count."
         : "Nothing.";
+      list(name, table);
+      if (!specification) continue;
+      const height = drawn.rows ? Math.min(count, drawn.rows) * drawn.height : specification.height;
       const element = document.getElementById(`chart-${name}`);
       element.hidden = !count;
       if (count) await charts.draw(element, { ...specification, height, data: { values: found } });
-      list(name, table);
     }
   };
   for (const section of document.querySelectorAll(".report")) {
