@@ -22,6 +22,7 @@ from extract.load.raw import Raw
 from extract.load.record import Record
 from extract.programs import DBT
 from extract.progress import ExtractionProgress
+from ops.status.status import BUILDING
 from ops.status.summary import print_summary
 from ops.upkeep import housekeeping
 from ops.upkeep.logs import failures, log_build, log_publication
@@ -75,7 +76,7 @@ def sync(
             return 0
         housekeeping.before_build(connection)
         console.print("Build, test and publish (dbt build)", style="bold")
-        record.update(phase="build and publish")
+        record.update(phase=BUILDING)
         # dbt keeps quiet until something fails; on a terminal something moves meanwhile
         with console.status("building", spinner="line"):
             began = time.time()

@@ -34,6 +34,8 @@ from ops.status.outcomes import Outcome, last_outcomes
 Row = dict[str, Any]
 READ_WITH = {"comes_with": Json({t.name: t.comes_with for t in TABLES.values() if t.comes_with})}
 SYSTEMD = Path("/run/systemd/system")  # there while it runs: sd_booted(3)
+# the phase of a run that makes no more calls, whose number says nothing of its end
+BUILDING = "build and publish"
 
 
 @dataclass
@@ -49,6 +51,7 @@ class Status:
         tables: Rows, last publication's changes and times of each mirror table.
         streams: Those that are on.
         backfill: Students read and left of each big relation, and hours left at today's pace.
+        backups_unreadable: Why nothing is known of the backups; empty when they can be looked at.
         schedule: When each job runs next; `scheduled_by`: cron, systemd, scheduler or nothing.
         schedule_stopped: Why what is scheduled does not run, and what to do; empty when it runs.
     """
@@ -174,8 +177,10 @@ def _read_database(connection: Connection, status: Status) -> None:
 
 
 def _end(run: Row, status: Status) -> datetime | None:
-    """When the run at work will end, if it says what it has planned."""
-    if not (run["planned_calls"] and run["calls"] and "left_now" in status.calls):
+    """When the run at work will have read all, if it says what it has planned."""
+    if run["phase"] == BUILDING or not (
+        run["planned_calls"] and run["calls"] and "left_now" in status.calls
+    ):
         return None
     pace = (status.at - run["started_at"]).total_seconds() / run["calls"]
     quota = status.calls["left_now"], status.calls["hourly_limit"]

@@ -29,7 +29,7 @@ from ops.schedule.schedule import Schedule
 from ops.status import metrics
 from ops.status.outcomes import outcome
 from ops.status.reporting import report, reported
-from ops.status.status import read_status
+from ops.status.status import BUILDING, read_status
 from ops.status.verdict import judge
 from tests.ops.conftest import ran, sentences, shown
 
@@ -203,7 +203,10 @@ def test_a_run_at_work_says_its_phase_its_calls_and_its_end(
         record.call(Call("/users", "", 1, 200, 100, "", 0.5, 0, 1119))
         record.progress("users", 81, 900)
         status = read_status(past)
+        record.update(phase=BUILDING)
+        building = " ".join(shown(read_status(past)).split())
 
+    assert "build and publish, 81 of 900 calls" in building and "ends about" not in building
     assert "run-1: users, 81 of 900 calls, ends about" in " ".join(shown(status).split())
     assert status.calls["hour"] == 60, "a call counts while its run is at work"
 
