@@ -129,7 +129,10 @@ class ExtractionProgress:
         return min(known + tried_again, budget or known + tried_again)
 
     def sentence(self) -> str:
-        """Where the run is: table, calls done of planned, quota left, expected end."""
+        """Where the run is: table, calls done of planned, expected end, quota left.
+
+        The end of it is what a terminal of 80 columns leaves out.
+        """
         done, planned = self._done(), self.planned()
         parts = [
             self._current,
@@ -137,12 +140,12 @@ class ExtractionProgress:
         ]
         if self._quota:
             left, limit, _ = self._quota.left()
-            parts.append(f"{left:,} of {limit:,} left this hour")
             if planned is not None and done:
                 pace = (time.monotonic() - self._begun) / done
                 seconds = seconds_left(planned - done, pace, left, limit)
                 end = datetime.now(UTC) + timedelta(seconds=seconds)
                 parts.append(f"ends about {end:%H:%M} UTC")
+            parts.append(f"{left:,} of {limit:,} left this hour")
         return ", ".join(part for part in parts if part)
 
     def _done(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ from extract.api.quota import Quota, seconds_left
 from extract.listing.listing import Listing
 from extract.listing.reader import Arrived
 from extract.progress import ExtractionProgress
+from extract.tables.declarations import TABLES
 
 USERS = Listing("users", "all", "/users")
 
@@ -22,10 +24,14 @@ def page(number: int, total: int) -> Arrived:
 
 
 def watched(
-    tmp_path: Path, *, terminal: bool = False, planned: dict[str, int] | None = None
+    tmp_path: Path,
+    *,
+    terminal: bool = False,
+    planned: dict[str, int] | None = None,
+    width: int = 120,
 ) -> tuple[ExtractionProgress, Quota, io.StringIO, list[tuple[str, int, int | None]]]:
     shown, notes = io.StringIO(), list[tuple[str, int, int | None]]()
-    console = Console(file=shown, force_terminal=terminal, width=120)
+    console = Console(file=shown, force_terminal=terminal, width=width)
     progress, quota = ExtractionProgress(console), Quota("a key", directory=tmp_path)
     progress.follow(quota, planned or {}, lambda *note: notes.append(note))
     return progress, quota, shown, notes
@@ -71,6 +77,17 @@ def test_a_terminal_has_one_line_and_no_line_per_table(tmp_path: Path) -> None:
 
     assert "rows" not in shown.getvalue()
     assert "/?" not in shown.getvalue() and "\u2501" not in shown.getvalue()
+
+
+def test_a_terminal_of_80_columns_shows_when_it_ends(tmp_path: Path) -> None:
+    table = max(TABLES, key=len)
+    progress, quota, shown, _ = watched(tmp_path, terminal=True, planned={table: 18_890}, width=80)
+
+    with progress:
+        quota.acquire()
+        progress.page(Listing(table, "all", "/"), page(1, 950))
+
+    assert re.search(r"1 of 18,890 calls, ends about \d\d:\d\d UTC, ", shown.getvalue())
 
 
 @pytest.mark.parametrize("variable", ["NO_COLOR=1", "TERM=dumb"])
