@@ -146,7 +146,7 @@ def _alarms(env: Mapping[str, str]) -> None:
 
 
 def _folders() -> Found:
-    found: Found | None = None
+    found: Found | None = None  # the last one is said, so what a sync needs comes last
     for setting, folder, needed in (
         ("BACKUP_DIRECTORY", archive.folder, False),  # a sync does without these two
         ("FORTYTWO_SITE", site_directory, False),

@@ -15,8 +15,8 @@ LARGEST_BODY = 256 * 1024 * 1024
 LARGEST_PIECE = 1024 * 1024
 # NUL and halves of surrogate pairs, which PostgreSQL cannot store
 UNSTORABLE = re.compile(rb"\\u(0000|[dD][89a-fA-F])")
-# a number of so many digits may be beyond 64 bits
-MANY_DIGITS = b"0" * 20
+# a number of so many digits may be beyond 64 bits, as -9223372036854775809 is
+MANY_DIGITS = b"0" * 19
 ALIKE = bytes.maketrans(b"123456789", b"0" * 9)
 
 
@@ -95,12 +95,17 @@ def rows_of(body: bytes) -> tuple[list[dict[str, Any]], int]:
     # of surrogate pairs, and takes 15 times the body in memory where json takes 5
     exact = unstorable or len(body) > 1 << 20 or MANY_DIGITS in body.translate(ALIKE)
     try:
-        rows = json.loads(body) if exact else orjson.loads(body)
+        rows = json.loads(body, parse_constant=_refuse) if exact else orjson.loads(body)
     except (ValueError, RecursionError):
         raise Trouble("the answer is no whole JSON document") from None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise Trouble("the answer is no list of objects")
     return _clean(rows) if unstorable else (rows, 0)
+
+
+def _refuse(word: str) -> None:
+    """NaN and Infinity are no JSON, which the standard library forgets."""
+    raise ValueError(word)
 
 
 def is_json(response: requests.Response) -> bool:

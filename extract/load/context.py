@@ -91,7 +91,8 @@ class Pass:
                 if table not in self.degraded:
                     parts = (self._set_apart(table, part) for part in rows(*cursor))
                     if cursor:
-                        # the cursor must see the rows, and they are few: all of them or none
+                        # the cursor must see the rows, and they are few: all of them or none;
+                        # with a lag dlt takes no rows after an empty table
                         yield from [part for part in parts if part.num_rows]
                     else:
                         yield from as_file(declared, parts, has_effect)

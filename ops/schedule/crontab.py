@@ -132,12 +132,7 @@ def read() -> str:
     Raises:
         MirrorError: There is no cron here, or it does not let this user in.
     """
-    status, text, said = _crontab("-l")
-    if status == 0:
-        return text
-    if re.search(r"no crontab|No such file", said):
-        return ""
-    raise MirrorError(_refusal(said))
+    return _listed(empty=r"no crontab|No such file")
 
 
 def read_where_allowed() -> str:
@@ -146,9 +141,19 @@ def read_where_allowed() -> str:
     Raises:
         MirrorError: It cannot be read for another reason.
     """
-    if shutil.which("crontab") is None or "not allowed" in _crontab("-l")[2]:
+    if shutil.which("crontab") is None:
         return ""
-    return read()
+    return _listed(empty=r"no crontab|No such file|not allowed")
+
+
+def _listed(empty: str) -> str:
+    """The crontab's text; none where it is refused in words that match `empty`."""
+    status, text, said = _crontab("-l")
+    if status == 0:
+        return text
+    if re.search(empty, said):
+        return ""
+    raise MirrorError(_refusal(said))
 
 
 def _write(text: str) -> None:

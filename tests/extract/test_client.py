@@ -130,6 +130,20 @@ def test_what_postgresql_cannot_store_is_cleaned_and_counted(tmp_path: Path) -> 
     assert row == {"id": 1, "name": "ab�c", "key": ["�"]}
 
 
+@pytest.mark.parametrize("number", [-(2**63) - 1, -(2**63), 2**63, 2**64 - 1, 2**64, 10**30])
+def test_a_whole_number_is_read_to_its_last_digit(number: int) -> None:
+    ([row], _) = responses.rows_of(f'[{{"new": {number}}}]'.encode())
+
+    assert (type(row["new"]), row["new"]) == (int, number)
+
+
+@pytest.mark.parametrize("padding", [0, 2 << 20])
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
+def test_what_no_json_document_has_is_no_number(word: str, padding: int) -> None:
+    with pytest.raises(responses.Trouble, match="no whole JSON document"):
+        responses.rows_of(f'[{{"new": {word}}}{" " * padding}]'.encode())
+
+
 def test_the_record_of_a_call_counts_people_and_never_names_them(tmp_path: Path) -> None:
     _, (call,) = get(ServedList(list(ROWS)), tmp_path)
     assert call.query == "filter[id]=3 ids"
