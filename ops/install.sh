@@ -32,14 +32,20 @@ sound() {
 }
 
 install() { # FILE STAMP
-    local all said=.venv/pip.log
+    local all count=0 line said=.venv/pip.log
     all=$(grep -c == "$1")
     rm -f "$2"
     # no dependencies but those of the lock; no compiling of what is never imported
     .venv/bin/python -m pip install --disable-pip-version-check --no-deps --no-compile \
-        --require-hashes --requirement "$1" 2>&1 | tee "$said" | awk -v all="$all" '
-            /^(Collecting|Ignoring|Processing|Requirement already)/ && ++n % 25 == 0 { print "      " n " of " all; fflush() }
-            /^Installing/ { print "      unpacking"; fflush() }' ||
+        --require-hashes --requirement "$1" 2>&1 | tee "$said" | while IFS= read -r line; do
+        case $line in
+            Collecting* | Ignoring* | Processing* | "Requirement already"*)
+                count=$((count + 1))
+                [ $((count % 25)) != 0 ] || echo "      $count of $all"
+                ;;
+            Installing*) echo "      unpacking" ;;
+        esac
+    done ||
         fail 1 "The installation failed: $(grep -v '^WARNING' "$said" | tail -n 3)
 Run the command again when the cause is gone; pip's whole words are in $said."
     touch "$2"
