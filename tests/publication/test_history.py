@@ -51,6 +51,8 @@ def story(
         select campus_id, count(*) as students from mirror.users group by campus_id;
         grant select on mirror.users to public;
         update raw.users set wallet = 50, location = 'c1r1', updated_at = now() where id = 2;
+        -- of a version that kept it
+        update snapshots.users_history set location = 'c2r2' where id = 3;
         delete from raw.users where id = 7;
         delete from raw.achievements where id = 12;
     """)
@@ -101,6 +103,12 @@ def test_rows_that_the_api_no_longer_lists_are_gone_with_their_children(story: S
     assert deleted["users"] == deleted["cursus_users"] == deleted["achievements"] == 1
     assert deleted["projects_users"] == 4
     assert deleted["achievements_users"] > 1 and deleted["campus_achievements"] > 0
+
+
+def test_the_history_keeps_no_place_where_somebody_sat(story: Story) -> None:
+    assert story.lab.value("select location from mirror.users where id = 2") == "c1r1"
+    assert story.lab.value("select count(*) from snapshots.users_history where id = 2") == 2
+    assert story.lab.value("select count(location) from snapshots.users_history") == 0
 
 
 def documented(name: str, **values: str) -> str:
