@@ -126,6 +126,10 @@ def dbt() -> None:
         for name in [name for name in os.environ if name.startswith("DBT_")]:
             if name not in DBT_OF_OURS:
                 del os.environ[name]
+        # dbt colours what goes into a file or a mail as well
+        os.environ["DBT_USE_COLORS_FILE"] = "false"
+        if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+            os.environ["DBT_USE_COLORS"] = "false"
         elsewhere = on_another_engine(sys.argv[1:])
         if not elsewhere and not DBT_WITHOUT_DATABASE.intersection(sys.argv[1:]):
             _prepare_database()

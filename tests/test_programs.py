@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from extract.programs import on_another_engine
+from extract.programs import DBT, on_another_engine
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -60,7 +59,7 @@ def test_dbt_starts_the_embedded_server_it_needs(local: Path, tmp_path: Path) ->
     told = dbt_debug(tmp_path, FORTYTWO_LOCAL=str(local))
 
     assert f"host: {local}/socket" in told
-    assert "OK connection ok" in told
+    assert "[OK connection ok]" in told  # without colours: it is no terminal
 
 
 def test_dbt_reads_the_server_from_the_env_file_and_nothing_of_somebodys_other_project(
@@ -84,7 +83,28 @@ def test_dbt_reads_the_server_from_the_env_file_and_nothing_of_somebodys_other_p
 
 def dbt_debug(directory: Path, **variables: str) -> str:
     told = run("dbt", "debug", "--connection", DBT_LOG_PATH=str(directory / "logs"), **variables)
-    return re.sub(r"\x1b\[\d+m", "", told.stdout + told.stderr)
+    return told.stdout + told.stderr
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_dbt_colours_what_a_terminal_shows_unless_told_not_to(
+    no_color: str, coloured: bool, local: Path, tmp_path: Path
+) -> None:
+    terminal, its_end = os.openpty()
+    variables = {"TERM": "xterm", "NO_COLOR": no_color, "FORTYTWO_LOCAL": str(local)}
+
+    subprocess.run(
+        [*DBT, "--log-path", tmp_path, "debug", "--config-dir"],
+        cwd=ROOT,
+        env={**os.environ, **variables},
+        stdout=its_end,
+        check=True,
+    )
+
+    assert (b"\x1b[" in os.read(terminal, 100_000)) == coloured
+    assert "\x1b[" not in (tmp_path / "dbt.log").read_text()
+    for end in (terminal, its_end):
+        os.close(end)
 
 
 @pytest.mark.parametrize("package", ["extract", "ops"])
