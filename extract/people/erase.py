@@ -162,6 +162,8 @@ def erase(
         )
         if keep_out:
             kept_out.add(cursor, ids)
+        if not only_count:
+            _forget_samples(cursor)
     if not only_count:
         log_files.forget(logins)
     return gone
@@ -222,6 +224,15 @@ def _erase_rows(cursor: Any, tables: list[_Table], ids: list[int]) -> dict[str, 
     # of rows that raw has inside others
     _forget_keys(cursor, tables, KEYS_OF_PEOPLE, {"ids": [str(user_id) for user_id in ids]})
     return gone
+
+
+def _forget_samples(cursor: Any) -> None:
+    """Sample what this transaction changed anew: the planner's statistics hold values of rows."""
+    cursor.execute(
+        "select schemaname, relname from pg_stat_xact_user_tables where n_tup_upd + n_tup_del > 0"
+    )
+    for name in cursor.fetchall():
+        cursor.execute(sql.SQL("analyze {}").format(sql.Identifier(*name)))
 
 
 def _delete(cursor: Any, tables: list[_Table], table: _Table, ids: list[int]) -> int:

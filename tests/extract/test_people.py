@@ -189,6 +189,29 @@ def test_counting_changes_nothing(connection: Connection) -> None:
     assert remembered(connection) == set()
 
 
+def test_the_planners_statistics_forget_who_is_erased(connection: Connection) -> None:
+    def sampled() -> str:
+        cursor.execute("select array_agg(pg_stats::text) from pg_stats where schemaname = 'raw'")
+        return str(cursor.fetchone())
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            create schema raw;
+            create table raw.users (id bigint, login text);
+            create table raw.projects_users (id bigint, user_id bigint, current_team jsonb);
+            insert into raw.users values (1, 'ann'), (2, 'bob'), (3, 'eve');
+            insert into raw.projects_users
+            select id, 2, '{"users": [{"id": 1, "login": "ann"}]}' from generate_series(1, 9) as id;
+            analyze raw.users, raw.projects_users;
+            """
+        )
+        assert sampled().count("ann") > 1
+        erase(connection, [1], "on request", "run")
+        assert "ann" not in sampled()
+        assert "bob" in sampled()
+
+
 def test_the_record_of_other_tables_rows_stays_where_their_number_is_a_persons_rows(
     connection: Connection,
 ) -> None:
