@@ -1,10 +1,11 @@
 """Names in logs: ours hold numbers only, but dbt repeats what the database said of a bad row."""
 
 import gzip
+import os
 import re
 from collections.abc import Collection
 
-from extract.base.settings import local_directory
+from extract.base.settings import ROOT, local_directory
 
 
 def forget(names: Collection[str]) -> None:
@@ -16,13 +17,19 @@ def forget(names: Collection[str]) -> None:
         return
     words = b"|".join(re.escape(name.encode()) for name in names)
     line = re.compile(rb"^.*(?<![\w-])(?:" + words + rb")(?![\w-]).*\n?", re.MULTILINE)
-    dbt = local_directory() / "dbt"
-    for folder in (local_directory() / "logs", dbt / "logs"):
-        for path in folder.iterdir() if folder.is_dir() else ():
-            packed = path.suffix == ".gz"
-            text = gzip.decompress(path.read_bytes()) if packed else path.read_bytes()
-            left = line.sub(b"", text)
-            if left != text:
-                path.write_bytes(gzip.compress(left) if packed else left)
+    local = local_directory()
+    # a sync's dbt writes below .local, or where it is told to; a bare one beside its project
+    told = os.environ.get("DBT_LOG_PATH"), os.environ.get("DBT_TARGET_PATH")
+    folders = {local / "dbt" / "logs", local / "dbt" / "target", ROOT / "logs", ROOT / "target"}
+    folders |= {ROOT / folder for folder in told if folder}
+    dbt_logs = (path for folder in folders for path in folder.glob("dbt.log*"))
+    for path in (*(local / "logs").glob("*"), *dbt_logs):
+        packed = path.suffix == ".gz"
+        text = gzip.decompress(path.read_bytes()) if packed else path.read_bytes()
+        left = line.sub(b"", text)
+        if left != text:
+            path.write_bytes(gzip.compress(left) if packed else left)
     # the same words once more, of the last build alone
-    (dbt / "target" / "run_results.json").unlink(missing_ok=True)
+    for results in (folder / "run_results.json" for folder in folders):
+        if results.is_file() and any(name in results.read_text("utf-8") for name in names):
+            results.unlink()

@@ -189,6 +189,33 @@ def test_counting_changes_nothing(connection: Connection) -> None:
     assert remembered(connection) == set()
 
 
+def test_the_files_of_a_bare_dbt_build_forget_who_is_erased(
+    connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("extract.people.log_files.ROOT", tmp_path)
+    row = "DETAIL:  Failing row contains (1, ann@example.org, ann, null).\n"
+    files = ["logs/dbt.log", "logs/dbt.log.1", "logs/of_somebody.log", "elsewhere/dbt.log"]
+    files += ["target/run_results.json", "other/run_results.json"]
+    for name in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"before\n{row}after\n")
+    (tmp_path / "other/run_results.json").write_text("{}")
+    monkeypatch.setenv("DBT_LOG_PATH", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("DBT_TARGET_PATH", str(tmp_path / "other"))
+    with connection.cursor() as cursor:
+        cursor.execute("create schema raw; create table raw.users (id bigint, login text)")
+        cursor.execute("insert into raw.users values (1, 'ann')")
+    erase(connection, [1], "on request", "run")
+    left = {name: (tmp_path / name).read_text() for name in files if (tmp_path / name).exists()}
+    assert left == {
+        "logs/dbt.log": "before\nafter\n",
+        "logs/dbt.log.1": "before\nafter\n",
+        "logs/of_somebody.log": f"before\n{row}after\n",
+        "elsewhere/dbt.log": "before\nafter\n",
+        "other/run_results.json": "{}",
+    }
+
+
 def test_the_planners_statistics_forget_who_is_erased(connection: Connection) -> None:
     def sampled() -> str:
         cursor.execute("select array_agg(pg_stats::text) from pg_stats where schemaname = 'raw'")
