@@ -1,4 +1,4 @@
-"""Names in logs: ours hold numbers only, but dbt repeats what the database said of a bad row."""
+"""Names in logs: ours hold numbers only, but the server tells a bad row, and dbt repeats it."""
 
 import gzip
 import os
@@ -23,7 +23,8 @@ def forget(names: Collection[str]) -> None:
     folders = {local / "dbt" / "logs", local / "dbt" / "target", ROOT / "logs", ROOT / "target"}
     folders |= {ROOT / folder for folder in told if folder}
     dbt_logs = (path for folder in folders for path in folder.glob("dbt.log*"))
-    for path in (*(local / "logs").glob("*"), *dbt_logs):
+    of_server = local.glob("postgres.log*")  # the embedded one's
+    for path in (*(local / "logs").glob("*"), *of_server, *dbt_logs):
         packed = path.suffix == ".gz"
         text = gzip.decompress(path.read_bytes()) if packed else path.read_bytes()
         left = line.sub(b"", text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import shutil
@@ -189,7 +190,7 @@ def test_counting_changes_nothing(connection: Connection) -> None:
     assert remembered(connection) == set()
 
 
-def test_the_files_of_a_bare_dbt_build_forget_who_is_erased(
+def test_the_logs_of_server_and_bare_dbt_forget_who_is_erased(
     connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("extract.people.log_files.ROOT", tmp_path)
@@ -200,12 +201,17 @@ def test_the_files_of_a_bare_dbt_build_forget_who_is_erased(
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(f"before\n{row}after\n")
     (tmp_path / "other/run_results.json").write_text("{}")
+    of_server = [local_directory() / "postgres.log", local_directory() / "postgres.log.1.gz"]
+    of_server[0].write_text(row)
+    of_server[1].write_bytes(gzip.compress(f"before\n{row}".encode()))
     monkeypatch.setenv("DBT_LOG_PATH", str(tmp_path / "elsewhere"))
     monkeypatch.setenv("DBT_TARGET_PATH", str(tmp_path / "other"))
     with connection.cursor() as cursor:
         cursor.execute("create schema raw; create table raw.users (id bigint, login text)")
         cursor.execute("insert into raw.users values (1, 'ann')")
     erase(connection, [1], "on request", "run")
+    assert of_server[0].read_text() == ""
+    assert gzip.decompress(of_server[1].read_bytes()) == b"before\n"
     left = {name: (tmp_path / name).read_text() for name in files if (tmp_path / name).exists()}
     assert left == {
         "logs/dbt.log": "before\nafter\n",
