@@ -154,6 +154,31 @@ def test_the_documented_queries_show_versions_and_changes(story: Story) -> None:
     ]
 
 
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12"])  # another day in one of them
+def test_the_documented_queries_compare_a_row_with_itself_in_any_time_zone(
+    story: Story, zone: str
+) -> None:
+    with closing(story.lab.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute("begin")
+        for table in ("cursus_users", "coalitions"):
+            cursor.execute(
+                f"update snapshots.{table}_history set dbt_valid_from = now() - interval '9 days'"
+            )
+        # who came back has two enrolments
+        cursor.execute(
+            "insert into snapshots.cursus_users_history "
+            "(id, user_id, level, dbt_valid_from, dbt_is_deleted) "
+            "values (-1, 2, 20, now() - interval '9 days', 'False')"
+        )
+        cursor.execute("set local timezone to %s", (zone,))
+        cursor.execute(documented("levels_gained"))
+        gained = [gained for login, _, gained in cursor.fetchall() if login == "login2"]
+        assert gained == [0, 0]
+        cursor.execute(documented("week_beside_week"))
+        assert {gained for *_, gained in cursor.fetchall()} == {0}
+        cursor.execute("rollback")
+
+
 def test_to_forget_old_versions_makes_no_arrivals(story: Story) -> None:
     events = "select event, user_id from reports.arrivals_and_departures order by 1, 2"
     with closing(story.lab.connect()) as connection, connection.cursor() as cursor:

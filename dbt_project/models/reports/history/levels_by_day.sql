@@ -17,7 +17,8 @@ levels as (
         users.login,
         cursus_users_by_day.level,
         cursus_users_by_day.grade,
-        cursus_users_by_day.blackholed_at
+        cursus_users_by_day.blackholed_at,
+        cursus_users_by_day.id as cursus_user_id
     from cursus_users_by_day
     inner join users on cursus_users_by_day.user_id = users.id
 )
