@@ -43,7 +43,7 @@ def exit_status() -> Iterator[None]:
         fail(
             f"The mirror cannot use {error.filename}: {error.strerror}. Make it yours and "
             "writable, with free space on its disk, or name another place (FORTYTWO_LOCAL, "
-            "FORTYTWO_SITE, XDG_STATE_HOME).",
+            "FORTYTWO_SITE, XDG_STATE_HOME, DESTINATION__FILESYSTEM__BUCKET_URL).",
             1 if full else 2,
         )
     except KeyboardInterrupt:

@@ -4,6 +4,7 @@
 started if it is not running; with PG variables in the environment or in `.env` they reach that one.
 """
 
+import fcntl
 import gc
 import os
 import re
@@ -131,6 +132,8 @@ def dbt() -> None:
         if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
             os.environ["DBT_USE_COLORS"] = "false"
         elsewhere = on_another_engine(sys.argv[1:])
+        if elsewhere:
+            remove_unfinished_tables(path_of("FORTYTWO_LOCAL", ROOT / ".local") / "spark")
         if not elsewhere and not DBT_WITHOUT_DATABASE.intersection(sys.argv[1:]):
             _prepare_database()
         os.environ.update(database.libpq_environment())
@@ -140,6 +143,23 @@ def dbt() -> None:
 
     gc.freeze()  # what is imported stays: the collector need not look at it again
     cli(prog_name="dbt")
+
+
+def remove_unfinished_tables(spark: Path) -> None:
+    """Remove what a build that was killed left of a table: Spark makes none where files are.
+
+    Args:
+        spark: Where Spark builds. Of two builds there only the first one removes anything.
+    """
+    if not spark.is_dir():
+        return
+    lock = HELD.enter_context((spark / "build.lock").open("w"))
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return
+    for unfinished in spark.glob("warehouse/*.db/*/_temporary"):
+        shutil.rmtree(unfinished.parent)
 
 
 def on_another_engine(arguments: Sequence[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -79,6 +80,35 @@ def test_dbt_reads_the_server_from_the_env_file_and_nothing_of_somebodys_other_p
 
     assert f"host: {postgres_server['PGHOST']}" in told
     assert "OK connection ok" in told
+
+
+def test_what_a_killed_build_on_spark_left_of_a_table_is_removed(tmp_path: Path) -> None:
+    for file in ("warehouse/raw.db/users/_temporary/0/part", "warehouse/raw.db/cursus/part"):
+        (tmp_path / "spark" / file).parent.mkdir(parents=True)
+        (tmp_path / "spark" / file).touch()
+    arguments = ("parse", "--target", "spark")
+    told = tmp_path / "told"
+    with (tmp_path / "spark" / "build.lock").open("w") as other:  # of a build that is under way
+        fcntl.flock(other, fcntl.LOCK_EX)
+        run(
+            "dbt",
+            *arguments,
+            FORTYTWO_LOCAL=str(tmp_path),
+            DBT_LOG_PATH=str(told),
+            DBT_TARGET_PATH=str(told),
+        )
+        assert (tmp_path / "spark/warehouse/raw.db/users").exists()
+
+    run(
+        "dbt",
+        *arguments,
+        FORTYTWO_LOCAL=str(tmp_path),
+        DBT_LOG_PATH=str(told),
+        DBT_TARGET_PATH=str(told),
+    )
+
+    tables = tmp_path / "spark" / "warehouse" / "raw.db"
+    assert [path.name for path in tables.iterdir()] == ["cursus"]
 
 
 def dbt_debug(directory: Path, **variables: str) -> str:

@@ -14,7 +14,9 @@ from extract.base.settings import (
     DEFAULT_API_URL,
     ROOT,
     Settings,
+    duckdb_file,
     file_values,
+    lake_url,
     local_directory,
 )
 from ops.backup import archive
@@ -117,6 +119,23 @@ def test_a_path_may_begin_at_the_home_folder_or_at_this_one(
         assert archive.folder() == meant
         monkeypatch.setenv("FORTYTWO_SITE", text)
         assert site_directory() == meant
+
+
+@pytest.mark.parametrize("url", ["file://srv/lake", "file:srv/lake", "file://"])
+def test_a_folder_given_as_file_is_a_whole_path(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", url)
+
+    with pytest.raises(UsageError, match="DESTINATION__FILESYSTEM__BUCKET_URL is"):
+        lake_url()
+
+    for whole in ("file:/srv/a%20b", "file:///srv/a%20b", "file://localhost/srv/a%20b"):
+        monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", whole)
+        assert lake_url() == "/srv/a b"
+
+
+def test_a_database_of_motherduck_is_no_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORTYTWO_DUCKDB", "md:fortytwo")
+    assert duckdb_file() == "md:fortytwo"
 
 
 @pytest.mark.parametrize("text", ["two\nlines", "~nobody-of-this-name/a", "long" * 100])

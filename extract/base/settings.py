@@ -143,7 +143,13 @@ def working_directory(name: str) -> Path:
 
 
 def duckdb_file() -> str:
-    """The file of the destination `duckdb`, which is profiles.yml's target of that name."""
+    """The file of the destination `duckdb`, which is profiles.yml's target of that name.
+
+    `md:` and a name is a database of MotherDuck, not a file.
+    """
+    name = environment().get("FORTYTWO_DUCKDB", "")
+    if name.startswith("md:"):
+        return name
     return str(path_of("FORTYTWO_DUCKDB", _local() / "fortytwo.duckdb"))
 
 
@@ -151,11 +157,20 @@ def lake_url() -> str:
     """The folder or bucket of the destination `filesystem`, where profiles.yml's `spark` reads.
 
     A folder is a path, also when it is given as file:///…: of the two, Spark decodes neither.
+
+    Raises:
+        UsageError: It names a folder, but not from the root on.
     """
     name = "DESTINATION__FILESYSTEM__BUCKET_URL"
     url = environment().get(name, "")
-    if url.startswith("file:///"):
-        return unquote(urlsplit(url).path)
+    if url.startswith("file:"):
+        parts = urlsplit(url)
+        if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
+            raise UsageError(
+                f"{name} is {url!r}, and a folder given as file: is a whole path. Write three "
+                "slashes, as in file:///srv/lake, or the path alone."
+            )
+        return unquote(parts.path)
     return url if "://" in url else str(path_of(name, _local() / "lake"))
 
 

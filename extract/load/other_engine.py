@@ -13,6 +13,9 @@ from typing import Any
 
 import dlt
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
+from dlt.common.exceptions import MissingDependencyException
+from dlt.destinations.exceptions import DestinationConnectionError
+from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.pipeline.exceptions import PipelineStepFailed
 from psycopg2.extensions import connection as Connection
 
@@ -109,7 +112,21 @@ def _pipeline(destination: str, working: Path) -> dlt.Pipeline:
         )
         pipeline.sync_destination()
     except Exception as error:
-        reason = str(getattr(error, "exception", error)).strip().splitlines()[0].rstrip(".:")
+        cause = getattr(error, "exception", error)
+        if isinstance(cause, MissingDependencyException):
+            packages = " ".join(f"'{package}'" for package in cause.dependencies)
+            raise UsageError(
+                f"The destination {destination!r} needs a package that is not installed. Run "
+                f"`.venv/bin/pip install {packages}`, then the same command again."
+            ) from error
+        if isinstance(cause, DestinationConnectionError):
+            reason = str(cause.inner_exc).strip().splitlines()[0].rstrip(".!")
+            raise UsageError(
+                f"The destination {destination!r} cannot be opened: {reason}. Where another "
+                "program has it open, close that; else correct its name and credentials: "
+                "docs/scale.md."
+            ) from error
+        reason = str(cause).strip().splitlines()[0].rstrip(".:")
         raise UsageError(
             f"dlt cannot use the destination {destination!r}: {reason}. Give it a name that dlt "
             "knows, install its package, and set its credentials: docs/scale.md."
@@ -120,16 +137,25 @@ def _pipeline(destination: str, working: Path) -> dlt.Pipeline:
 
 
 def _recorded_tables(pipeline: dlt.Pipeline) -> Iterable[str]:
-    """Those of the earlier copies, also of one that was killed, of which dlt restores nothing."""
+    """Those of the earlier copies, also of one that was killed, of which dlt restores nothing.
+
+    Raises:
+        UsageError: The destination holds no tables in SQL.
+    """
     with pipeline.destination_client() as client:
+        if not isinstance(client, SqlJobClientBase):
+            raise UsageError(
+                "The destination holds no tables in SQL, which dbt could build over. Name another "
+                "one: docs/scale.md."
+            )
         if not client.is_storage_initialized():
             return ()
         try:
-            # every destination that holds tables in SQL has it
-            stored = client.get_stored_schema(pipeline.pipeline_name)  # type: ignore[attr-defined]
+            stored = client.get_stored_schema(pipeline.pipeline_name)
         except DestinationUndefinedEntity:  # a schema of somebody else's
             return ()
-        return json.loads(stored.schema)["tables"] if stored else ()
+        tables: dict[str, Any] = json.loads(stored.schema)["tables"] if stored else {}
+        return tables
 
 
 def _refuse_foreign_tables(pipeline: dlt.Pipeline) -> None:

@@ -68,7 +68,9 @@ def test_a_copy_keeps_every_value_and_forgets_what_is_gone() -> None:
     assert copied("select id from raw.coalitions") == []
 
 
-def test_what_cannot_be_copied_is_said_in_words() -> None:
+def test_what_cannot_be_copied_is_said_in_words(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     with pytest.raises(UsageError, match="nothing in `raw` to copy"):
         copy("duckdb")
 
@@ -76,6 +78,20 @@ def test_what_cannot_be_copied_is_said_in_words() -> None:
 
     with pytest.raises(UsageError, match="dlt cannot use the destination 'duckbd'"):
         copy("duckbd")
+
+    with pytest.raises(UsageError, match="holds no tables in SQL"):
+        copy("dummy")
+
+    monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", "s3://bucket/lake")
+    with pytest.raises(UsageError, match=r"pip install 'dlt\[s3\]'"):
+        copy("filesystem")
+
+    file = tmp_path / "theirs.duckdb"
+    file.write_text("of another program")
+    monkeypatch.setenv("FORTYTWO_DUCKDB", str(file))
+    with pytest.raises(UsageError, match=r"cannot be opened: .*not a valid DuckDB database file"):
+        copy("duckdb")
+    assert file.read_text() == "of another program"
 
 
 def test_a_copy_that_failed_in_between_is_on_record_until_the_next_one(

@@ -20,11 +20,15 @@ select count(*) filter (where status = 0) > 0 and count(*) filter (where status 
 from raw._dlt_loads
     {%- endset -%}
     {%- if not run_query(loads).rows[0][0] -%}
-        {{ exceptions.raise_compiler_error(
-            'The copy of raw was not finished (killed, or it failed), so that its tables are not of one '
-            ~ 'moment. Run `make copy` again.'
-        ) }}
+        {{ unfinished_copy() }}
     {%- endif -%}
+{%- endmacro %}
+
+{% macro unfinished_copy() -%}
+    {{ exceptions.raise_compiler_error(
+        'The copy of raw was not finished (killed, or it failed), so that its tables are not of one '
+        ~ 'moment. Run `make copy` again.'
+    ) }}
 {%- endmacro %}
 
 {% macro spark__read_copy() -%}
@@ -33,6 +37,9 @@ from raw._dlt_loads
     {%- endif -%}
     {%- set folder = env_var('DESTINATION__FILESYSTEM__BUCKET_URL') ~ '/raw/' -%}
     {%- set manifest = fromjson(run_query('select value from text.`' ~ folder ~ 'manifest.json`').rows[0][0]) -%}
+    {%- if not manifest.tables %}{# its first copy was killed: raw would stay as an earlier copy left it -#}
+        {{ unfinished_copy() }}
+    {%- endif -%}
     {%- do run_query('create schema if not exists raw') -%}
     {%- for name, table in manifest.tables.items() -%}
         {#- one scan of all: a union of so many is a plan on which Spark thinks for minutes -#}
