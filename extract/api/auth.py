@@ -37,11 +37,10 @@ class ClientCredentials(AuthConfigBase):
         settings: Settings,
         session: requests.Session,
         *,
-        clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._settings, self._session = settings, session
-        self._clock, self._sleep = clock, sleep
+        self._sleep = sleep
         self._lock = threading.Lock()
         self._secrets = [s for s in (settings.client_secret, settings.client_secret_next) if s]
         self._token: str | None = None
@@ -63,7 +62,7 @@ class ClientCredentials(AuthConfigBase):
             ApiError: The token endpoint stayed out of reach.
         """
         with self._lock:
-            if self._token is None or self._clock() >= self._valid_until:
+            if self._token is None or time.time() >= self._valid_until:
                 self._obtain()
             assert self._token is not None
             return self._token
@@ -77,12 +76,12 @@ class ClientCredentials(AuthConfigBase):
     def prepare_for_run(self) -> None:
         """Ask anew when less than an hour is left, so that few listings see a token end."""
         with self._lock:
-            if self._token is None or self._clock() + LONG_ENOUGH >= self._valid_until:
+            if self._token is None or time.time() + LONG_ENOUGH >= self._valid_until:
                 self._obtain()
 
     def life(self) -> float:
         """Seconds that the current token is still good for."""
-        return max(0.0, self._valid_until - self._clock()) if self._token else 0.0
+        return max(0.0, self._valid_until - time.time()) if self._token else 0.0
 
     def _obtain(self) -> None:
         while True:
@@ -99,13 +98,13 @@ class ClientCredentials(AuthConfigBase):
             self._secrets.pop(0)
             self.using_next_secret = True
         self._token = str(answer["access_token"])
-        self._valid_until = self._clock() + float(answer.get("expires_in") or 7200) - MARGIN
+        self._valid_until = time.time() + float(answer.get("expires_in") or 7200) - MARGIN
         until = answer.get("secret_valid_until")
         self.secret_valid_until = int(until) if isinstance(until, (int, float)) else None
         self.refreshes += 1
         logs.event(
             "token",
-            seconds=round(self._valid_until - self._clock()),
+            seconds=round(self._valid_until - time.time()),
             refreshes=self.refreshes,
             secret_valid_until=self.secret_valid_until,
             next_secret=self.using_next_secret,

@@ -188,14 +188,14 @@ class Quota:
     def left(self) -> tuple[int, int, int]:
         """(calls left in this hour, hourly limit, secondly limit), as far as this machine knows."""
         with self._file.locked() as state:
-            return (self._available(state, self._clock()), state.hourly_limit, state.secondly_limit)
+            return (self._available(state), state.hourly_limit, state.secondly_limit)
 
     def seconds_between_calls(self) -> float:
         """The pace that is kept now, by all processes together."""
         with self._file.locked() as state:
             return state.gap
 
-    def _available(self, state: State, now: float) -> int:
+    def _available(self, state: State) -> int:
         own = sum(state.buckets.values())
         available = state.hourly_limit - own
         if state.remaining is not None and state.remaining_hour == time.time() // HOUR:
@@ -206,7 +206,7 @@ class Quota:
         """Seconds until the hour's windows let a call through; 0 for now."""
         if state.blocked_until > now:
             return state.blocked_until - now
-        if self._available(state, now) > reserved:
+        if self._available(state) > reserved:
             return 0.0
         own = sum(state.buckets.values())
         if state.hourly_limit - own <= reserved:

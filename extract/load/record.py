@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # dlt takes a second to import
 
 RETENTION_DAYS = 30
 LONGEST_QUERY = 120
+BUFFERED_CALLS = 500  # before they are written, with the listings they were part of
 VERSIONED = ("fortytwo-mirror", "dlt", "dbt-core", "dbt-postgres", "pyarrow")
 
 
@@ -74,11 +75,10 @@ class Record:
 
     Args:
         connection: In autocommit mode; used under a lock.
-        keep_calls: Buffered calls before they are written, with the listings they were part of.
     """
 
-    def __init__(self, connection: Connection, run_id: str, keep_calls: int = 500) -> None:
-        self._connection, self.run_id, self._keep_calls = connection, run_id, keep_calls
+    def __init__(self, connection: Connection, run_id: str) -> None:
+        self._connection, self.run_id = connection, run_id
         self._lock = threading.Lock()
         self._calls: list[tuple[Any, ...]] = []
         self._listings: list[tuple[Any, ...]] = []
@@ -131,7 +131,7 @@ class Record:
         with self._lock:
             self.statuses[str(call.status or call.error)] += 1
             self._calls.append(row)
-            if len(self._calls) >= self._keep_calls:
+            if len(self._calls) >= BUFFERED_CALLS:
                 self._write_buffered()
 
     def application(self, api_url: str, auth: ClientCredentials) -> None:

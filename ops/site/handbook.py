@@ -56,12 +56,12 @@ class Chapter:
         return Markup(markdown.enable("table").render(self.text))
 
 
-def chapters(directory: Path = DOCS) -> list[Chapter]:
+def chapters() -> list[Chapter]:
     """Every page of docs/, the usual order of reading first."""
-    index = (directory / "index.md").read_text(encoding="utf-8")
+    index = (DOCS / "index.md").read_text(encoding="utf-8")
     purposes = {name: text for text, name in PURPOSE.findall(index)}
     found = []
-    for file in directory.glob("*.md"):
+    for file in DOCS.glob("*.md"):
         text = file.read_text(encoding="utf-8")
         title = re.search(r"^# (.+)$", text, re.MULTILINE)
         purpose = purposes.get(file.stem, "")
@@ -70,10 +70,10 @@ def chapters(directory: Path = DOCS) -> list[Chapter]:
     return sorted(found, key=lambda chapter: (order.get(chapter.name, 99), chapter.name))
 
 
-def copy_images(site: Path, directory: Path = DOCS) -> None:
+def copy_images(site: Path) -> None:
     """Put the pictures that the pages show beside them."""
-    if (directory / "images").is_dir():
-        shutil.copytree(directory / "images", site / "images", dirs_exist_ok=True)
+    if (DOCS / "images").is_dir():
+        shutil.copytree(DOCS / "images", site / "images", dirs_exist_ok=True)
 
 
 def page_name(name: str) -> str:

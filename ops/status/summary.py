@@ -27,7 +27,7 @@ def print_summary(connection: Connection, run_id: str, done: Extracted, console:
     )
     rows = rows or _mirror_rows(connection)
     console.print()
-    console.print(_table(rows, changes or {}, done))
+    console.print(_table(rows, changes or {}))
     if not all(rows.get(TABLES[name].mirror, 1) for name in backfilled(streams_on())):
         console.print(
             "Tables without rows fill with `make sync MODE=backfill` or the schedule; "
@@ -49,7 +49,7 @@ def print_summary(connection: Connection, run_id: str, done: Extracted, console:
     console.print(f"[{style}]{status}[/{style}]  run {run_id}", highlight=False)
 
 
-def _table(rows: dict[str, int], changes: dict[str, Any], done: Extracted) -> Table:
+def _table(rows: dict[str, int], changes: dict[str, Any]) -> Table:
     counts = ("rows", "inserted", "updated", "deleted")
     figures = (Column(name, justify="right") for name in counts)
     table = Table("mirror table", *figures, box=None, pad_edge=False)

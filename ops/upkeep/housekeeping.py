@@ -23,7 +23,6 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
@@ -93,9 +92,9 @@ def prune(connection: Connection) -> dict[str, int]:
     return {"ops.runs": gone} if gone else {}
 
 
-def tidy_files(local: Path | None = None) -> None:
+def tidy_files() -> None:
     """Keep the embedded server's log small. It appends, so its file can be emptied under it."""
-    log = (local or local_directory()) / "postgres.log"
+    log = local_directory() / "postgres.log"
     with suppress(OSError):
         if log.stat().st_size <= LARGEST_SERVER_LOG:
             return

@@ -78,7 +78,7 @@ def tune(connection: Connection) -> list[str]:
     return changed
 
 
-def analyze_changed(connection: Connection, schema: str = "raw") -> list[str]:
+def analyze_changed(connection: Connection) -> list[str]:
     """Bring statistics up to date where a load has changed a tenth of a table.
 
     Autovacuum would come a minute later; the build that follows a load plans with these now.
@@ -86,9 +86,9 @@ def analyze_changed(connection: Connection, schema: str = "raw") -> list[str]:
     found = execute(
         connection,
         "select schemaname || '.' || relname from pg_stat_user_tables "
-        "where schemaname = %s and n_mod_since_analyze > greatest(%s, %s * n_live_tup) "
+        "where schemaname = 'raw' and n_mod_since_analyze > greatest(%s, %s * n_live_tup) "
         "order by 1",
-        (schema, LEAST_CHANGED, CHANGED_SHARE),
+        (LEAST_CHANGED, CHANGED_SHARE),
     )
     for (table,) in found:
         execute(connection, sql.SQL("analyze {}").format(_table(table)))

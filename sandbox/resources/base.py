@@ -146,11 +146,6 @@ def rules(
     )
 
 
-def one_of(parse: Callable[[Row], Any]) -> Callable[[Row, list[str]], bool]:
-    """Build a special filter that compares text."""
-    return lambda row, texts: str(parse(row)) in texts
-
-
 def when(test: Test) -> Callable[[Row, list[str]], bool]:
     """Build a special filter of the kind `filter[future]=true`."""
     return lambda row, texts: test(row) == (texts[0].lower() in ("true", "1", "t"))
