@@ -121,6 +121,24 @@ def test_the_publication_itself_guards_against_mass_deletion_too(lab: Lab) -> No
     assert lab.state() == before
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "expected"),
+    [
+        ("MAX_DELETE_FRACTION", "0.25", '"max_delete_fraction": 0.25'),
+        ("MAX_DELETE_FRACTION", "10%", "it must be a share between 0 and 1"),
+        ("CHANGES_RETENTION_DAYS", "30", '"retention_days": 30'),
+        ("CHANGES_RETENTION_DAYS", "90 days", "it must be a whole number"),
+    ],
+)
+def test_a_setting_of_the_publication_is_taken_or_refused_by_name(
+    lab: Lab, setting: str, value: str, expected: str
+) -> None:
+    shown = lab.dbt("--quiet", "run-operation", "show_publication", **{setting: value})
+
+    assert shown.success == expected.startswith('"')
+    assert expected in shown.output
+
+
 def test_a_small_table_may_lose_most_of_its_rows(lab: Lab) -> None:
     lab.run("delete from marts.project_sessions where id % 100 < 25")
     deleted = 49 - lab.value("select count(*) from marts.project_sessions")

@@ -1,20 +1,27 @@
-{#- What the publication may be told from outside: the environment first, then a dbt var, then the default. -#}
+{#- What the publication may be told from outside; extract/base/settings.py refuses the same in the same words. -#}
 {% macro publication_settings() %}
-    {%- set fraction = number_setting('max_delete_fraction', 0.1) -%}
+    {%- set fraction = env_var('MAX_DELETE_FRACTION', '') or '0.1' -%}
+    {%- if not 0 <= fraction | float(-1) <= 1 -%}
+        {{ exceptions.raise_compiler_error(
+            "MAX_DELETE_FRACTION is '" ~ fraction ~ "'; it must be a share between 0 and 1, like 0.1."
+        ) }}
+    {%- endif -%}
+    {%- set days = env_var('CHANGES_RETENTION_DAYS', '') or '90' -%}
+    {%- if not days.isdecimal() -%}
+        {{ exceptions.raise_compiler_error(
+            "CHANGES_RETENTION_DAYS is '" ~ days ~ "'; it must be a whole number such as 90."
+        ) }}
+    {%- endif -%}
     {{ return({
         'allow_deletes': env_var('ALLOW_DELETES', '') | lower in ['1', 'true', 'yes', 'on'],
-        'max_delete_fraction': fraction,
-        'min_guarded_rows': number_setting('min_guarded_rows', 20),
-        'retention_days': number_setting('changes_retention_days', 90) | int,
-        'lock_attempts': number_setting('migration_lock_attempts', 60) | int,
-        'guard_hint': 'The limit is ' ~ '%g' % (fraction * 100)
+        'max_delete_fraction': fraction | float,
+        'min_guarded_rows': 20,
+        'retention_days': days | int,
+        'lock_attempts': 60,
+        'guard_hint': 'The limit is ' ~ '%g' % (fraction | float * 100)
             ~ ' % of a table. If this is right, run once more with ALLOW_DELETES=1.',
     }) }}
 {% endmacro %}
-
-{% macro number_setting(name, default) -%}
-    {{ return((env_var(name | upper, '') or var(name, default)) | as_number) }}
-{%- endmacro %}
 
 {#- ops.runs' key: the sync that started this dbt, or this invocation when dbt was called by hand. -#}
 {% macro run_id() -%}
