@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # the secret dies monthly; from so many days before it is asked for a new one
 WARN_SECRET_DAYS = 7
 LONGEST_DAYS = 36_500  # a century: what is counted back from today stays a date
+MIN_GUARDED_ROWS = 20  # fewer may always go, whatever share they are; the publication says the same
 DEFAULT_API_URL = "https://api.intra.42.fr"
 # an unquoted value with what may be a comment or the rest of a secret
 AMBIGUOUS = re.compile(r"""[^=]*=[^\S\n]*([^'"\s][^\n]*)?\s#""")
@@ -206,8 +207,7 @@ class Settings:
 
     Attributes:
         api_url: Scheme and host of the API, without `/v2`.
-        max_delete_fraction: Share of a table (0-1) that one pass may delete unasked; at least
-            `min_guarded_rows` rows must be going before the guard speaks.
+        max_delete_fraction: Share of a table (0-1) that one pass may delete unasked.
         backfill_calls: API calls that a full or live run may add for the big relations. None: a
             live run adds none, a full run keeps up what a backfill has begun.
         reconcile_days: Every relation row is read again at least this often, quota permitting.
@@ -221,7 +221,6 @@ class Settings:
     client_secret_next: str = field(default="", repr=False)
     cursus_id: int = 21
     max_delete_fraction: float = 0.1
-    min_guarded_rows: int = 20
     allow_deletes: bool = False
     backfill_calls: int | None = None
     reconcile_days: int = 30

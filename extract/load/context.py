@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from dlt.extract import DltResource
 
 from extract.base.errors import ApiError, DeletionGuard, MirrorError
-from extract.base.settings import Settings
+from extract.base.settings import MIN_GUARDED_ROWS, Settings
 from extract.listing.columns import unknown_fields
 from extract.listing.listing import Finished, Listing, of_parents, whole
 from extract.listing.reader import ListingReader
@@ -235,15 +235,15 @@ class Pass:
         """Stop a run that would delete too much of a table, all its loads together.
 
         Raises:
-            DeletionGuard: More than `max_delete_fraction` of the rows and `min_guarded_rows`.
+            DeletionGuard: More than `max_delete_fraction` of the rows, `MIN_GUARDED_ROWS` at least.
         """
         if not gone:
             return
         settings = self.settings
         self.deletions[table] += gone
         size = self.sizes.setdefault(table, self.raw.row_count(table))
-        limit = max(settings.min_guarded_rows, settings.max_delete_fraction * size)
-        if self.deletions[table] > limit and not settings.allow_deletes:
+        is_much = self.deletions[table] > settings.max_delete_fraction * size
+        if is_much and self.deletions[table] >= MIN_GUARDED_ROWS and not settings.allow_deletes:
             # the next run must ask again: a kept answer would be refused, or confirmed, unseen
             self.reader.forget([listing for listing in self.finished if listing.table == table])
             raise DeletionGuard(

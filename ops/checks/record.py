@@ -8,9 +8,9 @@ from psycopg2.extensions import connection as Connection
 
 from extract.base.lock import sessions
 from extract.base.query import execute, exists, scalar
+from extract.base.settings import MIN_GUARDED_ROWS
 from ops.checks.result import Result, mirror, published_tables
 
-MIN_GUARDED_ROWS = 20
 LAST_PUBLICATIONS = """
 select rows, published_at, allow_deletes from ops.runs
 where published_at is not null and rows is not null order by published_at desc limit 2

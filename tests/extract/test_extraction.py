@@ -240,17 +240,23 @@ def test_only_the_chosen_campuses_are_read_and_may_lose_rows(
         assert cursor.fetchall() == [("campuses",)], "it is no full pass of the mirror"
 
 
+@pytest.mark.parametrize(("gone", "fraction"), [(60, "0.1"), (20, "0.05")])
 def test_too_many_deletions_stop_the_run_until_they_are_confirmed(
-    read_world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+    read_world: str,
+    connection: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    gone: int,
+    fraction: str,
 ) -> None:
-    requests.post(f"{read_world}/_sandbox/advance", json={"delete_users": 60}, timeout=30)
+    monkeypatch.setenv("MAX_DELETE_FRACTION", fraction)
+    requests.post(f"{read_world}/_sandbox/advance", json={"delete_users": gone}, timeout=30)
     result = run("run")
     assert result.exit_code == 1
-    assert "no longer lists 60 of the 312 rows that raw.users has" in result.output
+    assert f"no longer lists {gone} of the 312 rows that raw.users has" in result.output
     assert count(connection, "users") == 312
     monkeypatch.setenv("ALLOW_DELETES", "1")
     assert run("run").exit_code == 0
-    assert count(connection, "users") == 252
+    assert count(connection, "users") == 312 - gone
 
 
 def test_a_second_run_ends_at_once_and_says_who_holds_the_lock(
