@@ -8,12 +8,10 @@
 -- Columns of the primary key, quoted; null without one.
 create or replace function ops.key_of(relation regclass) returns text[] language sql stable
 as $key$
-select array_agg(quote_ident(attribute.attname) order by position.ordinality)
-from pg_index as index
-cross join lateral unnest(index.indkey::int2[]) with ordinality as position (attnum)
-inner join pg_attribute as attribute
-    on attribute.attrelid = relation and attribute.attnum = position.attnum
-where index.indrelid = relation and index.indisprimary
+select array_agg(quote_ident(attname) order by array_position(conkey, attnum))
+from pg_constraint
+inner join pg_attribute on attrelid = conrelid and attnum = any(conkey)
+where conrelid = relation and contype = 'p'
 $key$;
 
 -- Columns of a table, in their order.
@@ -31,10 +29,9 @@ $columns$;
 create or replace function ops.attnums(relation regclass, names text[]) returns int2[]
 language sql stable
 as $attnums$
-select array_agg(attribute.attnum order by named.ordinality)
-from unnest(names) with ordinality as named (name)
-inner join pg_attribute as attribute
-    on attribute.attrelid = relation and attribute.attname = named.name
+select array_agg(attnum order by array_position(names, attname::text))
+from pg_attribute
+where attrelid = relation and attname = any(names)
 $attnums$;
 
 -- Lock a table against readers, in attempts of 0.3 s.
