@@ -131,6 +131,7 @@ def dbt() -> None:
         os.environ["DBT_USE_COLORS_FILE"] = "false"
         if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
             os.environ["DBT_USE_COLORS"] = "false"
+        os.umask(0o077)  # its files and its log repeat rows
         elsewhere = on_another_engine(sys.argv[1:])
         if elsewhere:
             remove_unfinished_tables(path_of("FORTYTWO_LOCAL", ROOT / ".local") / "spark")

@@ -132,7 +132,8 @@ def test_dbt_colours_what_a_terminal_shows_unless_told_not_to(
     )
 
     assert (b"\x1b[" in os.read(terminal, 100_000)) == coloured
-    assert "\x1b[" not in (tmp_path / "dbt.log").read_text()
+    log = tmp_path / "dbt.log"
+    assert ("\x1b[" in log.read_text(), log.stat().st_mode & 0o077) == (False, 0)
     for end in (terminal, its_end):
         os.close(end)
 
