@@ -103,17 +103,20 @@ database-stop: setup ## Stop the embedded PostgreSQL
 LOCK := pip compile --quiet $(if $(UPGRADE),--upgrade) --python-version 3.11 --universal \
 	--only-binary :all: --generate-hashes --no-strip-extras --no-header --no-emit-index-url \
 	--no-emit-find-links
+PARALLEL := -n 3 --dist loadgroup
+QUICK := not slow and not faults
 .PHONY: develop test test-slow test-faults lint lint-python lint-types lint-sql lint-dbt format docs docs-serve sandbox bench clean lock
 
 develop: ## Install what tests and development need too; the targets below do it by themselves
 	@PYTHON3=$(call quoted,PYTHON3) ops/install.sh dev
 
 test: develop ## Tests, some minutes (TESTS='tests/test_embedded.py -k killed', COVERAGE=1)
-	@$(RUN) pytest $(if $(TESTS),$(TESTS),-n 3 --dist loadgroup -m 'not slow and not faults') \
+	@$(RUN) pytest $(if $(TESTS),$(TESTS),$(PARALLEL) -m '$(QUICK)$(if $(COVERAGE), and covered)') \
 		$(if $(COVERAGE),--cov --cov-report=term)
+	$(if $(COVERAGE),$(if $(TESTS),,@$(RUN) pytest $(PARALLEL) -m '$(QUICK) and not covered'))
 
 test-slow: develop ## Those that take long: whole days of passes, several builds each
-	@$(RUN) pytest -n 3 --dist loadgroup -m slow
+	@$(RUN) pytest $(PARALLEL) -m slow
 
 test-faults: develop ## Faults injected into API, network, disk and database
 	@$(RUN) pytest -n 3 -m faults

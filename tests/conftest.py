@@ -82,8 +82,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for start, group in TOGETHER.items():
             if _place(item).startswith(start) and not item.get_closest_marker("xdist_group"):
                 item.add_marker(pytest.mark.xdist_group(group or _place(item)))
-        if not TRACED.match(_place(item)):
-            item.add_marker(pytest.mark.no_cover)
+        if COVERED.match(_place(item)):
+            item.add_marker(pytest.mark.covered)
 
 
 def pytest_collection_finish() -> None:
@@ -92,10 +92,12 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(50_000)
 
 
-# Where coverage looks (make test COVERAGE=1): dbt takes twice the time when it is traced.
-TRACED = re.compile(r"extract/|ops/test_logs\.py|test_\w+\.py")
+# Where coverage looks (make test COVERAGE=1): dbt and whole passes take twice the time when traced,
+# and of the passes others than these run through the same code.
+WHOLE_PASSES = r"extract/test_(completeness|degraded|streams|windows)"
+COVERED = re.compile(rf"(?!{WHOLE_PASSES})(extract/|ops/test_logs\.py|test_\w+\.py)")
 # It looks into processes of these tests too.
-TRACED_CHILDREN = ("test_embedded.py", "test_programs.py", "test_foreign_files.py")
+COVERED_CHILDREN = ("test_embedded.py", "test_programs.py", "test_foreign_files.py")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -114,7 +116,7 @@ def clean_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest, tracing: str
 ) -> None:
     """No setting of the developer's reaches a test, in `.env` or `.local` or of the terminal."""
-    if tracing and _place(request).startswith(TRACED_CHILDREN):
+    if tracing and _place(request).startswith(COVERED_CHILDREN):
         monkeypatch.setenv("COVERAGE_PROCESS_CONFIG", tracing)
     for name in list(os.environ):
         if OURS.match(name):
