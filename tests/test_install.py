@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -434,8 +435,12 @@ def test_an_installation_that_is_stopped_says_so_in_a_line(
 ) -> None:
     shutil.copytree(ROOT / "ops", tmp_path / "ops")
     python = tmp_path / "python"
+    # a shell that is between two commands would go on with the second one
+    sleep = "import sys, time; open(sys.argv[1], 'w').close(); time.sleep(60)"
     python.write_text(
-        f'#!/bin/sh\ncase "$*" in *"venv .venv") sleep 60 ;; esac\n{sys.executable} "$@"'
+        f'#!/bin/sh\ncase "$*" in\n'
+        f'*"venv .venv") exec {sys.executable} -c "{sleep}" "$0.called" ;;\n'
+        f'*) exec {sys.executable} "$@" ;;\nesac\n'
     )
     python.chmod(0o755)
     stopped = subprocess.Popen(
@@ -446,9 +451,9 @@ def test_an_installation_that_is_stopped_says_so_in_a_line(
         text=True,
         start_new_session=True,
     )
-    assert stopped.stdout is not None
-    while "a new environment" not in stopped.stdout.readline():
+    while not (tmp_path / "python.called").exists():
         assert stopped.poll() is None
+        time.sleep(0.01)
 
     os.killpg(stopped.pid, sent)
 
