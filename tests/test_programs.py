@@ -86,26 +86,18 @@ def test_what_a_killed_build_on_spark_left_of_a_table_is_removed(tmp_path: Path)
     for file in ("warehouse/raw.db/users/_temporary/0/part", "warehouse/raw.db/cursus/part"):
         (tmp_path / "spark" / file).parent.mkdir(parents=True)
         (tmp_path / "spark" / file).touch()
-    arguments = ("parse", "--target", "spark")
-    told = tmp_path / "told"
+    told = str(tmp_path / "told")
+    variables = dict.fromkeys(("DBT_LOG_PATH", "DBT_TARGET_PATH"), told)
+
+    def parse() -> None:
+        run("dbt", "parse", "--target", "spark", FORTYTWO_LOCAL=str(tmp_path), **variables)
+
     with (tmp_path / "spark" / "build.lock").open("w") as other:  # of a build that is under way
         fcntl.flock(other, fcntl.LOCK_EX)
-        run(
-            "dbt",
-            *arguments,
-            FORTYTWO_LOCAL=str(tmp_path),
-            DBT_LOG_PATH=str(told),
-            DBT_TARGET_PATH=str(told),
-        )
+        parse()
         assert (tmp_path / "spark/warehouse/raw.db/users").exists()
 
-    run(
-        "dbt",
-        *arguments,
-        FORTYTWO_LOCAL=str(tmp_path),
-        DBT_LOG_PATH=str(told),
-        DBT_TARGET_PATH=str(told),
-    )
+    parse()
 
     tables = tmp_path / "spark" / "warehouse" / "raw.db"
     assert [path.name for path in tables.iterdir()] == ["cursus"]

@@ -1,11 +1,10 @@
 """Names in logs: ours hold numbers only, but the server tells a bad row, and dbt repeats it."""
 
 import gzip
-import os
 import re
 from collections.abc import Collection
 
-from extract.base.settings import ROOT, local_directory
+from extract.base.settings import ROOT, environment, local_directory
 
 
 def forget(names: Collection[str]) -> None:
@@ -19,7 +18,7 @@ def forget(names: Collection[str]) -> None:
     line = re.compile(rb"^.*(?<![\w-])(?:" + words + rb")(?![\w-]).*\n?", re.MULTILINE)
     local = local_directory()
     # a sync's dbt writes below .local, or where it is told to; a bare one beside its project
-    told = os.environ.get("DBT_LOG_PATH"), os.environ.get("DBT_TARGET_PATH")
+    told = [environment().get(name) for name in ("DBT_LOG_PATH", "DBT_TARGET_PATH")]
     folders = {local / "dbt" / "logs", local / "dbt" / "target", ROOT / "logs", ROOT / "target"}
     folders |= {ROOT / folder for folder in told if folder}
     dbt_logs = (path for folder in folders for path in folder.glob("dbt.log*"))
@@ -32,5 +31,7 @@ def forget(names: Collection[str]) -> None:
             path.write_bytes(gzip.compress(left) if packed else left)
     # the same words once more, of the last build alone
     for results in (folder / "run_results.json" for folder in folders):
-        if results.is_file() and any(name in results.read_text("utf-8") for name in names):
+        if results.is_file() and any(
+            name in results.read_text("utf-8", "replace") for name in names
+        ):
             results.unlink()

@@ -200,12 +200,14 @@ def test_the_logs_of_server_and_bare_dbt_forget_who_is_erased(
     for name in files:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(f"before\n{row}after\n")
-    (tmp_path / "other/run_results.json").write_text("{}")
+    of_nobody = tmp_path / "elsewhere" / "run_results.json"
+    of_nobody.write_bytes(b"\xff")
     of_server = [local_directory() / "postgres.log", local_directory() / "postgres.log.1.gz"]
     of_server[0].write_text(row)
     of_server[1].write_bytes(gzip.compress(f"before\n{row}".encode()))
     monkeypatch.setenv("DBT_LOG_PATH", str(tmp_path / "elsewhere"))
-    monkeypatch.setenv("DBT_TARGET_PATH", str(tmp_path / "other"))
+    (tmp_path / "env").write_text(f"DBT_TARGET_PATH={tmp_path / 'other'}\n")
+    monkeypatch.setenv("FORTYTWO_ENV_FILE", str(tmp_path / "env"))
     with connection.cursor() as cursor:
         cursor.execute("create schema raw; create table raw.users (id bigint, login text)")
         cursor.execute("insert into raw.users values (1, 'ann')")
@@ -218,8 +220,8 @@ def test_the_logs_of_server_and_bare_dbt_forget_who_is_erased(
         "logs/dbt.log.1": "before\nafter\n",
         "logs/of_somebody.log": f"before\n{row}after\n",
         "elsewhere/dbt.log": "before\nafter\n",
-        "other/run_results.json": "{}",
     }
+    assert of_nobody.exists()
 
 
 def test_the_planners_statistics_forget_who_is_erased(connection: Connection) -> None:

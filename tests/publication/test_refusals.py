@@ -8,6 +8,7 @@ from typing import Any
 import psycopg2
 import pytest
 
+from extract.base.settings import MIN_GUARDED_ROWS
 from tests.conftest import PUBLISHED, WITHOUT_UNIT_TESTS
 from tests.publication.lab import Lab
 
@@ -137,6 +138,7 @@ def test_a_setting_of_the_publication_is_taken_or_refused_by_name(
 
     assert shown.success == expected.startswith('"')
     assert expected in shown.output
+    assert (f'"min_guarded_rows": {MIN_GUARDED_ROWS}' in shown.output) == shown.success
 
 
 def test_a_small_table_may_lose_most_of_its_rows(lab: Lab) -> None:
