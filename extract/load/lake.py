@@ -6,12 +6,12 @@ rows and files of keys that are gone; both say in `_copy` which copy wrote them.
 a later copy says that its key is gone: there it has another version, or none.
 
 What has changed PostgreSQL knows: a row's `xmin` is the transaction that wrote it, and all that
-were over at the last copy are older than the oldest one then under way.
+were over at the last copy are older than the oldest one then under way. What was deleted a trigger
+has recorded (`ops.record_deleted_rows`).
 """
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Iterable
@@ -20,21 +20,22 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv
 import pyarrow.parquet as pq
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from extract.base.errors import UsageError
 from extract.load.copied import Copied
+from extract.load.raw import DELETIONS
+from extract.load.record import RETENTION_DAYS
 
 MANIFEST = "manifest.json"
 # A table is written anew, and what it no longer holds goes from the files, when a quarter of their
-# rows do not count, when they are so many that to open them takes longer, and after a month.
+# rows do not count, when they are so many that to open them takes longer, and before a deletion
+# since the last time can have gone from the record.
 STALE_FRACTION = 0.25
 MOST_FILES = 100
-LONGEST = timedelta(days=30)
+LONGEST = timedelta(days=RETENTION_DAYS - 1)
 COPY = pa.field("_copy", pa.int64())
 
 
@@ -71,6 +72,7 @@ class Lake:
         self._number: int = self._last["copy"] + 1
         self._goes_on = _goes_on(self._last, self._now, connection)
         self._age = _age(self._last["changed_from"], connection)
+        self._recorded = _recorded(connection)
 
     def copy(self, tables: Iterable[Copied]) -> dict[str, int]:
         """Bring the lake to what the connection's transaction sees; returns the rows by table."""
@@ -97,34 +99,32 @@ class Lake:
     def _copied(self, table: Copied) -> dict[str, Any]:
         """What the manifest says of a table, its new files written."""
         last: dict[str, Any] | None = self._last["tables"].get(table.name)
-        columns = {field.name: str(field.type) for field in table.columns}
-        if last is None or last["columns"] != columns or self._must_be_whole(last):
+        same = {
+            "columns": {field.name: str(field.type) for field in table.columns},
+            "key": list(table.key),
+            "recorded": self._recorded.get(table.name, self._number),  # without a record: never
+        }
+        if last is None or last | same != last or self._must_be_whole(last):
             whole = self._write(table.name, "rows", table.rows(self._connection), table.columns)
-            return {
-                "columns": columns,
-                "key": table.key,
+            return same | {
                 "rows": whole["rows"],
                 "written_at": datetime.now(UTC).isoformat(timespec="seconds"),
                 "files": [whole],
                 "gone": [],
             }
         rows, written = self._written(table)
-        if written is None and rows == last["rows"]:
+        gone = [self._deleted_keys(table)]
+        if written is None and not gone[0].num_rows:
             return last
-        new = []
+        files, gone_files = list(last["files"]), list(last["gone"])
         if written is not None:
             there = sql.SQL("ctid = any({}::tid[])").format(sql.Literal(written))
             pieces = table.rows(self._connection, there)
-            new = [self._write(table.name, "rows", pieces, table.columns)]
-        keys = self._live_keys(last)
-        changed = self._read(new, keys.column_names) if new else keys.slice(0, 0)
-        gone = _those(keys, changed, among=True)
-        if keys.num_rows - gone.num_rows > rows - changed.num_rows:  # others were deleted
-            gone = _those(keys, self._unchanged_keys(table), among=False)
-        gone_files = list(last["gone"])
-        if gone.num_rows:
-            gone_files.append(self._write(table.name, "gone", [gone], gone.schema))
-        return last | {"rows": rows, "files": [*last["files"], *new], "gone": gone_files}
+            files.append(self._write(table.name, "rows", pieces, table.columns))
+            gone.append(self._keys(table, files[-1]))
+        # new rows among them do no harm: what the same copy wrote counts
+        gone_files.append(self._write(table.name, "gone", gone, gone[0].schema))
+        return last | {"rows": rows, "files": files, "gone": gone_files}
 
     def _must_be_whole(self, last: dict[str, Any]) -> bool:
         written = sum(file["rows"] for file in last["files"])
@@ -151,24 +151,10 @@ class Lake:
             size = file.tell()
         return {"name": name, "rows": rows, "bytes": size}
 
-    def _live_keys(self, last: dict[str, Any]) -> pa.Table:
-        """The keys of the rows that count in the last copy."""
-        key = list(last["key"])
-        if not last["gone"]:
-            return self._read(last["files"], key)
-        written = self._read(last["files"], [*key, COPY.name])
-        gone = self._read(last["gone"], [*key, COPY.name]).group_by(key)
-        gone = gone.aggregate([(COPY.name, "max")])
-        both = written.join(gone, key, join_type="left outer")
-        counts = pc.greater_equal(both[COPY.name], pc.fill_null(both[f"{COPY.name}_max"], 0))
-        return both.filter(counts).select(key)
-
-    def _read(self, files: list[dict[str, Any]], columns: list[str]) -> pa.Table:
-        pieces = []
-        for named in files:
-            with self._files.open(f"{self._path}/{named['name']}", "rb") as file:
-                pieces.append(pq.read_table(file, columns=columns))
-        return pa.concat_tables(pieces)
+    def _keys(self, table: Copied, named: dict[str, Any]) -> pa.Table:
+        """The keys of the rows in a file."""
+        with self._files.open(f"{self._path}/{named['name']}", "rb") as file:
+            return pq.read_table(file, columns=list(table.key))
 
     def _written(self, table: Copied) -> tuple[int, str | None]:
         """The rows that there are, and where those lie that were written since the last copy."""
@@ -179,23 +165,22 @@ class Lake:
             cursor.execute(query)
             return cursor.fetchone()  # type: ignore[return-value]
 
-    def _unchanged_keys(self, table: Copied) -> pa.Table:
-        """The keys that are there now of rows that were there at the last copy as they are."""
-        text = io.BytesIO()
+    def _deleted_keys(self, table: Copied) -> pa.Table:
+        """The keys of the rows that were deleted since the last copy."""
+        columns = sql.SQL(", ").join(
+            sql.SQL("(jsonb_populate_record(null::{}, key)).{}").format(
+                table.relation, sql.Identifier(name)
+            )
+            for name in table.key
+        )
         query = sql.SQL(
-            "copy (select {} from {} where age(xmin) > {}) to stdout (format csv, header)"
-        ).format(
-            sql.SQL(", ").join(map(sql.Identifier, table.key)),
-            table.relation,
-            sql.Literal(self._age),
-        )
+            "select {} from ops.deleted_rows where resource = %s and deleted_by >= %s::text::xid8"
+        ).format(columns)
         with self._connection.cursor() as cursor:
-            cursor.copy_expert(query, text)
-        text.seek(0)
-        types = {name: table.columns.field(name).type for name in table.key}
-        return pyarrow.csv.read_csv(
-            text, convert_options=pyarrow.csv.ConvertOptions(column_types=types)
-        )
+            cursor.execute(query, (table.name, self._last["changed_from"]))
+            rows = cursor.fetchall()
+        schema = pa.schema([table.columns.field(name) for name in table.key])
+        return pa.table(list(zip(*rows, strict=True)) or [()] * len(schema), schema=schema)
 
     def _remove_all_but(self, named: set[str]) -> None:
         """Remove what no reader looks for: of the copy before the last one, or of a killed one."""
@@ -203,18 +188,6 @@ class Lake:
             name = _name_of(path)
             if re.fullmatch(r"\w+/\d{6,}\.(rows|gone)\.parquet", name) and name not in named:
                 self._files.rm_file(path)
-
-
-def _those(keys: pa.Table, others: pa.Table, *, among: bool) -> pa.Table:
-    """The keys that are among the others, or those that are not.
-
-    A join would take twice the time for one column.
-    """
-    if len(keys.column_names) > 1:
-        join_type = "left semi" if among else "left anti"
-        return keys.join(others, keys.column_names, join_type=join_type)
-    found = pc.is_in(keys[0], value_set=others[0])
-    return keys.filter(found if among else pc.invert(found))
 
 
 def _name_of(path: str) -> str:
@@ -235,6 +208,21 @@ def _age(transaction: int, connection: Connection) -> int:
     with connection.cursor() as cursor:
         cursor.execute("select age(%s::text::xid)", [transaction % 2**32])
         return int(cursor.fetchone()[0])  # type: ignore[index]
+
+
+def _recorded(connection: Connection) -> dict[str, str]:
+    """Since when deletions are on record, by table.
+
+    It is another one where the trigger was made again, and where the table was emptied at once.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select relname, pg_trigger.oid || '/' || relfilenode from pg_trigger "
+            "inner join pg_class on tgrelid = pg_class.oid "
+            "where tgname = %s and tgenabled in ('O', 'A')",
+            (DELETIONS,),
+        )
+        return dict(cursor.fetchall())
 
 
 def _goes_on(last: dict[str, Any], now: dict[str, Any], connection: Connection) -> bool:

@@ -98,6 +98,7 @@ class Loader:
             with suppress(psycopg2.Error):
                 context.raw.set_scope({})
         context.raw.create_indexes()
+        context.raw.record_deletions()
         logs.event(
             "load", rows=self._rows(), milliseconds=round(1000 * (time.monotonic() - started))
         )

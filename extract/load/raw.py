@@ -8,11 +8,12 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from extract.base.query import Values, execute, exists, scalar
-from extract.tables import INDEXES, TABLES, Table
+from extract.tables import INDEXES, READS, TABLES, Table
 from extract.tables.table import day_of
 
 # so far ahead people sign up for what is read by days; what is later still comes once it changes
 DAYS_AHEAD = 15
+DELETIONS = "record_deleted_rows"  # the trigger
 
 
 class Raw:
@@ -179,6 +180,30 @@ class Raw:
                 listed = sql.SQL(", ").join(map(sql.Identifier, columns))
                 statement = create.format(sql.Identifier(name), sql.Identifier(table), listed)
                 execute(self._connection, statement)
+
+    def record_deletions(self) -> None:
+        """Have PostgreSQL record the keys of deleted rows, which a copy in files goes by."""
+        there = self.tables
+        keys = {("raw", name): TABLES[name].primary_key for name in there}
+        keys |= {("ops", name): ("resource", parent) for name, parent in READS.items()}
+        recorded = set(
+            execute(
+                self._connection,
+                "select relnamespace::regnamespace::text, relname from pg_trigger "
+                "inner join pg_class on tgrelid = pg_class.oid where tgname = %s",
+                (DELETIONS,),
+            )
+        )
+        for name in sorted(keys.keys() - recorded):
+            create = sql.SQL(
+                "create trigger {} after delete on {} referencing old table as deleted "
+                "for each statement execute function ops.record_deleted_rows({})"
+            ).format(
+                sql.Identifier(DELETIONS),
+                sql.Identifier(*name),
+                sql.SQL(", ").join(map(sql.Literal, keys[name])),
+            )
+            execute(self._connection, create)
 
     def delete_orphaned_relations(self) -> None:
         """Delete relation rows whose user, or other parent, is not in raw any more."""

@@ -221,7 +221,11 @@ class Record:
         """Write buffered calls and listings, and forget what is older than the retention."""
         with self._lock:
             self._write_buffered()
-        for table, column in (("api_calls", "called_at"), ("listings", "finished_at")):
+        for table, column in (
+            ("api_calls", "called_at"),
+            ("listings", "finished_at"),
+            ("deleted_rows", "deleted_at"),
+        ):
             statement = sql.SQL(
                 "delete from ops.{} where {} < now() - make_interval(days => %s)"
             ).format(sql.Identifier(table), sql.Identifier(column))

@@ -124,6 +124,32 @@ create table if not exists ops.delete_scope (
 comment on table ops.delete_scope is
 'What the load under way may delete from raw: only what was read completely. Empty between loads.';
 
+create table if not exists ops.deleted_rows (
+    deleted_at timestamptz not null default now(),
+    deleted_by xid8 not null default pg_current_xact_id(),
+    resource text not null,
+    key jsonb not null
+);
+create index if not exists deleted_rows_resource_idx on ops.deleted_rows (resource, deleted_by);
+comment on table ops.deleted_rows is
+'Keys of rows deleted from raw and from ops.…_reads, which a copy in files goes by; 30 days.';
+comment on column ops.deleted_rows.deleted_by is 'The transaction that did it.';
+comment on column ops.deleted_rows.key is 'Primary key of the row, e.g. {"id": 42}.';
+
+create or replace function ops.record_deleted_rows() returns trigger language plpgsql as $function$
+begin
+    execute format(
+        'insert into ops.deleted_rows (resource, key) '
+        'select %L, jsonb_build_object(%s) from deleted',
+        tg_table_name,
+        (select string_agg(format('%L, %I', name, name), ', ') from unnest(tg_argv) as name)
+    );
+    return null;
+end
+$function$;
+comment on function ops.record_deleted_rows() is
+'Trigger: records the keys of deleted rows in ops.deleted_rows. Its arguments are the columns of the key.';
+
 create table if not exists ops.drift (
     resource text not null,
     field text not null,

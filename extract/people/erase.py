@@ -223,6 +223,7 @@ def _erase_rows(cursor: Any, tables: list[_Table], ids: list[int]) -> dict[str, 
         gone |= {f"{name}, copies": copies} if copies else {}
     # of rows that raw has inside others
     _forget_keys(cursor, tables, KEYS_OF_PEOPLE, {"ids": [str(user_id) for user_id in ids]})
+    cursor.execute("delete from ops.deleted_rows")  # the next copy is whole
     return gone
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import sql
 
+from extract.load.raw import Raw
 from extract.tables import TABLES, UNKNOWN_FIELDS
 from extract.tables.ownership import mark
 from tests.publication.lab import Lab, Outcome
@@ -89,6 +90,7 @@ def create_raw() -> None:
     connection = psycopg2.connect("")
     with connection:
         mark(connection, "raw", "ops")
+        Raw(connection).record_deletions()
     connection.close()
 
 

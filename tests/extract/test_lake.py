@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +20,8 @@ from extract.base.errors import BusyError, MirrorError, UsageError
 from extract.base.settings import ROOT, lake_url
 from extract.load import lake
 from extract.load.copy import copy
+from extract.load.raw import Raw
+from extract.load.record import Record
 from extract.people.erase import erase
 from tests.dbt.world import create_raw, execute
 
@@ -170,8 +173,55 @@ def test_a_copy_after_an_erasure_holds_nothing_of_the_person_in_any_file(folder:
     copy("filesystem")
 
     assert in_lake(folder, "users", "id, login") == in_database("users", "id, login")
+    assert in_database("deleted_rows", "count(*)", "ops") == [(0,)]
     found = duckdb.sql(f"select first_name from read_parquet('{folder}/users/*.rows.parquet')")
     assert ("Odalric",) not in found.fetchall()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "truncate raw.users; insert into raw.users (id, login) select generate_series(2, 2000), ''",
+        "drop trigger record_deleted_rows on raw.users; delete from raw.users where id = 1",
+        "alter table raw.users disable trigger all; delete from raw.users where id = 1",
+    ],
+)
+def test_a_table_whose_deletions_are_not_on_record_is_written_anew(
+    folder: Path, change: str
+) -> None:
+    copy("filesystem")
+    execute(change)
+    for wallet in (-1, -2):
+        copy("filesystem")
+        assert in_lake(folder, "users", "id, wallet") == in_database("users", "id, wallet")
+        # on record again, by the next load
+        execute("alter table raw.users enable trigger all")
+        with psycopg2.connect("") as connection:
+            Raw(connection).record_deletions()
+        execute(f"delete from raw.users where id = {1 - wallet}")
+        execute(f"update raw.users set wallet = {wallet} where id = 9")
+    copy("filesystem")
+    assert in_lake(folder, "users", "id, wallet") == in_database("users", "id, wallet")
+    assert "campus/000002.rows.parquet" not in data_files(folder)
+
+
+def test_a_copy_is_whole_before_a_deletion_goes_from_the_record(folder: Path) -> None:
+    copy("filesystem")
+    execute("delete from raw.users where id = 1")
+    execute("update ops.deleted_rows set deleted_at = deleted_at - interval '30 days 1 minute'")
+    of_then = manifest(folder)
+    for table in of_then["tables"].values():
+        written_at = datetime.fromisoformat(table["written_at"])
+        table["written_at"] = (written_at - timedelta(days=30, minutes=1)).isoformat()
+    (folder / lake.MANIFEST).write_text(json.dumps(of_then))
+    connection = databases.connect("test", autocommit=True)
+    Record(connection, "run").flush()
+    connection.close()
+    assert in_database("deleted_rows", "count(*)", "ops") == [(0,)]
+
+    copy("filesystem")
+
+    assert in_lake(folder, "users", "id") == in_database("users", "id")
 
 
 def test_a_copy_that_is_killed_leaves_the_last_one_as_it_was(
