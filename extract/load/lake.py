@@ -14,17 +14,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from psycopg2 import sql
+from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ
 from psycopg2.extensions import connection as Connection
 
+from extract.base import database
 from extract.base.errors import UsageError
+from extract.base.query import execute, scalar
 from extract.load.copied import Copied
 from extract.load.raw import DELETIONS
 from extract.load.record import RETENTION_DAYS
@@ -74,12 +78,25 @@ class Lake:
         self._age = _age(self._last["changed_from"], connection)
         self._recorded = _recorded(connection)
 
-    def copy(self, tables: Iterable[Copied]) -> dict[str, int]:
+    def copy(self, tables: Sequence[Copied]) -> dict[str, int]:
         """Bring the lake to what the connection's transaction sees; returns the rows by table."""
+        with closing(_beside(self._connection)) as beside, ThreadPoolExecutor(1) as ahead:
+            # the next table is searched while what has changed in this one is written
+            written = {
+                table.name: ahead.submit(self._written, table, beside)
+                for table in tables
+                if not self._must_be_whole(table)
+            }
+            try:
+                copied = {t.name: self._copied(t, written.get(t.name)) for t in tables}
+            except BaseException:
+                ahead.shutdown(wait=False, cancel_futures=True)
+                beside.cancel()
+                raise
         manifest = self._now | {
             "copy": self._number,
             "copied_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "tables": {table.name: self._copied(table) for table in tables},
+            "tables": copied,
         }
         last, named = _names(self._last), _names(manifest)
         erased = self._last.get("erasures") != self._now["erasures"]
@@ -96,29 +113,24 @@ class Lake:
         self._files.pipe_file(new, json.dumps(manifest).encode())
         self._files.mv(new, f"{self._path}/{MANIFEST}")
 
-    def _copied(self, table: Copied) -> dict[str, Any]:
+    def _copied(self, table: Copied, written: Future[tuple[int, str]] | None) -> dict[str, Any]:
         """What the manifest says of a table, its new files written."""
-        last: dict[str, Any] | None = self._last["tables"].get(table.name)
-        same = {
-            "columns": {field.name: str(field.type) for field in table.columns},
-            "key": list(table.key),
-            "recorded": self._recorded.get(table.name, self._number),  # without a record: never
-        }
-        if last is None or last | same != last or self._must_be_whole(last):
+        if written is None:
             whole = self._write(table.name, "rows", table.rows(self._connection), table.columns)
-            return same | {
+            return self._same(table) | {
                 "rows": whole["rows"],
                 "written_at": datetime.now(UTC).isoformat(timespec="seconds"),
                 "files": [whole],
                 "gone": [],
             }
-        rows, written = self._written(table)
+        last: dict[str, Any] = self._last["tables"][table.name]
+        rows, places = written.result()
         gone = [self._deleted_keys(table)]
-        if written is None and not gone[0].num_rows:
+        if not places and not gone[0].num_rows:
             return last
         files, gone_files = list(last["files"]), list(last["gone"])
-        if written is not None:
-            there = sql.SQL("ctid = any({}::tid[])").format(sql.Literal(written))
+        if places:
+            there = sql.SQL("ctid = any({}::tid[])").format(sql.Literal(places))
             pieces = table.rows(self._connection, there)
             files.append(self._write(table.name, "rows", pieces, table.columns))
             gone.append(self._keys(table, files[-1]))
@@ -126,12 +138,22 @@ class Lake:
         gone_files.append(self._write(table.name, "gone", gone, gone[0].schema))
         return last | {"rows": rows, "files": files, "gone": gone_files}
 
-    def _must_be_whole(self, last: dict[str, Any]) -> bool:
+    def _same(self, table: Copied) -> dict[str, Any]:
+        """What must be as at the last copy for this one to go on from it."""
+        return {
+            "columns": {field.name: str(field.type) for field in table.columns},
+            "key": list(table.key),
+            "recorded": self._recorded.get(table.name, self._number),  # without a record: never
+        }
+
+    def _must_be_whole(self, table: Copied) -> bool:
+        last: dict[str, Any] | None = self._last["tables"].get(table.name)
+        if last is None or not self._goes_on or last | self._same(table) != last:
+            return True
         written = sum(file["rows"] for file in last["files"])
         files = [*last["files"], *last["gone"]]
         return (
-            not self._goes_on
-            or len(files) > MOST_FILES
+            len(files) > MOST_FILES
             or any(self._there.get(file["name"]) != file.get("bytes", -1) for file in files)
             or written - last["rows"] > STALE_FRACTION * written
             or datetime.now(UTC) - datetime.fromisoformat(last["written_at"]) > LONGEST
@@ -156,14 +178,14 @@ class Lake:
         with self._files.open(f"{self._path}/{named['name']}", "rb") as file:
             return pq.read_table(file, columns=list(table.key))
 
-    def _written(self, table: Copied) -> tuple[int, str | None]:
+    def _written(self, table: Copied, connection: Connection) -> tuple[int, str]:
         """The rows that there are, and where those lie that were written since the last copy."""
         query = sql.SQL(
-            "select count(*), (array_agg(ctid) filter (where age(xmin) <= {}))::text from {}"
+            "select count(*), coalesce((array_agg(ctid) filter (where age(xmin) <= {}))::text, '') "
+            "from {}"
         ).format(sql.Literal(self._age), table.relation)
-        with self._connection.cursor() as cursor:
-            cursor.execute(query)
-            return cursor.fetchone()  # type: ignore[return-value]
+        ((rows, places),) = execute(connection, query)
+        return rows, places
 
     def _deleted_keys(self, table: Copied) -> pa.Table:
         """The keys of the rows that were deleted since the last copy."""
@@ -201,6 +223,15 @@ def _names(manifest: dict[str, Any]) -> set[str]:
         for table in manifest["tables"].values()
         for file in [*table["files"], *table["gone"]]
     }
+
+
+def _beside(connection: Connection) -> Connection:
+    """A second connection that sees what the first one's transaction sees."""
+    beside = database.connect("fortytwo-mirror copy, what has changed")
+    beside.set_session(ISOLATION_LEVEL_REPEATABLE_READ, readonly=True)
+    snapshot = scalar(connection, "select pg_export_snapshot()")
+    execute(beside, "set transaction snapshot %s", (snapshot,))
+    return beside
 
 
 def _age(transaction: int, connection: Connection) -> int:
