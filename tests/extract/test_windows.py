@@ -78,6 +78,8 @@ def test_a_full_pass_alone_deletes_what_no_campus_and_no_person_lists_any_more(
     assert strays(connection) == names - {"campus"}
     assert run("run").exit_code == 0
     assert strays(connection) == set()
+    recorded = ask(connection, "select distinct resource from ops.deleted_rows where key @? '$.*'")
+    assert names <= {name for (name,) in recorded}, "a copy in files goes by the record"
 
 
 def two_edits(world: str) -> None:
