@@ -90,7 +90,7 @@ def names() -> list[str]:
         *(("snapshots", name) for name in re.findall(r"- name: (\w+_history)", snapshots)),
         *(
             ("ops", name)
-            for name in re.findall(r"create or replace function ops\.(\w+)", functions)
+            for name in re.findall(r"create or replace function ops\.(\w+)", functions + ops)
         ),
         *(
             ("ops", name)
