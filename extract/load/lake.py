@@ -20,6 +20,7 @@ from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg2
 import pyarrow as pa
 import pyarrow.parquet as pq
 from psycopg2 import sql
@@ -91,7 +92,8 @@ class Lake:
                 copied = {t.name: self._copied(t, written.get(t.name)) for t in tables}
             except BaseException:
                 ahead.shutdown(wait=False, cancel_futures=True)
-                beside.cancel()
+                with suppress(psycopg2.Error):  # the server may have closed it
+                    beside.cancel()
                 raise
         manifest = self._now | {
             "copy": self._number,

@@ -331,6 +331,31 @@ def test_what_stops_the_writing_is_said_in_words(
     assert in_lake(folder, "users", "id, wallet") == in_database("users", "id, wallet")
 
 
+def test_a_server_that_ends_a_connection_of_the_copy_leaves_the_last_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy("filesystem")
+    execute("update raw.users set wallet = -1 where id = 1")
+    before = in_lake(folder, "users", "id, wallet")
+    find = lake.Lake._written
+
+    def ended(*arguments: Any) -> Any:
+        execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where application_name = 'fortytwo-mirror copy, what has changed'"
+        )
+        return find(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lake.Lake, "_written", ended)
+        with pytest.raises(psycopg2.Error, match="terminat"):
+            copy("filesystem")
+
+    assert in_lake(folder, "users", "id, wallet") == before
+    copy("filesystem")
+    assert in_lake(folder, "users", "id, wallet") == in_database("users", "id, wallet")
+
+
 def test_a_second_copy_at_the_same_time_is_told_to_wait(folder: Path) -> None:
     with psycopg2.connect("") as other, other.cursor() as cursor:
         cursor.execute("select pg_advisory_xact_lock(42, 22)")
