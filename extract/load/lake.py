@@ -81,15 +81,16 @@ class Lake:
 
     def copy(self, tables: Sequence[Copied]) -> dict[str, int]:
         """Bring the lake to what the connection's transaction sees; returns the rows by table."""
+        small_first = sorted(tables, key=self._last_rows)
         with closing(_beside(self._connection)) as beside, ThreadPoolExecutor(1) as ahead:
-            # the next table is searched while what has changed in this one is written
-            written = {
+            # large tables are searched while small ones are, and while what has changed is written
+            searches = {
                 table.name: ahead.submit(self._written, table, beside)
-                for table in tables
+                for table in sorted(tables, key=self._last_rows, reverse=True)
                 if not self._must_be_whole(table)
             }
             try:
-                copied = {t.name: self._copied(t, written.get(t.name)) for t in tables}
+                copied = {t.name: self._copied(t, searches.get(t.name)) for t in small_first}
             except BaseException:
                 ahead.shutdown(wait=False, cancel_futures=True)
                 with suppress(psycopg2.Error):  # the server may have closed it
@@ -115,9 +116,13 @@ class Lake:
         self._files.pipe_file(new, json.dumps(manifest).encode())
         self._files.mv(new, f"{self._path}/{MANIFEST}")
 
-    def _copied(self, table: Copied, written: Future[tuple[int, str]] | None) -> dict[str, Any]:
+    def _last_rows(self, table: Copied) -> int:
+        """The rows of the table in the last copy."""
+        return int(self._last["tables"].get(table.name, {"rows": 0})["rows"])
+
+    def _copied(self, table: Copied, search: Future[tuple[int, str]] | None) -> dict[str, Any]:
         """What the manifest says of a table, its new files written."""
-        if written is None:
+        if search is None:
             whole = self._write(table.name, "rows", table.rows(self._connection), table.columns)
             return self._same(table) | {
                 "rows": whole["rows"],
@@ -126,7 +131,8 @@ class Lake:
                 "gone": [],
             }
         last: dict[str, Any] = self._last["tables"][table.name]
-        rows, places = written.result()
+        not_begun = search.cancel()
+        rows, places = self._written(table, self._connection) if not_begun else search.result()
         gone = [self._deleted_keys(table)]
         if not places and not gone[0].num_rows:
             return last
