@@ -348,7 +348,7 @@ def test_a_server_that_ends_a_connection_of_the_copy_leaves_the_last_one(
 
     with monkeypatch.context() as patch:
         patch.setattr(lake.Lake, "_written", ended)
-        with pytest.raises(psycopg2.Error, match="terminat|closed"):
+        with pytest.raises(psycopg2.Error, match=r"terminat|closed"):
             copy("filesystem")
 
     assert in_lake(folder, "users", "id, wallet") == before
