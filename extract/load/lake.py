@@ -29,7 +29,7 @@ from psycopg2.extensions import connection as Connection
 
 from extract.base import database
 from extract.base.errors import UsageError
-from extract.base.query import execute, scalar
+from extract.base.query import execute, records, scalar
 from extract.load.copied import Copied
 from extract.load.raw import DELETIONS
 from extract.load.record import RETENTION_DAYS
@@ -76,7 +76,6 @@ class Lake:
             self._name(self._last)
         self._number: int = self._last["copy"] + 1
         self._goes_on = _goes_on(self._last, self._now, connection)
-        self._age = _age(self._last["changed_from"], connection)
         self._recorded = _recorded(connection)
 
     def copy(self, tables: Sequence[Copied]) -> dict[str, int]:
@@ -187,12 +186,16 @@ class Lake:
             return pq.read_table(file, columns=list(table.key))
 
     def _written(self, table: Copied, connection: Connection) -> tuple[int, str]:
-        """The rows that there are, and where those lie that were written since the last copy."""
+        """The rows that there are, and where those lie that were written since the last copy.
+
+        By age, as ids come round; each transaction counts it from its own moment.
+        """
         query = sql.SQL(
-            "select count(*), coalesce((array_agg(ctid) filter (where age(xmin) <= {}))::text, '') "
-            "from {}"
-        ).format(sql.Literal(self._age), table.relation)
-        ((rows, places),) = execute(connection, query)
+            "select count(*), coalesce((array_agg(ctid) filter "
+            "(where age(xmin) <= (select age(%s::text::xid))))::text, '') from {}"
+        ).format(table.relation)
+        last = self._last["changed_from"] % 2**32
+        ((rows, places),) = execute(connection, query, (last,))
         return rows, places
 
     def _deleted_keys(self, table: Copied) -> pa.Table:
@@ -206,9 +209,7 @@ class Lake:
         query = sql.SQL(
             "select {} from ops.deleted_rows where resource = %s and deleted_by >= %s::text::xid8"
         ).format(columns)
-        with self._connection.cursor() as cursor:
-            cursor.execute(query, (table.name, self._last["changed_from"]))
-            rows = cursor.fetchall()
+        rows = execute(self._connection, query, (table.name, self._last["changed_from"]))
         schema = pa.schema([table.columns.field(name) for name in table.key])
         return pa.table(list(zip(*rows, strict=True)) or [()] * len(schema), schema=schema)
 
@@ -242,26 +243,17 @@ def _beside(connection: Connection) -> Connection:
     return beside
 
 
-def _age(transaction: int, connection: Connection) -> int:
-    """How many transactions ago it was: also counted so by PostgreSQL where ids have come round."""
-    with connection.cursor() as cursor:
-        cursor.execute("select age(%s::text::xid)", [transaction % 2**32])
-        return int(cursor.fetchone()[0])  # type: ignore[index]
-
-
 def _recorded(connection: Connection) -> dict[str, str]:
     """Since when deletions are on record, by table.
 
     It is another one where the trigger was made again, and where the table was emptied at once.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select relname, pg_trigger.oid || '/' || relfilenode from pg_trigger "
-            "inner join pg_class on tgrelid = pg_class.oid "
-            "where tgname = %s and tgenabled in ('O', 'A')",
-            (DELETIONS,),
-        )
-        return dict(cursor.fetchall())
+    query = (
+        "select relname, pg_trigger.oid || '/' || relfilenode from pg_trigger "
+        "inner join pg_class on tgrelid = pg_class.oid "
+        "where tgname = %s and tgenabled in ('O', 'A')"
+    )
+    return dict(execute(connection, query, (DELETIONS,)))
 
 
 def _goes_on(last: dict[str, Any], now: dict[str, Any], connection: Connection) -> bool:
@@ -270,11 +262,10 @@ def _goes_on(last: dict[str, Any], now: dict[str, Any], connection: Connection) 
     A server whose files were put back to an earlier time gives the same ids once more, and knows
     nothing of the newest run that was copied.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("select from ops.runs where run_id = %s", (last.get("run"),))
-        run_is_known = cursor.rowcount == 1 or last.get("run") is None
+    run = last.get("run")
+    known = scalar(connection, "select exists (select from ops.runs where run_id = %s)", (run,))
     return (
-        run_is_known
+        (run is None or known)
         and all(last.get(name) == now[name] for name in ("history", "erasures"))
         and 0 <= now["changed_from"] - last["changed_from"] < 2**31  # else ids came round
     )
@@ -286,15 +277,13 @@ def _state(connection: Connection) -> dict[str, Any]:
     `history` is another one when transaction ids have begun anew: the database was made again, or
     brought back to an earlier time from a backup.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select system_identifier || '/' || datname, "
-            "timeline_id || '/' || pg_database.oid, "
-            "pg_snapshot_xmin(pg_current_snapshot())::text::bigint, "
-            "(select count(*) || '/' || max(erased_at) from ops.erasures), "
-            "(select max(run_id) from ops.runs) "
-            "from pg_control_system(), pg_control_checkpoint(), pg_database "
-            "where datname = current_database()"
-        )
-        names = ("database", "history", "changed_from", "erasures", "run")
-        return dict(zip(names, cursor.fetchone() or (), strict=True))
+    query = (
+        "select system_identifier || '/' || datname as database, "
+        "timeline_id || '/' || pg_database.oid as history, "
+        "pg_snapshot_xmin(pg_current_snapshot())::text::bigint as changed_from, "
+        "(select count(*) || '/' || max(erased_at) from ops.erasures) as erasures, "
+        "(select max(run_id) from ops.runs) as run "
+        "from pg_control_system(), pg_control_checkpoint(), pg_database "
+        "where datname = current_database()"
+    )
+    return records(connection, query)[0]

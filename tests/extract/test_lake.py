@@ -311,19 +311,38 @@ def test_a_folder_is_the_same_for_whoever_reads_and_writes_it(
     assert lake_url() == "s3://of/others"
 
 
-def test_what_stops_the_writing_is_said_in_words(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+def full_disk(*arguments: Any) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")  # as of a library: it names no file
+
+
+def ended_by_the_server(itself: Any, table: Any, connection: Any) -> None:
+    execute(f"select pg_terminate_backend({connection.get_backend_pid()})")
+    connection.cursor().execute("select")
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "stop", "error", "words"),
+    [
+        (pq.ParquetWriter, "write_table", full_disk, MirrorError, r"not be written: .*No space"),
+        (lake.Lake, "_written", ended_by_the_server, psycopg2.Error, r"terminat|closed"),
+    ],
+)
+def test_what_stops_a_copy_is_said_and_leaves_the_last_one(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    place: Any,
+    name: str,
+    stop: Any,
+    error: type[Exception],
+    words: str,
 ) -> None:
     copy("filesystem")
     execute("update raw.users set wallet = -1 where id = 1")
     before = in_lake(folder, "users", "id, wallet")
 
-    def full(*arguments: Any) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")  # as of a library: it names no file
-
     with monkeypatch.context() as patch:
-        patch.setattr(pq.ParquetWriter, "write_table", full)
-        with pytest.raises(MirrorError, match=r"The copy could not be written: .*No space left"):
+        patch.setattr(place, name, stop)
+        with pytest.raises(error, match=words):
             copy("filesystem")
 
     assert in_lake(folder, "users", "id, wallet") == before
@@ -331,27 +350,26 @@ def test_what_stops_the_writing_is_said_in_words(
     assert in_lake(folder, "users", "id, wallet") == in_database("users", "id, wallet")
 
 
-def test_a_server_that_ends_a_connection_of_the_copy_leaves_the_last_one(
+def test_all_tables_of_a_copy_are_of_one_moment_whoever_searches_them(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy("filesystem")
     execute("update raw.users set wallet = -1 where id = 1")
-    before = in_lake(folder, "users", "id, wallet")
-    find = lake.Lake._written
+    moment = in_database("users", "id, wallet")
+    beside, search = lake._beside, lake.Lake._written
 
-    def ended(*arguments: Any) -> Any:
-        execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity "
-            "where application_name = 'fortytwo-mirror copy, what has changed'"
-        )
-        return find(*arguments)
+    def later(connection: Any) -> Any:
+        execute("update raw.users set wallet = -2 where id = 2")
+        execute("insert into raw.users (id, login) values (2000, 'later')")
+        made = beside(connection)
+        monkeypatch.setattr(lake.Lake, "_written", lambda *both: search(*both[:2], made))
+        return made
 
     with monkeypatch.context() as patch:
-        patch.setattr(lake.Lake, "_written", ended)
-        with pytest.raises(psycopg2.Error, match=r"terminat|closed"):
-            copy("filesystem")
-
-    assert in_lake(folder, "users", "id, wallet") == before
+        patch.setattr(lake, "_beside", later)
+        assert copy("filesystem")["users"] == 1000
+    assert in_lake(folder, "users", "id, wallet") == moment
+    monkeypatch.setattr(lake.Lake, "_written", search)
     copy("filesystem")
     assert in_lake(folder, "users", "id, wallet") == in_database("users", "id, wallet")
 
