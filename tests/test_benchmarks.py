@@ -21,6 +21,7 @@ def table(*arguments: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:]]
 
 
+@pytest.mark.slow
 def test_relations_are_loaded_beside_plain_copy() -> None:
     floor, ours = table("relations", "--rows", "500")
     assert floor[:2] == ["relations", "500 rows: parse + plain COPY"]

@@ -108,7 +108,9 @@ def dbt_debug(directory: Path, **variables: str) -> str:
     return told.stdout + told.stderr
 
 
-@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+@pytest.mark.parametrize(
+    ("no_color", "coloured"), [("", True), pytest.param("1", False, marks=pytest.mark.slow)]
+)
 def test_dbt_colours_what_a_terminal_shows_unless_told_not_to(
     no_color: str, coloured: bool, local: Path, tmp_path: Path
 ) -> None:

@@ -13,6 +13,8 @@ from extract.progress import ExtractionProgress
 from tests.extract.commands import run
 from tests.faults.truth import Truth
 
+pytestmark = pytest.mark.slow  # several passes each
+
 CAMPUS = 7  # the largest
 
 

@@ -94,6 +94,7 @@ def test_what_cannot_be_copied_is_said_in_words(
     assert file.read_text() == "of another program"
 
 
+@pytest.mark.slow
 def test_a_copy_that_failed_in_between_is_on_record_until_the_next_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -121,6 +122,7 @@ def test_a_copy_that_failed_in_between_is_on_record_until_the_next_one(
         assert copied("select count(*) from raw.users") == [(2,)]
 
 
+@pytest.mark.slow
 def test_tables_of_others_in_the_destination_are_named_and_left_alone() -> None:
     create_raw()
     local_directory()  # whose file stands in the mirror's own folder

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import pytest
@@ -15,13 +14,13 @@ from extract.tables.streams import STREAMS
 from tests.extract.commands import count, run
 from tests.faults.truth import contents
 
+pytestmark = pytest.mark.faults
+
 OPTIONAL = [name for name, table in TABLES.items() if not (table.essential or table.comes_with)]
 READ = [name for name in OPTIONAL if STREAMS[TABLES[name].stream].default]
 ALWAYS_READ = [
     name for name, table in TABLES.items() if table.essential and table.campuses == "every"
 ]
-# one case of each kind is enough for `make test`
-slow = partial(pytest.param, marks=pytest.mark.slow)
 CHANGES = {
     "edit_with_updated_at": 20,
     "edit_silently": 10,
@@ -116,7 +115,7 @@ def test_an_optional_table_that_fails_stays_as_it_was_and_the_rest_is_loaded(
     assert not ask(connection, "select 1 from ops.refusals")
 
 
-@pytest.mark.parametrize("table", [ALWAYS_READ[0], *map(slow, ALWAYS_READ[1:])])
+@pytest.mark.parametrize("table", ALWAYS_READ)
 def test_an_essential_table_that_fails_stops_a_full_pass(
     table: str, read_world: str, connection: Connection
 ) -> None:
@@ -127,7 +126,7 @@ def test_an_essential_table_that_fails_stops_a_full_pass(
     assert contents(connection, "raw") == before
 
 
-@pytest.mark.parametrize("table", [READ[0], *map(slow, READ[1:])])
+@pytest.mark.parametrize("table", READ)
 def test_a_live_pass_does_without_an_optional_table_and_catches_up(
     table: str, filled: str, connection: Connection
 ) -> None:
@@ -149,7 +148,6 @@ def test_a_live_pass_does_without_an_optional_table_and_catches_up(
     assert contents(connection, "raw")[table] != before[table]
 
 
-@pytest.mark.slow
 def test_a_refusal_for_good_is_asked_again_once_a_day(
     read_world: str, connection: Connection
 ) -> None:
@@ -222,7 +220,6 @@ def test_a_table_that_is_not_read_any_more_degrades_nothing(
     assert not degraded(connection) and not calls_on(filled_world, "coalitions_users")
 
 
-@pytest.mark.slow
 def test_an_application_that_may_read_the_essentials_alone_has_them(
     world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -155,6 +155,7 @@ def test_the_backfill_stops_at_its_budget_with_what_it_has(
         assert {number for _, number in cursor.fetchall()} == {312}
 
 
+@pytest.mark.slow
 def test_a_count_that_disagrees_has_the_batch_read_again(
     filled_world: str, connection: Connection
 ) -> None:
@@ -201,6 +202,7 @@ def test_a_count_that_disagrees_is_narrowed_down_before_students_are_read_again(
     assert everybody_was_counted == (True,)
 
 
+@pytest.mark.slow
 def test_a_batch_that_is_read_again_loses_what_the_api_lists_no_more(
     filled_world: str, connection: Connection
 ) -> None:

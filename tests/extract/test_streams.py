@@ -81,6 +81,7 @@ def test_a_stream_that_is_switched_on_later_is_filled_and_off_again_it_stays(
     assert all(name in shown.output for name in STREAMS), shown.output
 
 
+@pytest.mark.slow
 def test_what_came_and_went_while_a_stream_was_off_is_made_up_for_when_it_is_on_again(
     filled_world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,6 +113,7 @@ def test_what_came_and_went_while_a_stream_was_off_is_made_up_for_when_it_is_on_
     assert "raw is loaded: 0 rows" in run("run", "--mode", "backfill").output
 
 
+@pytest.mark.slow
 def test_a_new_sign_up_comes_with_a_live_pass_and_a_cancelled_one_goes_with_a_full_one(
     agenda_world: str, connection: Connection
 ) -> None:

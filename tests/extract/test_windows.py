@@ -18,6 +18,8 @@ from extract.tables.streams import STREAMS
 from tests.extract.commands import run
 from tests.faults.truth import Truth, differences
 
+pytestmark = pytest.mark.slow  # several passes each
+
 LIVE = [
     table
     for table in TABLES.values()

@@ -126,6 +126,7 @@ def test_a_first_call_without_an_answer_holds_up_no_other(tmp_path: Path) -> Non
     assert time.monotonic() - started < 10
 
 
+@pytest.mark.faults
 def test_calls_that_arrive_early_or_late_keep_the_second_of_the_server(
     start_sandbox: Callable[..., str], tmp_path: Path
 ) -> None:

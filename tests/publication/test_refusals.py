@@ -275,6 +275,20 @@ def test_either_reason_to_leave_a_project_out_is_noticed(lab: Lab, broken: str) 
     assert len(found_by(lab, name)) == 1
 
 
+@pytest.mark.parametrize(
+    ("accident", "name"),
+    [
+        ("alter table raw.users add wallet__v_text text", "assert_raw_has_no_variant_columns"),
+        ("""update raw.projects set campus = '{"id": 1}'""", "projects_campus_is_a_list"),
+        ("truncate raw.coalitions", "the_list_of_coalitions_is_not_empty"),
+    ],
+)
+def test_an_accident_in_raw_is_caught_by_name(lab: Lab, accident: str, name: str) -> None:
+    assert found_by(lab, name) == []
+    lab.run(accident)
+    assert found_by(lab, name) != []
+
+
 def test_a_key_that_comes_twice_or_is_null_is_caught_in_staging(lab: Lab) -> None:
     for name in lab.rows("""
         select format('alter table %s drop constraint %I cascade', conrelid::regclass, conname)

@@ -86,6 +86,7 @@ def test_a_new_token_does_not_bring_a_new_budget(limited):
     assert limited.get("cursus").status_code == 429
 
 
+@pytest.mark.slow
 def test_calls_sent_far_enough_apart_are_refused_where_they_arrive_too_close(limited):
     limited.control("settings", {"jitter": 0.3})
 

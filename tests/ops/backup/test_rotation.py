@@ -40,6 +40,7 @@ def test_a_year_of_backups_leaves_seven_days_and_four_weeks(tmp_path: Path) -> N
     assert archive.rotate(tmp_path, "fortytwo") == []
 
 
+@pytest.mark.slow
 def test_the_backup_before_an_upgrade_stays_whatever_is_saved_afterwards(
     mirrored: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
