@@ -62,7 +62,8 @@ def to_arrow(declared: Table, rows: Sequence[Row], path: str) -> pa.Table:
         arrays.append(pa.nulls(len(rows), pa.string()))
     else:
         unknown = (
-            {k: v for k, v in row.items() if k not in known} | aside.get(n, {})
+            {k: v if declared.unknown_values else None for k, v in row.items() if k not in known}
+            | aside.get(n, {})
             for n, row in enumerate(rows)
         )
         arrays.append(pa.array([_json(fields or None) for fields in unknown], pa.string()))

@@ -454,6 +454,7 @@ DECLARED = (
             {"team_id", "project_id", "people", "corrector_hidden", "corrected_hidden", "begin_day"}
         ),
         left_out=frozenset({"comment", "feedback", "feedbacks", "questions_with_answers", "scale"}),
+        unknown_values=False,  # a new field may hold what people wrote about each other
     ),
 )
 TABLES = {table.name: table for table in DECLARED}

@@ -83,6 +83,7 @@ class Table:
         in_flight: Most pages of one listing at once; heavy ones fill the memory.
         prepare: Reduces nested copies to ids, in place.
         left_out: Fields that are known and deliberately not kept.
+        unknown_values: Whether a field that is not known is kept with its value, or by name alone.
         nested: Where objects are in json columns (`teams.users`: in each of a list's, too), the
             columns of what models read of them; a plain id counts as one with an `id`.
         derived: Optional columns that `prepare` makes, and may leave null in a whole list: the
@@ -122,6 +123,7 @@ class Table:
     in_flight: int = 100
     prepare: Callable[[Row], None] | None = None
     left_out: frozenset[str] = frozenset()
+    unknown_values: bool = True
     nested: Mapping[str, tuple[Column, ...]] = field(default_factory=dict)
     derived: frozenset[str] = frozenset()
     set_apart: frozenset[str] = frozenset()

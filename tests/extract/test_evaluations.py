@@ -11,7 +11,7 @@ import requests
 from psycopg2.extensions import connection as Connection
 
 from extract.base.errors import ContractError
-from extract.listing.columns import to_arrow
+from extract.listing.columns import to_arrow, unknown_fields
 from extract.load.raw import DAYS_AHEAD, Raw
 from extract.passes.backfill import mark_open_stale
 from extract.tables import TABLES
@@ -60,6 +60,12 @@ def test_who_takes_part_has_a_role_and_is_nobody_or_hidden_as_the_api_says(
     assert json.loads(row["people"]) == people
     assert (row["corrector_hidden"], row["corrected_hidden"]) == hidden
     assert "Kind." not in str(row)
+
+
+def test_a_field_that_is_new_is_known_by_its_name_and_not_by_what_somebody_wrote() -> None:
+    table = to_arrow(TABLES["scale_teams"], [payload(remark="Rude.")], "/v2/scale_teams")
+    assert list(unknown_fields(table)) == ["remark"]
+    assert "Rude." not in str(table.to_pylist())
 
 
 @pytest.mark.parametrize("changed", [{"corrector": "somebody"}, {"correcteds": [8]}, {"truant": 8}])
