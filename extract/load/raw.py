@@ -145,13 +145,14 @@ class Raw:
     def delete_old(self) -> None:
         """Delete what its stream keeps no longer, whether the stream is on or off.
 
+        So goes what has no time: no reading of days asks for it, and nothing says when it is old.
         From `mirror` too: growing old is no loss that a publication's guard should ask about.
         """
         for declared in TABLES.values():
             oldest = declared.kept_from()
             for name in (f"raw.{declared.name}", f"mirror.{declared.mirror}") if oldest else ():
                 if exists(self._connection, name):
-                    delete = sql.SQL("delete from {} where {} < %s").format(
+                    delete = sql.SQL("delete from {0} where {1} < %s or {1} is null").format(
                         sql.Identifier(*name.split(".")), sql.Identifier(declared.kept_by)
                     )
                     execute(self._connection, delete, (oldest,))

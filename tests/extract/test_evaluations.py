@@ -143,9 +143,16 @@ def test_evaluations_are_booked_held_shown_and_cancelled(
     assert run("run", "--mode", "live").exit_code == 0
     assert not differ()
 
-    # what was read of days that are kept no longer is forgotten with their rows
+    # what was read of days that are kept no longer is forgotten with their rows; no time, no row
     monkeypatch.setenv("EVALUATIONS_RETENTION_DAYS", str(days_since(5)))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update raw.scale_teams set begin_at = null, begin_day = null "
+            "where id = (select max(id) from raw.scale_teams)"
+        )
     raw.delete_old()
     with connection.cursor() as cursor:
+        cursor.execute("select count(*) from raw.scale_teams where begin_at is null")
+        assert cursor.fetchone() == (0,)
         cursor.execute("select min(begin_day) from ops.day_reads")
         assert cursor.fetchone() == (day_of(STREAMS["evaluations"].kept_from()),)

@@ -40,6 +40,7 @@ ruled as (
     select
         scale_teams.*,
         case
+            when scale_teams.begin_at is null then 'scale_team_without_begin'
             when scale_teams.project_id is not null and accepted_projects.id is null
                 then 'scale_team_project_not_kept'
             -- Whoever is hidden may be accepted: it shows a quarter of an hour before.
