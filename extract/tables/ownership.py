@@ -25,6 +25,15 @@ from pg_class as relation
 inner join pg_namespace as space on relation.relnamespace = space.oid
 where relkind in ('r', 'v') and nspname || '.' || relname = any(%s)
 """
+TABLES_OF_NO_DECLARATION = """
+select relation.oid::regclass::text
+from pg_class as relation
+inner join pg_namespace as space on relation.relnamespace = space.oid
+where relkind = 'r' and nspname in ('raw', 'raw_staging', 'marts', 'mirror', 'snapshots')
+    and right(obj_description(relation.oid, 'pg_class'), length(%(mark)s)) = %(mark)s
+    and nspname || '.' || relname <> all(%(names)s)
+order by 1
+"""
 DLT_TABLES = ("_dlt_loads", "_dlt_version", "_dlt_pipeline_state")
 
 
@@ -66,6 +75,12 @@ def _mark(connection: Connection, objects: list[str]) -> None:
                 sql.Literal(f"{(comment or '').rstrip()} {mark}".lstrip()),
             )
             execute(connection, statement)
+
+
+def undeclared_tables(connection: Connection) -> list[str]:
+    """The tables that the mirror has made and this version of it declares no more, by name."""
+    values = {"mark": _macros().mark(), "names": names()}
+    return [name for (name,) in execute(connection, TABLES_OF_NO_DECLARATION, values)]
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The database's health over the years: statistics, autovacuum, bloat, indexes that nobody uses.
+"""The database's health over the years: statistics, autovacuum, bloat, what nobody uses any more.
 
 `tune` and `analyze_changed` are called by a sync and write only where something is to be changed;
 `report` only looks, for `make check`.
@@ -12,7 +12,7 @@ from psycopg2.extensions import connection as Connection
 
 from extract.base.query import execute
 from extract.tables import READS
-from extract.tables.ownership import names
+from extract.tables.ownership import names, undeclared_tables
 
 # PostgreSQL's own 20 % of two million rows is a vacuum every 400,000 dead ones; most passes change
 # a few thousand. In a small table the settings change nothing: the threshold of 1,000 rows decides.
@@ -34,7 +34,7 @@ HOT: dict[str, dict[str, str]] = {
 CHANGED_SHARE = 0.1
 LEAST_CHANGED = 1000
 
-Kind = Literal["bloat", "unused index", "transaction ids", "statistics"]
+Kind = Literal["undeclared table", "bloat", "unused index", "transaction ids", "statistics"]
 
 
 @dataclass(frozen=True)
@@ -96,16 +96,30 @@ def analyze_changed(connection: Connection) -> list[str]:
 
 
 def report(connection: Connection, least_bytes: int = 10_000_000) -> list[Finding]:
-    """Look for bloat, unused indexes and old transaction ids.
+    """Look for undeclared tables, bloat, unused indexes and old transaction ids.
 
     Args:
         connection: To the mirror's database.
         least_bytes: Smaller waste is not worth a word.
     """
     return [
+        *_undeclared(connection),
         *_bloat(connection, least_bytes),
         *_unused_indexes(connection, least_bytes),
         *_transaction_ids(connection),
+    ]
+
+
+def _undeclared(connection: Connection) -> list[Finding]:
+    return [
+        Finding(
+            "undeclared table",
+            name,
+            0,
+            "this version has no such table: nothing renews its rows, `make erase` does not look "
+            f"there. If nobody needs it: `drop table {name}`",
+        )
+        for name in undeclared_tables(connection)
     ]
 
 

@@ -23,6 +23,7 @@ from extract.listing.listing import Finished
 from extract.load.record import Record
 from extract.programs import DBT
 from extract.tables import TABLES
+from extract.tables.ownership import mark
 from ops.backup import archive
 from ops.upkeep import housekeeping, hygiene
 from tests.conftest import PUBLISHED
@@ -78,6 +79,24 @@ def test_tables_that_a_load_has_changed_are_analyzed_and_others_not(ops: Connect
     ]
     rows(ops, "select pg_stat_force_next_flush()")
     assert hygiene.analyze_changed(ops) == []
+
+
+def test_a_table_of_ours_that_no_declaration_names_is_found_and_nobody_elses(
+    ops: Connection,
+) -> None:
+    rows(
+        ops,
+        "create schema raw; create table raw.users (id bigint); create table raw.mine (id bigint); "
+        "create table raw.groups_users (id bigint)",
+    )
+    mark(ops, "raw")
+    (made,) = rows(ops, "select obj_description('raw.users'::regclass)")
+    rows(ops, f"comment on table raw.groups_users is 'Groups. {made[0]}'")
+
+    found = hygiene.report(ops)
+
+    assert [finding.relation for finding in found] == ["raw.groups_users"]
+    assert "drop table raw.groups_users" in found[0].detail
 
 
 def test_bloat_is_found_and_a_full_table_is_not(ops: Connection) -> None:
