@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from tests.conftest import ROOT, Parsed
-from tests.dbt.world import create_raw, dbt, query
+from tests.dbt.world import NETWORK, create_raw, dbt, query
 
 pytestmark = pytest.mark.usefixtures("database", "dbt_target")
 
@@ -42,6 +42,28 @@ def test_every_raw_row_is_in_its_mart_or_rejected_by_name() -> None:
             ("coalitions_users", "coalitions_user_coalition_gone"),
         ]
     )
+
+
+@pytest.mark.slow
+def test_a_null_in_a_list_stops_no_build() -> None:
+    null: dict[str, None] = {"id": None}
+    lists: dict[str, dict[str, list[Any]]] = {
+        "projects": {"cursus": [{"id": 21}, null], "campus": [{"id": 1}, null, None]},
+        "achievements": {"campus": ["Paris", None]},
+        "blocs": {"coalitions": [{"id": 335}, null]},
+        "events": {"campus_ids": [1, None], "cursus_ids": [21, None]},
+        "exams": {"cursus": [{"id": 21}, null], "projects": [{"id": 1314}, null]},
+    }
+    create_raw(**{name: [NETWORK.get(name, [{"id": 1}])[0] | lists[name]] for name in lists})
+
+    staging = ("--select", "path:dbt_project/models/staging/fortytwo")
+    built = dbt("build", *staging, "--indirect-selection", "cautious")
+
+    assert built.success, built.failed()
+    assert query("select campus_id, project_id from staging.stg_fortytwo__project_campuses") == [
+        (1, 1314)
+    ]
+    assert query("select campus_id, event_id from staging.stg_fortytwo__campus_events") == [(1, 1)]
 
 
 @pytest.fixture(scope="session")

@@ -62,8 +62,8 @@ NETWORK: dict[str, list[dict[str, Any]]] = {
 }
 
 
-def create_raw() -> None:
-    """Create `raw` as the extraction would, with the network above, and `ops`."""
+def create_raw(**others: list[dict[str, Any]]) -> None:
+    """Create `raw` as the extraction would, with the network above or other rows, and `ops`."""
     execute((ROOT / "ops" / "schema.sql").read_text())
     execute((ROOT / "extract" / "load" / "record.sql").read_text())
     execute("create schema raw")
@@ -84,7 +84,7 @@ def create_raw() -> None:
             sql.SQL("insert into raw.{0} select * from json_populate_recordset(null::raw.{0}, {1})")
             .format(
                 sql.Identifier(contract.name),
-                sql.Literal(json.dumps(NETWORK.get(contract.name, []))),
+                sql.Literal(json.dumps((NETWORK | others).get(contract.name, []))),
             )
         )  # fmt: skip
     connection = psycopg2.connect("")

@@ -14,7 +14,10 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- The elements of a JSON list, one a row; none for SQL null, JSON null or anything but a list. -#}
+{#-
+The elements of a JSON list, one a row; none for SQL null, JSON null or anything but a list. An element
+may be null, or have an `id` of null: where a row is nothing but this reference, its model leaves it out.
+-#}
 {% macro json_list(column, as_text=false) -%}
     {%- if target.type == 'postgres' -%}
         jsonb_array_elements{{ '_text' if as_text }}(

@@ -8,6 +8,7 @@ unnested as (
         campus.name as campus_name
     from source
     cross join lateral {{ json_list('source.campus', as_text=true) }} as campus (name)
+    where campus.name is not null
 )
 
 select * from unnested

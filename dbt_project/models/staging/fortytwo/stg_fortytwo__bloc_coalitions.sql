@@ -8,6 +8,7 @@ unnested as (
         (coalition.element ->> 'id')::bigint as coalition_id
     from source
     cross join lateral {{ json_list('source.coalitions') }} as coalition (element)
+    where (coalition.element ->> 'id') is not null
 )
 
 select * from unnested

@@ -8,6 +8,7 @@ unnested as (
         source.id as event_id
     from source
     cross join lateral {{ json_list('source.campus_ids', as_text=true) }} as campus (element)
+    where campus.element is not null
 )
 
 select * from unnested

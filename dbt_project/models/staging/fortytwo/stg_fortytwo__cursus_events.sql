@@ -8,6 +8,7 @@ unnested as (
         source.id as event_id
     from source
     cross join lateral {{ json_list('source.cursus_ids', as_text=true) }} as cursus (element)
+    where cursus.element is not null
 )
 
 select * from unnested

@@ -8,6 +8,7 @@ unnested as (
         source.id as exam_id
     from source
     cross join lateral {{ json_list('source.cursus') }} as cursus (element)
+    where (cursus.element ->> 'id') is not null
 )
 
 select * from unnested

@@ -8,6 +8,7 @@ unnested as (
         (project.element ->> 'id')::bigint as project_id
     from source
     cross join lateral {{ json_list('source.projects') }} as project (element)
+    where (project.element ->> 'id') is not null
 )
 
 select * from unnested

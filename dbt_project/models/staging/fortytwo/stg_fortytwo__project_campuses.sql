@@ -8,6 +8,7 @@ unnested as (
         (campus.element ->> 'id')::bigint as campus_id
     from source
     cross join lateral {{ json_list('source.campus') }} as campus (element)
+    where (campus.element ->> 'id') is not null
 )
 
 select * from unnested

@@ -8,6 +8,7 @@ unnested as (
         (cursus.element ->> 'id')::bigint as cursus_id
     from source
     cross join lateral {{ json_list('source.cursus') }} as cursus (element)
+    where (cursus.element ->> 'id') is not null
 )
 
 select * from unnested
