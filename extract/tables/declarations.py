@@ -5,7 +5,7 @@ rules hold for columns:
 
 - a field that is not listed is kept in `unknown_fields` (jsonb) and reported once;
 - a listed field that changed its type fails here, by name, before anything is loaded, also in the
-  lists of an optional table (`nested`): a model that cannot cast it would stop every build;
+  lists (`nested`): a model that cannot cast it would stop every build;
 - nested copies of other resources (`user`, `project`, `cursus`) are reduced to their ids: the rows
   they copy have tables of their own and change at their own pace.
 """
@@ -147,6 +147,11 @@ TEAM = columns(
     bool: validated? locked? closed?
     timestamp: locked_at closed_at terminating_at created_at updated_at"""
 )
+PROJECT_SESSION = columns(
+    """bigint: id!! campus_id cursus_id difficulty duration_days terminating_after max_people
+    bool: solo is_subscriptable
+    timestamp: begin_at end_at created_at updated_at"""
+)
 FLAG = columns(
     """bigint: id
     text: name
@@ -210,6 +215,7 @@ DECLARED = (
         # 100 projects carry some 4,000 campus objects: one such page at a time is enough
         in_flight=1,
         prepare=_project,
+        nested={"project_sessions": PROJECT_SESSION, "campus": ID, "cursus": ID, "parent": ID},
     ),
     Table(
         "achievements",
@@ -222,6 +228,7 @@ DECLARED = (
         json: achievements campus! parent title""",
         moving=frozenset({"nbr_of_success"}),
         always_has_rows=True,
+        nested={"parent": ID},
     ),
     Table(
         "coalitions",
@@ -241,6 +248,7 @@ DECLARED = (
         published="",
         always_has_rows=True,
         prepare=_bloc,
+        nested={"coalitions": ID},
     ),
     Table(
         "campus_achievements",

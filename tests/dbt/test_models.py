@@ -48,7 +48,11 @@ def test_every_raw_row_is_in_its_mart_or_rejected_by_name() -> None:
 def test_a_null_in_a_list_stops_no_build() -> None:
     null: dict[str, None] = {"id": None}
     lists: dict[str, dict[str, list[Any]]] = {
-        "projects": {"cursus": [{"id": 21}, null], "campus": [{"id": 1}, null, None]},
+        "projects": {
+            "cursus": [{"id": 21}, null],
+            "campus": [{"id": 1}, null, None],
+            "project_sessions": [{"id": 1}, None],
+        },
         "achievements": {"campus": ["Paris", None]},
         "blocs": {"coalitions": [{"id": 335}, null]},
         "events": {"campus_ids": [1, None], "cursus_ids": [21, None]},

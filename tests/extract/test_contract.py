@@ -100,6 +100,19 @@ def test_a_time_in_a_list_that_cannot_be_is_kept_as_it_came() -> None:
     assert unknown == {"teams.closed_at": odd}
 
 
+def test_a_time_in_a_list_of_an_essential_table_that_cannot_be_is_kept_as_it_came() -> None:
+    odd = "20240-05-01T00:00:00.000Z"
+    sessions = [{"id": 8, "end_at": odd}]
+    project = {"id": 1314, "name": "Libft", "slug": "libft", "cursus": [], "campus": []}
+
+    row = {**project, "project_sessions": sessions}
+    table = to_arrow(TABLES["projects"], [row], "/v2/cursus/21/projects")
+
+    assert table.column("project_sessions").to_pylist() == ['[{"id":8,"end_at":null}]']
+    (unknown,) = map(orjson.loads, table.column(UNKNOWN_FIELDS).to_pylist())
+    assert unknown == {"project_sessions.end_at": odd}
+
+
 def test_a_required_field_that_is_gone_fails_by_name() -> None:
     row = {key: value for key, value in COALITION.items() if key != "name"}
     with pytest.raises(ContractError, match=r"raw\.coalitions\.name.*gone from the payload"):

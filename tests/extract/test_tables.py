@@ -27,8 +27,6 @@ NO_PERSON = {"scale_teams.begin_day"}
 # columns that serve the extraction, and no model
 NOT_STAGED = {"scale_teams.begin_day"}
 
-# what stands in lists of essential tables makes or breaks a build anyway
-OPTIONAL = [table for table in TABLES.values() if not table.essential]
 CASTS = {"bigint": "bigint", "bool": "boolean", "timestamp": "timestamptz"}
 
 ALL = pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
@@ -112,7 +110,7 @@ def test_every_column_that_is_read_is_in_a_staging_model(
     } == set()
 
 
-@pytest.mark.parametrize("table", OPTIONAL, ids=[table.name for table in OPTIONAL])
+@ALL
 def test_what_a_model_casts_in_a_list_is_held_to_its_type(
     table: Table, nodes: dict[str, dict[str, Any]]
 ) -> None:

@@ -8,6 +8,7 @@ unnested as (
         session.element
     from source
     cross join lateral {{ json_list('source.project_sessions') }} as session (element)
+    where (session.element ->> 'id') is not null
 ),
 
 renamed as (
