@@ -378,7 +378,7 @@ DECLARED = (
         """bigint: id!!
         text: name! description location kind
         bigint: max_people nbr_subscribers
-        timestamp: begin_at! end_at!
+        timestamp: begin_at end_at
         json: campus_ids! cursus_ids!
         bigint: prohibition_of_cancellation
         json: waitlist themes
@@ -407,7 +407,7 @@ DECLARED = (
         """bigint: id!! campus_id!
         text: name! location
         bigint: max_people nbr_subscribers
-        timestamp: begin_at! end_at!
+        timestamp: begin_at end_at
         json: cursus! projects!
         timestamp: created_at updated_at!""",
         stream="agenda",

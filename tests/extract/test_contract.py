@@ -231,6 +231,19 @@ def test_a_time_that_cannot_be_is_null_and_kept_as_sent(impossible: str) -> None
     assert orjson.loads(kept[1]) == {"anonymize_date": impossible, "mascot": "owl"}
 
 
+@pytest.mark.parametrize("name", ["events", "exams"])
+def test_a_time_that_staff_mistyped_stops_no_agenda(name: str) -> None:
+    declared = TABLES[name]
+    row = {column.field: None for column in declared.columns} | {"id": 1, "campus": {"id": 1}}
+    times = {"begin_at": "20240-05-01T00:00:00.000Z", "end_at": "0000-05-01T00:00:00.000Z"}
+
+    table = to_arrow(declared, [row | times], f"/v2/{name}")
+
+    assert table.column("begin_at").null_count == table.column("end_at").null_count == 1
+    (unknown,) = map(orjson.loads, table.column(UNKNOWN_FIELDS).to_pylist())
+    assert unknown.items() >= times.items()
+
+
 @pytest.mark.parametrize(
     ("field", "value", "shape"),
     [
