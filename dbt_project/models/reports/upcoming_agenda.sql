@@ -86,7 +86,8 @@ upcoming as (
     from agenda
     inner join campuses on agenda.campus_id = campuses.id
     where
-        coalesce(agenda.end_at, agenda.begin_at) > now()
+        -- An end may be missing, or mistyped as before the beginning.
+        greatest(agenda.end_at, agenda.begin_at) > now()
         and agenda.begin_at <= now() + interval '14 days'
 )
 
