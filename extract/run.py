@@ -203,9 +203,12 @@ def _pass(
     mode = done.mode
     if mode != "backfill":
         make = live if mode == "live" else full
+        whole = mode == "full" and campus_ids is None
+        if whole:
+            raw.delete_orphaned_relations(without_parent=True)
         loader.load(context, make, on_extracted=lambda: phases.done("read"))
         context.drop_finished()
-        if mode == "full" and campus_ids is None:
+        if whole:
             raw.delete_orphaned_relations()
             mark_open_stale(connection, raw)
         _erase_anonymised(context, connection, done.run_id)

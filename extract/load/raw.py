@@ -206,8 +206,13 @@ class Raw:
             )
             execute(self._connection, create)
 
-    def delete_orphaned_relations(self) -> None:
-        """Delete relation rows whose user, or other parent, is not in raw any more."""
+    def delete_orphaned_relations(self, *, without_parent: bool = False) -> None:
+        """Delete relation rows whose user, or other parent, is not in raw any more.
+
+        Args:
+            without_parent: Those that name none, instead: a pass begins so, that the build behind
+                it rejects by name what the API still lists so.
+        """
         there = self.tables
         of_parents = {
             (schema, name, table.parents, table.parent)
@@ -216,12 +221,13 @@ class Raw:
             for schema, name in (("raw", table.name), ("ops", table.reads))
         }
         delete = sql.SQL(
-            "delete from {} as relation where not exists "
-            "(select from raw.{} as parents where parents.id = relation.{})"
+            "delete from {0} as relation where (relation.{2} is null) = %s and not exists "
+            "(select from raw.{1} as parents where parents.id = relation.{2})"
         )
         for schema, name, parents, scope in of_parents:
             relation, column = sql.Identifier(schema, name), sql.Identifier(scope)
-            execute(self._connection, delete.format(relation, sql.Identifier(parents), column))
+            delete_theirs = delete.format(relation, sql.Identifier(parents), column)
+            execute(self._connection, delete_theirs, (without_parent,))
 
     def signature(self) -> dict[str, list[object]]:
         """What moves whenever a row of raw does: per table its row count and newest load."""

@@ -110,6 +110,24 @@ def calls_of(done: Result) -> int:
     return int(done.output.split(" rows read in ")[1].split(" calls")[0].replace(",", ""))
 
 
+def test_a_row_that_names_nobody_waits_for_the_rules_until_it_does(
+    world: str, connection: Connection
+) -> None:
+    def of_nobody() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("select count(*) from raw.cursus_users where user_id is null")
+            return int((cursor.fetchone() or (0,))[0])
+
+    fault = {"kind": "set_field", "path": r"/cursus_users\?", "field": "user", "value": None}
+    requests.post(f"{world}/_sandbox/faults", json={**fault, "call": 1}, timeout=30)
+    assert run("run").exit_code == 0
+    assert of_nobody() == 1
+    rows = count(connection, "cursus_users")
+
+    assert run("run").exit_code == 0
+    assert (of_nobody(), count(connection, "cursus_users")) == (0, rows)
+
+
 def test_the_plan_predicts_the_calls_and_takes_few(world: str, connection: Connection) -> None:
     first = make_plan()
     calls = calls_of(run("run"))
