@@ -45,9 +45,9 @@ def test_every_raw_row_is_in_its_mart_or_rejected_by_name() -> None:
 
 
 @pytest.mark.slow
-def test_a_null_in_a_list_stops_no_build() -> None:
+def test_a_null_in_a_list_or_copy_stops_no_build() -> None:
     null: dict[str, None] = {"id": None}
-    lists: dict[str, dict[str, list[Any]]] = {
+    lists: dict[str, dict[str, Any]] = {
         "projects": {
             "cursus": [{"id": 21}, null],
             "campus": [{"id": 1}, null, None],
@@ -56,6 +56,7 @@ def test_a_null_in_a_list_stops_no_build() -> None:
         "achievements": {"campus": ["Paris", None]},
         "blocs": {"coalitions": [{"id": 335}, null]},
         "events": {"campus_ids": [1, None], "cursus_ids": [21, None]},
+        "quests_users": {"quest_id": None, "quest": null},
         "exams": {"cursus": [{"id": 21}, null], "projects": [{"id": 1314}, null]},
     }
     create_raw(**{name: [NETWORK.get(name, [{"id": 1}])[0] | lists[name]] for name in lists})

@@ -8,7 +8,7 @@ newest as (
         quest_id,
         quest
     from source
-    where quest is not null
+    where quest_id is not null and quest is not null
     order by quest_id asc, quest ->> 'updated_at' desc nulls last, id desc
 ),
 
