@@ -46,7 +46,7 @@ def program(name: str, server_version: int = 0) -> str:
     """
     values = database.parameters()
     own = embedded.binary(name)
-    on_network = not values["host"].startswith("/")
+    on_network = database.on_network()
     must_encrypt = on_network and values["sslmode"].startswith(("require", "verify"))
     # an older pg_restore cannot read what a newer pg_dump wrote
     own_last = must_encrypt or (on_network and name != "pg_restore")
@@ -108,7 +108,7 @@ def psql() -> NoReturn:
             variables |= {k: v for k, v in environment().items() if k.startswith("PG")}
             variables |= {
                 name: value
-                for name, value in database.libpq_environment().items()
+                for name, value in database.program_environment().items()
                 if name not in of_mirror
             }
     except MirrorError as error:

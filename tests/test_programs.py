@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from extract import embedded
 from extract.programs import DBT, on_another_engine
+from ops.backup.postgres import variables
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -38,6 +40,38 @@ def test_psql_reaches_the_embedded_server_with_nothing_set(local: Path) -> None:
     )
 
     assert (told.stdout, told.stderr) == ("fortytwo|fortytwo\n", "")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("PGSSLMODE", "require"), ("PGREQUIRESSL", "1"), ("PGSSLROOTCERT", "system")],
+)
+def test_programs_without_tls_reach_a_socket_where_encryption_is_asked_for(
+    variable: str, value: str, database: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    dump = [os.fspath(embedded.binary("pg_dump")), "--schema=none*"]
+
+    told = run("psql", "-X", "-Atc", "select 1")
+    dumped = subprocess.run(
+        dump, env=variables(database["PGDATABASE"]), capture_output=True, check=False
+    )
+
+    assert (told.stdout, told.stderr) == ("1\n", "")
+    assert b"not compiled in" not in dumped.stderr
+
+
+@pytest.mark.parametrize(
+    ("host", "address"), [("127.0.0.1", ""), ("/tmp,db.example", ""), ("/tmp", "127.0.0.1")]
+)
+def test_encryption_is_asked_for_where_a_host_is_on_a_network(
+    host: str, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGHOST", host)
+    monkeypatch.setenv("PGHOSTADDR", address)
+    monkeypatch.setenv("PGSSLMODE", "require")
+
+    assert variables("postgres")["PGSSLMODE"] == "require"
 
 
 def test_psql_goes_where_its_arguments_say(postgres_server: dict[str, str], local: Path) -> None:

@@ -42,6 +42,9 @@ DEFAULTS = {
     "keepalives_count": "3",
 }
 
+# libpq encrypts nothing on a socket, but one that is built without TLS refuses to be asked for it
+UNENCRYPTED = {"PGSSLMODE": "disable", "PGSSLROOTCERT": "", "PGSSLNEGOTIATION": "postgres"}
+
 
 def uses_embedded_server() -> bool:
     """Whether none of libpq's variables names a server."""
@@ -104,6 +107,29 @@ def libpq_environment(name: str = "") -> dict[str, str]:
     if "password" in values:  # dbt takes none from a service file
         variables["PGPASSWORD"] = values["password"]
     return variables
+
+
+def program_environment(name: str = "") -> dict[str, str]:
+    """The variables that lead one of PostgreSQL's own programs to the database.
+
+    Args:
+        name: Another database of the same server.
+
+    Raises:
+        UsageError: As `parameters`.
+    """
+    return libpq_environment(name) | ({} if on_network() else UNENCRYPTED)
+
+
+def on_network() -> bool:
+    """Whether a host is reached otherwise than by a socket of this machine.
+
+    Raises:
+        UsageError: As `parameters`.
+    """
+    values = parameters()
+    hosts = values["host"].split(",")
+    return bool(values.get("hostaddr")) or not all(host.startswith("/") for host in hosts)
 
 
 def ensure_server() -> None:

@@ -84,7 +84,7 @@ def connected(database_name: str) -> closing[Connection]:
 
 def variables(database_name: str) -> dict[str, str]:
     """The environment of a program that shall reach a database; passwords are in no argument."""
-    return {**os.environ, **database.libpq_environment(database_name), "LC_ALL": "C"}
+    return {**os.environ, **database.program_environment(database_name), "LC_ALL": "C"}
 
 
 def advice(said: str) -> str:
