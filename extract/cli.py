@@ -56,7 +56,7 @@ def exit_status() -> Iterator[None]:
 def fail(message: str, status: int) -> NoReturn:
     """Say why on stderr, then end at once, whatever worker threads still wait for."""
     logs.event("error", level=logging.ERROR, message=message, exit_status=status)
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, emoji=False, highlight=False)
     console.print("[red]Error:[/red] ", end="")
     console.print(message, markup=False, soft_wrap=True)
     sys.stdout.flush()

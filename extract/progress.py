@@ -33,7 +33,7 @@ class ExtractionProgress:
     """
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(stderr=False, highlight=False)
+        self.console = console or Console(stderr=False, emoji=False, highlight=False)
         terminal = self.console.is_terminal and not self.console.is_dumb_terminal
         self._line: Progress | None = None
         if terminal and not self.console.no_color:

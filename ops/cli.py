@@ -63,7 +63,7 @@ def sync(
     with ExitStack() as stack:
         chosen = parse_campus_ids(campus_ids)
         require_mode(mode)
-        console = Console(highlight=False)
+        console = Console(emoji=False, highlight=False)
         address = stack.enter_context(_api(sandbox_scale, console))
         with reported(f"sync {recorded_mode(mode, chosen)}"):
             status = run_sync(mode, max_calls=max_calls, campus_ids=chosen, console=console)
@@ -77,7 +77,7 @@ def plan(campus_ids: CampusIds = "", sandbox_scale: SandboxScale = "network") ->
     from extract.passes.plan import make_plan, print_plan  # dlt takes a second to import
 
     chosen = parse_campus_ids(campus_ids)
-    console = Console(highlight=False)
+    console = Console(emoji=False, highlight=False)
     with _api(sandbox_scale, console):
         print_plan(make_plan(chosen, lambda asked: console.print(f"  {asked}")), console)
 
@@ -103,7 +103,7 @@ def doctor() -> None:
 
     Exit status: 0 when nothing is in its way, 1 when something is.
     """
-    status = doctors.report(doctors.examine(), Console(highlight=False))
+    status = doctors.report(doctors.examine(), Console(emoji=False, highlight=False))
     raise typer.Exit(status)
 
 

@@ -140,6 +140,13 @@ def test_the_sandbox_is_never_imported_by_what_runs_against_the_api() -> None:
             assert "sandbox" not in imported(path), path
 
 
+def test_no_console_makes_pictures_of_addresses() -> None:
+    """In fd00::a:b:1, rich would take :b: for the name of an emoji."""
+    for path in sources():
+        for made in re.findall(r"\bConsole\(([^)]*)", path.read_text()):
+            assert "emoji=False" in made or "quiet=True" in made, path
+
+
 def test_every_variable_is_in_the_env_example() -> None:
     explained = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     read = {

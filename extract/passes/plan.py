@@ -98,7 +98,7 @@ def make_plan(
 
 def print_plan(plan: Plan, console: Console | None = None) -> None:
     """Show the plan as a table."""
-    console = console or Console(highlight=False)
+    console = console or Console(emoji=False, highlight=False)
     figures = (Column(name, justify="right") for name in ("rows", "calls"))
     table = Printed("mode", "resource", *figures, box=None, pad_edge=False)
     table.title, table.title_justify = "What a run would fetch", "left"

@@ -46,7 +46,7 @@ def backup(
         done = write_backup(file, directory, keep=keep)
     manifest = done.manifest
     rows = sum(count for count, _ in manifest.tables.values())
-    console = Console(highlight=False)
+    console = Console(emoji=False, markup=False, highlight=False)
     console.print(f"{done.path}", soft_wrap=True)
     console.print(
         f"{decimal(manifest.bytes)}, {len(manifest.tables)} tables, {rows:,} rows, "
@@ -56,7 +56,6 @@ def backup(
     if done.left_out:
         console.print(
             f"left out, because this role may not read all of it: {', '.join(done.left_out)}",
-            markup=False,
         )
     for path in done.removed:
         console.print(f"removed {path.name}, which no rule keeps")
@@ -83,7 +82,7 @@ def restore(
             + (f"The newest is {newest[0]}." if newest else f"{archive.folder()} has none.")
         )
     done = run_restore(chosen, database, force=force)
-    console = Console(highlight=False)
+    console = Console(emoji=False, markup=False, highlight=False)
     _print(console, done, f"Restored {done.path.name} into the database {done.database}")
     if database and database != environment().get("PGDATABASE"):
         console.print(
@@ -103,7 +102,7 @@ def restore_drill(file: FileArgument = None, file_option: FileOption = None) -> 
     """
     with reported("restore-drill"):
         done = run_drill(file or file_option)
-    console = Console(highlight=False)
+    console = Console(emoji=False, markup=False, highlight=False)
     for name, (rows, checksum) in done.tables.items():
         console.print(f"  {name:<36} {rows:>11,} rows  {checksum:>16}  same", soft_wrap=True)
     _print(console, done, f"{done.path.name} can be restored")
@@ -113,7 +112,7 @@ def restore_drill(file: FileArgument = None, file_option: FileOption = None) -> 
 def backup_key(path: Annotated[Path, typer.Argument(help="The new file; keep it safe.")]) -> None:
     """Make a key that opens encrypted backups, and say what to put into .env."""
     public = age.new_key(path)
-    Console(highlight=False).print(
+    Console(emoji=False, markup=False, highlight=False).print(
         f"{path} opens the backups that are encrypted for it: keep a copy of it off this "
         "machine, or they are lost with it. To encrypt from now on, put into .env:\n"
         f"BACKUP_AGE_RECIPIENT={public}\n"

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import psycopg2
 from psycopg2.extensions import connection as Connection
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
 
 from extract.base import logs
@@ -86,7 +87,7 @@ def run_check(
     if json:
         _print_json(results, moment, ok=not failed)
     else:
-        _print_table(results, console or Console())
+        _print_table(results, console or Console(emoji=False))
     return results
 
 
@@ -201,7 +202,9 @@ def _print_table(results: list[Result], console: Console) -> None:
         for result in members:
             if result.status != "ok" or len(passed) < 2:
                 style = STYLES[result.status]
-                table.add_row(result.name, f"[{style}]{result.status}[/{style}]", result.detail)
+                table.add_row(
+                    result.name, f"[{style}]{result.status}[/{style}]", escape(result.detail)
+                )
     console.print(table, highlight=False)
     counts = {name: sum(result.status == name for result in results) for name in STYLES}
     worst = next(name for name in ("failed", "degraded", "ok") if counts[name] or name == "ok")

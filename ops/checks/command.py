@@ -38,7 +38,7 @@ def check(
     Exit status: 0 when every check passed, 1 when one failed.
     """
     try:
-        check_mirror(Console(highlight=False), json=json, sample=sample)
+        check_mirror(Console(emoji=False, highlight=False), json=json, sample=sample)
     except CheckFailed:  # what it found is printed
         raise typer.Exit(1) from None
 

@@ -42,7 +42,7 @@ def cron_install(
     need_settings_in_file()
     text = crontab.block(schedule, own_variables(schedule))
     changed = crontab.install(text)
-    console = Console(highlight=False)
+    console = Console(emoji=False, markup=False, highlight=False)
     console.print("The schedule is in your crontab." if changed else "It was there already.")
     _print_next(console, schedule)
     if not crontab.daemon_runs():
@@ -80,10 +80,10 @@ def cron_show(
     installed = crontab.read_where_allowed()
     there = crontab.installed_block(installed)
     states = {None: "Not installed: `make cron-install`.", text: "Installed, just so."}
-    console = Console(highlight=False)
+    console = Console(emoji=False, markup=False, highlight=False)
     console.print(states.get(there, "Installed, but otherwise: `make cron-install` renews it."))
     if gone := crontab.gone_blocks(installed):
-        console.print(crontab.said_of(gone), markup=False)
+        console.print(crontab.said_of(gone))
     _print_next(console, schedule)
     if there is None and credentials_configured():
         need_settings_in_file()
@@ -110,7 +110,7 @@ def systemd_install(
     need_settings_in_file()
     place = directory or units.default_directory()
     written = units.install(units.units(schedule, own_variables(schedule)), place)
-    console = Console(highlight=False)
+    console = Console(emoji=False, markup=False, highlight=False)
     for path in written:
         console.print(str(path), soft_wrap=True)
     user = "" if place == Path("/etc/systemd/system") else " --user"

@@ -37,7 +37,7 @@ def streams(
 ) -> None:
     """Show each stream: on or off, its tables, calls, rows and freshness, and what is refused."""
     on = streams_on()
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(emoji=False, highlight=False, soft_wrap=True)
     if drop:
         _drop(drop, on, console, confirm=confirm)
         return

@@ -43,7 +43,7 @@ def status(
         document = {"verdict": verdict.document(), **now.document()}
         typer.echo(json_module.dumps(document, default=_plain, indent=2))
     elif not now.unreachable:
-        print_status(now, verdict, Console(highlight=False))
+        print_status(now, verdict, Console(emoji=False, highlight=False))
     if now.unreachable:
         raise MirrorError(f"The status cannot be read: {now.unreachable}")
 

@@ -230,8 +230,10 @@ def test_the_commands_say_what_they_did_and_what_comes_next(unchanged: str, tmp_
     assert "can be restored" in drilled.output and "raw.users" in drilled.output
     refused = CliRunner().invoke(app, ["restore"])
     assert refused.exit_code == 2
-    file = tmp_path / "before-upgrade.dump"
-    assert CliRunner().invoke(app, ["backup", "--file", str(file)]).exit_code == 0
+    file = tmp_path / "a [red]" / "room [" / "b] :x:" / "before-upgrade.dump"
+    file.parent.mkdir(parents=True)
+    written = CliRunner().invoke(app, ["backup", "--file", str(file)])
+    assert written.exit_code == 0 and str(file) in written.output
     assert file.exists()
 
 
