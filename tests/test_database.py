@@ -381,6 +381,26 @@ def test_a_service_with_options_is_refused(tmp_path: Path, monkeypatch: pytest.M
         database.connect("test")
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PGREQUIREPEER", "nobody-here"),
+        ("PGREQUIREAUTH", "password"),
+        ("PGSSLNEGOTIATION", "direct"),
+        ("PGGSSENCMODE", "require"),
+        ("PGOPTIONS", "nonsense"),
+    ],
+)
+def test_a_variable_that_keeps_the_embedded_server_out_of_reach_is_named(
+    name: str, value: str, local: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORTYTWO_LOCAL", str(local))
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(UsageError, match=rf"Unset what .*: (\w+, )*{name}[,.]"):
+        database.connect("test")
+
+
 def test_a_variable_that_the_driver_does_not_know_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

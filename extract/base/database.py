@@ -21,7 +21,7 @@ from extract.base.errors import MirrorError, UsageError
 from extract.base.query import execute
 from extract.base.session import with_settings
 from extract.base.settings import environment
-from extract.base.sqlstate import refused_connection
+from extract.base.sqlstate import NEVER_WORKS, refused_connection
 
 # those that say where the database is, or who asks; the others count for the embedded one as well
 VARIABLES = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGSERVICE")
@@ -182,7 +182,7 @@ def _open(values: dict[str, str], application_name: str) -> Connection:
                 name = values["dbname"]
                 if f'database "{name}" does not exist' in cause and name not in MAINTENANCE:
                     _refuse_replaced(name)
-                raise refused_connection(cause, _where(values), _fix()) from error
+                raise refused_connection(cause, _where(values), _fix(cause)) from error
         time.sleep(0.2)
 
 
@@ -228,7 +228,10 @@ def _refuse_replaced(name: str) -> None:
         )
 
 
-def _fix() -> str:
+def _fix(cause: str) -> str:
+    others = [name for name in sorted(libpq.variables()) if os.environ.get(name)]
+    if uses_embedded_server() and others and NEVER_WORKS.search(cause):
+        return f"Unset what keeps the embedded server out of reach: {', '.join(others)}."
     if uses_embedded_server():
         return (
             f"Look at the end of {embedded.status().log}, run `make database-stop` and try again."

@@ -35,7 +35,8 @@ NEVER_WORKS = re.compile(
     r"authentication failed|no password supplied|does not exist|pg_hba\.conf"
     r"|not permitted to log in|permission denied|startup parameter|configuration parameter"
     r"|invalid (value|integer|port|\w+ value)|definition of service|service file|does not support"
-    r"|not compiled in|certificate|private key|requirement failed|channel binding|root\.crt"
+    r"|not compiled in|certificate|private key|requirement .*failed|channel binding|root\.crt"
+    r"|requirepeer|weak sslmode|GSSAPI encryption required|invalid command-line argument"
     r"|session is (not )?read-only|server is (not )?in hot standby"
 )
 POOLER = re.compile(r"unsupported startup parameter|unsupported startup option|pgbouncer", re.I)
