@@ -192,7 +192,13 @@ def _prepare_database() -> None:
 
 def run() -> None:
     """Run the program that the first argument names."""
-    {"dbt": dbt, "psql": psql}[sys.argv.pop(1)]()
+    name = sys.argv.pop(1)
+    try:
+        {"dbt": dbt, "psql": psql}[name]()
+    except KeyboardInterrupt:  # while it starts: dbt itself says what became of its models
+        print(f"{name}: Stopped by Ctrl-C.", file=sys.stderr)
+        HELD.close()
+        raise SystemExit(130) from None
 
 
 def _names_a_server(argument: str) -> bool:

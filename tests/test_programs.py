@@ -184,6 +184,24 @@ def test_who_stops_a_command_while_it_starts_sees_no_traceback(package: str) -> 
     assert (process.returncode, "Traceback" in said) == (-signal.SIGINT, False)
 
 
+def test_who_stops_dbt_while_it_starts_sees_no_traceback() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-X", "importtime", *DBT[1:], "--help"],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "mashumaro" in line:  # one of the first that dbt imports
+            break
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert (process.returncode, "Traceback" in said) == (130, False)
+    assert "dbt: Stopped by Ctrl-C." in said
+
+
 def test_dbt_help_needs_no_server(local: Path) -> None:
     assert "--profiles-dir" in run("dbt", "build", "--help", FORTYTWO_LOCAL=str(local)).stdout
     assert not (local / "postgres").exists()
