@@ -15,7 +15,8 @@ unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONDONTWRITEBYTECODE
 # to only when it is given to make: LOGIN and the like may stand in anybody's environment.
 quoted = '$(subst ','\'',$(value $(1)))'
 option = $(if $(value $(2)),--$(1) $(call quoted,$(2)))
-given = $(if $(findstring command line,$(origin $(2))),--$(1) $(call quoted,$(2)))
+given = $(if $(findstring command line,$(origin $(2))),$(option))
+flag = $(if $(given),$(if $(filter-out 0 false no off,$(value $(2))),--$(1)))
 passes = $(call option,mode,MODE) $(call option,max-calls,MAX_CALLS) $(call option,campus-ids,CAMPUS_IDS)
 
 ##@ Every day
@@ -46,7 +47,7 @@ status: setup ## Last runs, ages, row counts, quota, what needs attention
 	@$(RUN) ops status
 
 streams: setup ## Show what is read, what it costs and holds; DROP=name CONFIRM=1 forgets one that is off
-	@$(RUN) ops streams $(call given,drop,DROP) $(if $(call given,,CONFIRM),--confirm)
+	@$(RUN) ops streams $(call given,drop,DROP) $(call flag,confirm,CONFIRM)
 
 check: setup ## Is the mirror whole and fresh? Exit status for monitoring
 	@$(RUN) ops check
@@ -64,13 +65,13 @@ upgrade: setup ## To the newest version, after a backup, with the schedule waiti
 	@ops/upgrade.sh $(if $(call given,,VERSION),$(call quoted,VERSION))
 
 uninstall: setup ## List what would be removed; CONFIRM=1 removes it, backups stay
-	@$(RUN) ops uninstall $(if $(call given,,CONFIRM),--confirm)
+	@$(RUN) ops uninstall $(call flag,confirm,CONFIRM)
 
 backup: setup ## Write a backup of the database (FILE)
 	@$(RUN) ops backup $(call given,file,FILE)
 
 restore: setup ## Bring a backup back (FILE, into another DATABASE, FORCE=1 replaces what is there)
-	@$(RUN) ops restore $(call given,file,FILE) $(call given,database,DATABASE) $(if $(call given,,FORCE),--force)
+	@$(RUN) ops restore $(call given,file,FILE) $(call given,database,DATABASE) $(call flag,force,FORCE)
 
 restore-drill: setup ## Prove that the newest backup can be restored, in a scratch database
 	@$(RUN) ops restore-drill $(call given,file,FILE)
@@ -85,7 +86,7 @@ cron-show: setup ## Show the schedule without installing it
 	@$(RUN) ops cron-show
 
 erase: setup ## Say what is kept of one person (LOGIN or ID); CONFIRM=1 erases it and keeps them out
-	@$(RUN) ops erase $(call given,login,LOGIN) $(call given,id,ID) $(if $(call given,,CONFIRM),--confirm)
+	@$(RUN) ops erase $(call given,login,LOGIN) $(call given,id,ID) $(call flag,confirm,CONFIRM)
 
 readmit: setup ## Let somebody back in who was erased (ID)
 	@$(RUN) ops readmit $(call given,id,ID)

@@ -257,3 +257,12 @@ def test_make_erases_nobody_because_of_an_exported_variable() -> None:
     told = make("--dry-run", "erase", LOGIN="somebody", ID="1", CONFIRM="1").stdout
 
     assert told.splitlines()[-1].strip() == ".venv/bin/python -m ops erase"
+
+
+@pytest.mark.parametrize("value", ["", "0", "no"])
+def test_what_is_destroyed_is_confirmed_by_a_yes_alone(value: str) -> None:
+    erase = make("--dry-run", "erase", "LOGIN=", "ID=3", f"CONFIRM={value}").stdout
+    restore = make("--dry-run", "restore", "FILE=", f"FORCE={value}").stdout
+
+    assert "--confirm" not in erase and "--login" not in erase and "--id '3'" in erase
+    assert "--force" not in restore and "--file" not in restore
