@@ -38,7 +38,9 @@ _EPILOG = (
 
 
 def main(
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 4242,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")
+    ] = 4242,
     scale: Annotated[
         Scale,
         typer.Option(help="small: 300 students, starts at once; network: 40,335 students."),

@@ -13,7 +13,8 @@ app = typer.Typer()
 @app.command()
 def docs(
     serve: Annotated[
-        int | None, typer.Option(metavar="PORT", help="Then serve them on this machine.")
+        int | None,
+        typer.Option(metavar="PORT", min=1, max=65535, help="Then serve them on this machine."),
     ] = None,
 ) -> None:
     """Make the site: overview, status, data dictionary, handbook, lineage."""

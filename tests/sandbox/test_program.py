@@ -35,6 +35,11 @@ def test_a_taken_port_is_explained_in_a_paragraph_with_exit_2():
     assert done.stdout == ""
 
 
+def test_a_port_that_does_not_exist_is_wrong_usage():
+    done = run("--port", "65536")
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+
+
 def test_help_teaches():
     done = run("--help")
     assert done.returncode == 0

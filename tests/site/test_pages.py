@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from typer.testing import CliRunner
 
+from ops.cli import app
 from ops.site.charts import vega
 from ops.site.incidents_page import DAYS
 from ops.site.pages import PAGES
@@ -241,3 +243,11 @@ def test_dbts_own_tree_opens_by_keyboard(look: Look) -> None:
     page.keyboard.press("Enter")
 
     page.get_by_role("button", name="dbt_project").wait_for(timeout=5000)
+
+
+def test_a_port_that_does_not_exist_is_wrong_usage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ops.site.docs.build", lambda: "site/index.html")
+    monkeypatch.setattr("ops.site.docs.serve", lambda port: None)
+
+    assert [CliRunner().invoke(app, ["docs", "--serve", port]).exit_code for port in "01"] == [2, 0]
+    assert CliRunner().invoke(app, ["docs", "--serve", "65536"]).exit_code == 2
