@@ -16,7 +16,8 @@ unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONDONTWRITEBYTECODE
 quoted = '$(subst ','\'',$(value $(1)))'
 option = $(if $(value $(2)),--$(1) $(call quoted,$(2)))
 given = $(if $(findstring command line,$(origin $(2))),$(option))
-flag = $(if $(given),$(if $(filter-out 0 false no off,$(value $(2))),--$(1)))
+# a word for no confirms nothing either
+flag = $(if $(given),$(if $(filter-out 0 n N no No NO f false False FALSE off Off OFF,$(value $(2))),--$(1)))
 passes = $(call option,mode,MODE) $(call option,max-calls,MAX_CALLS) $(call option,campus-ids,CAMPUS_IDS)
 
 ##@ Every day

@@ -259,7 +259,7 @@ def test_make_erases_nobody_because_of_an_exported_variable() -> None:
     assert told.splitlines()[-1].strip() == ".venv/bin/python -m ops erase"
 
 
-@pytest.mark.parametrize("value", ["", "0", "no"])
+@pytest.mark.parametrize("value", ["", "0", "no", "False"])
 def test_what_is_destroyed_is_confirmed_by_a_yes_alone(value: str) -> None:
     erase = make("--dry-run", "erase", "LOGIN=", "ID=3", f"CONFIRM={value}").stdout
     restore = make("--dry-run", "restore", "FILE=", f"FORCE={value}").stdout
