@@ -113,6 +113,7 @@ def test_pages_are_not_put_among_those_of_others(
     assert site_directory().stat().st_mode & 0o777 == 0o755
 
 
+@pytest.mark.slow
 def test_an_extraction_leaves_nothing_elsewhere(
     sandbox: str, database: dict[str, str], tmp_path: Path
 ) -> None:

@@ -33,6 +33,7 @@ def test_a_copy_of_an_earlier_version_is_refused() -> None:
         copy("duckdb")
 
 
+@pytest.mark.slow
 def test_a_copy_keeps_every_value_and_forgets_what_is_gone() -> None:
     create_raw()
     execute(

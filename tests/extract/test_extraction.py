@@ -157,6 +157,7 @@ def test_a_spent_budget_keeps_what_was_read_and_the_next_run_goes_on(
     assert count(connection, "users") == 312
 
 
+@pytest.mark.slow
 def test_the_backfill_stops_at_its_budget_with_what_it_has(
     read_world: str, connection: Connection
 ) -> None:

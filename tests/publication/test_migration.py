@@ -160,6 +160,7 @@ def test_what_takes_from_readers_is_refused_with_the_statements_to_run(
     assert lab.state() == lab.candidate()
 
 
+@pytest.mark.slow
 def test_a_migration_neither_waits_for_ever_nor_holds_readers_up(lab: Lab) -> None:
     reader = lab.connect(autocommit=False)
     with reader.cursor() as cursor:

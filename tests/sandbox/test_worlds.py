@@ -24,6 +24,7 @@ def fingerprint(seed):
     return found.hexdigest()
 
 
+@pytest.mark.slow
 def test_the_same_seed_makes_the_same_world_and_another_one_another():
     one, again, another = map(fingerprint, (7, 7, 8))
     assert one == again != another
