@@ -69,6 +69,8 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that the arguments name."""
+        if os.environ.get("COLUMNS") == "0":  # exported before a terminal knew its width
+            del os.environ["COLUMNS"]
         with exit_status():
             return super().invoke(ctx)
 

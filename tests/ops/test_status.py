@@ -105,6 +105,12 @@ def test_colours_are_for_terminals_that_want_them(
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", shown(status, terminal=True))
 
 
+@pytest.mark.usefixtures("past")
+def test_a_terminal_of_no_known_width_is_shown_everything() -> None:
+    told = CliRunner().invoke(app, ["status"], env={"COLUMNS": "0"}).output
+    assert "make cron-install" in told
+
+
 def test_json_is_whole_and_has_no_secret(
     past: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
