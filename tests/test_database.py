@@ -402,8 +402,9 @@ def test_a_variable_that_keeps_the_embedded_server_out_of_reach_is_named(
 
 
 def test_a_variable_that_the_driver_does_not_know_is_refused(
-    monkeypatch: pytest.MonkeyPatch,
+    local: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("FORTYTWO_LOCAL", str(local))  # whose server ends with the test
     monkeypatch.setattr(libpq, "NEWER", ("PGOFTOMORROW",))
     monkeypatch.setenv("PGOFTOMORROW", "1")
 
