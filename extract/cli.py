@@ -11,7 +11,6 @@ from typing import Annotated, Any, NoReturn
 
 import psycopg2
 import typer
-from rich.console import Console
 from typer.core import TyperGroup
 
 from extract.base import logs
@@ -19,6 +18,7 @@ from extract.base.errors import MirrorError, UsageError
 from extract.base.lock import new_run_id, require_mode, run_lock
 from extract.base.settings import environment
 from extract.base.sqlstate import explained
+from extract.console import make_console
 from extract.progress import ExtractionProgress
 
 
@@ -56,7 +56,7 @@ def exit_status() -> Iterator[None]:
 def fail(message: str, status: int) -> NoReturn:
     """Say why on stderr, then end at once, whatever worker threads still wait for."""
     logs.event("error", level=logging.ERROR, message=message, exit_status=status)
-    console = Console(stderr=True, emoji=False, highlight=False)
+    console = make_console(stderr=True)
     console.print("[red]Error:[/red] ", end="")
     console.print(message, markup=False, soft_wrap=True)
     sys.stdout.flush()

@@ -15,6 +15,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from extract.api.quota import Quota, seconds_left
 from extract.base import logs
+from extract.console import make_console
 from extract.listing.listing import Finished, Listing
 
 if TYPE_CHECKING:  # dlt takes a second to import
@@ -33,7 +34,7 @@ class ExtractionProgress:
     """
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(stderr=False, emoji=False, highlight=False)
+        self.console = console or make_console()
         terminal = self.console.is_terminal and not self.console.is_dumb_terminal
         self._line: Progress | None = None
         if terminal and not self.console.no_color:

@@ -10,6 +10,7 @@ from rich.console import Console
 from extract.base.lock import recorded_mode, require_mode
 from extract.base.settings import credentials_configured
 from extract.cli import CampusIds, MaxCalls, Mode, application, parse_campus_ids
+from extract.console import make_console
 from ops import doctor as doctors
 from ops import uninstall
 from ops.backup.commands import app as backups
@@ -63,7 +64,7 @@ def sync(
     with ExitStack() as stack:
         chosen = parse_campus_ids(campus_ids)
         require_mode(mode)
-        console = Console(emoji=False, highlight=False)
+        console = make_console()
         address = stack.enter_context(_api(sandbox_scale, console))
         with reported(f"sync {recorded_mode(mode, chosen)}"):
             status = run_sync(mode, max_calls=max_calls, campus_ids=chosen, console=console)
@@ -77,7 +78,7 @@ def plan(campus_ids: CampusIds = "", sandbox_scale: SandboxScale = "network") ->
     from extract.passes.plan import make_plan, print_plan  # dlt takes a second to import
 
     chosen = parse_campus_ids(campus_ids)
-    console = Console(emoji=False, highlight=False)
+    console = make_console()
     with _api(sandbox_scale, console):
         print_plan(make_plan(chosen, lambda asked: console.print(f"  {asked}")), console)
 
@@ -103,7 +104,7 @@ def doctor() -> None:
 
     Exit status: 0 when nothing is in its way, 1 when something is.
     """
-    status = doctors.report(doctors.examine(), Console(emoji=False, highlight=False))
+    status = doctors.report(doctors.examine(), make_console())
     raise typer.Exit(status)
 
 

@@ -3,10 +3,10 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from extract.base.errors import MirrorError, UsageError
 from extract.base.lock import new_run_id, run_lock
+from extract.console import make_console
 from extract.load.record import create_schema
 from extract.people import kept_out
 from extract.people.erase import Person, erase, find, forget_readings
@@ -30,7 +30,7 @@ def erase_person(
     """
     if bool(login) == (id is not None):
         raise UsageError("Say whom to erase: either LOGIN=jdoe or ID=12345.")
-    console = Console(emoji=False, markup=False, highlight=False, soft_wrap=True)
+    console = make_console(markup=False, soft_wrap=True)
     with run_lock("erase", run_id := new_run_id()) as connection:
         create_schema(connection)
         kept_out.load(connection)  # a lost key is said before anybody relies on it
@@ -75,7 +75,7 @@ def readmit(
         if not kept_out.remove(connection, id):
             raise MirrorError(f"Person {id} is not kept out: there is nothing to undo.")
         forget_readings(connection)
-    Console(emoji=False, markup=False, highlight=False, soft_wrap=True).print(
+    make_console(markup=False, soft_wrap=True).print(
         f"Person {id} may come back: the next full pass (`make sync`) reads what the API has "
         "of them. What was erased, history included, stays erased."
     )

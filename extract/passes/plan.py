@@ -96,9 +96,8 @@ def make_plan(
     return Plan(resources, quota.calls, left, hourly, secondly, quota.seconds_between_calls())
 
 
-def print_plan(plan: Plan, console: Console | None = None) -> None:
+def print_plan(plan: Plan, console: Console) -> None:
     """Show the plan as a table."""
-    console = console or Console(emoji=False, highlight=False)
     figures = (Column(name, justify="right") for name in ("rows", "calls"))
     table = Printed("mode", "resource", *figures, box=None, pad_edge=False)
     table.title, table.title_justify = "What a run would fetch", "left"

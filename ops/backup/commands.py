@@ -9,6 +9,7 @@ from rich.filesize import decimal
 
 from extract.base.errors import UsageError
 from extract.base.settings import environment
+from extract.console import make_console
 from ops.backup import age, archive
 from ops.backup.backup import backup as write_backup
 from ops.backup.restore import Restored
@@ -46,7 +47,7 @@ def backup(
         done = write_backup(file, directory, keep=keep)
     manifest = done.manifest
     rows = sum(count for count, _ in manifest.tables.values())
-    console = Console(emoji=False, markup=False, highlight=False)
+    console = make_console(markup=False)
     console.print(f"{done.path}", soft_wrap=True)
     console.print(
         f"{decimal(manifest.bytes)}, {len(manifest.tables)} tables, {rows:,} rows, "
@@ -82,7 +83,7 @@ def restore(
             + (f"The newest is {newest[0]}." if newest else f"{archive.folder()} has none.")
         )
     done = run_restore(chosen, database, force=force)
-    console = Console(emoji=False, markup=False, highlight=False)
+    console = make_console(markup=False)
     _print(console, done, f"Restored {done.path.name} into the database {done.database}")
     if database and database != environment().get("PGDATABASE"):
         console.print(
@@ -102,7 +103,7 @@ def restore_drill(file: FileArgument = None, file_option: FileOption = None) -> 
     """
     with reported("restore-drill"):
         done = run_drill(file or file_option)
-    console = Console(emoji=False, markup=False, highlight=False)
+    console = make_console(markup=False)
     for name, (rows, checksum) in done.tables.items():
         console.print(f"  {name:<36} {rows:>11,} rows  {checksum:>16}  same", soft_wrap=True)
     _print(console, done, f"{done.path.name} can be restored")
@@ -112,7 +113,7 @@ def restore_drill(file: FileArgument = None, file_option: FileOption = None) -> 
 def backup_key(path: Annotated[Path, typer.Argument(help="The new file; keep it safe.")]) -> None:
     """Make a key that opens encrypted backups, and say what to put into .env."""
     public = age.new_key(path)
-    Console(emoji=False, markup=False, highlight=False).print(
+    make_console(markup=False).print(
         f"{path} opens the backups that are encrypted for it: keep a copy of it off this "
         "machine, or they are lost with it. To encrypt from now on, put into .env:\n"
         f"BACKUP_AGE_RECIPIENT={public}\n"

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from extract.base import logs
+from extract.console import make_console
 from ops.checks.integrity import check_keys, check_orphans, check_tables, check_unique
 from ops.checks.record import check_reconciliation, check_record, check_row_counts
 from ops.checks.result import Result
@@ -87,7 +88,7 @@ def run_check(
     if json:
         _print_json(results, moment, ok=not failed)
     else:
-        _print_table(results, console or Console(emoji=False))
+        _print_table(results, console or make_console())
     return results
 
 

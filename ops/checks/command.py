@@ -11,6 +11,7 @@ from rich.console import Console
 from extract.base import database
 from extract.base.errors import CredentialsError, MirrorError
 from extract.base.settings import Settings, credentials_configured, max_delete_fraction
+from extract.console import make_console
 from extract.load.record import Record, create_schema
 from extract.people import kept_out
 from ops.checks.check import run_check
@@ -38,7 +39,7 @@ def check(
     Exit status: 0 when every check passed, 1 when one failed.
     """
     try:
-        check_mirror(Console(emoji=False, highlight=False), json=json, sample=sample)
+        check_mirror(make_console(), json=json, sample=sample)
     except CheckFailed:  # what it found is printed
         raise typer.Exit(1) from None
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from extract.base import logs
 from extract.base.errors import BudgetSpent, BusyError, UsageError
 from extract.base.settings import credentials_configured, environment
+from extract.console import make_console
 from ops.backup.restore import drill_obstacle
 from ops.schedule import crontab, units
 from ops.schedule import scheduled as jobs
@@ -42,7 +43,7 @@ def cron_install(
     need_settings_in_file()
     text = crontab.block(schedule, own_variables(schedule))
     changed = crontab.install(text)
-    console = Console(emoji=False, markup=False, highlight=False)
+    console = make_console(markup=False)
     console.print("The schedule is in your crontab." if changed else "It was there already.")
     _print_next(console, schedule)
     if not crontab.daemon_runs():
@@ -80,7 +81,7 @@ def cron_show(
     installed = crontab.read_where_allowed()
     there = crontab.installed_block(installed)
     states = {None: "Not installed: `make cron-install`.", text: "Installed, just so."}
-    console = Console(emoji=False, markup=False, highlight=False)
+    console = make_console(markup=False)
     console.print(states.get(there, "Installed, but otherwise: `make cron-install` renews it."))
     if gone := crontab.gone_blocks(installed):
         console.print(crontab.said_of(gone))
@@ -110,7 +111,7 @@ def systemd_install(
     need_settings_in_file()
     place = directory or units.default_directory()
     written = units.install(units.units(schedule, own_variables(schedule)), place)
-    console = Console(emoji=False, markup=False, highlight=False)
+    console = make_console(markup=False)
     for path in written:
         console.print(str(path), soft_wrap=True)
     user = "" if place == Path("/etc/systemd/system") else " --user"

@@ -15,6 +15,7 @@ from extract.base import database
 from extract.base.errors import UsageError
 from extract.base.lock import new_run_id, run_lock
 from extract.base.query import execute, transaction
+from extract.console import make_console
 from extract.listing.listing import batches_of_parents
 from extract.load.raw import Raw
 from extract.load.record import Record, create_schema
@@ -37,7 +38,7 @@ def streams(
 ) -> None:
     """Show each stream: on or off, its tables, calls, rows and freshness, and what is refused."""
     on = streams_on()
-    console = Console(emoji=False, highlight=False, soft_wrap=True)
+    console = make_console(soft_wrap=True)
     if drop:
         _drop(drop, on, console, confirm=confirm)
         return

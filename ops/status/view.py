@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from extract.base.errors import MirrorError
+from extract.console import make_console
 from extract.tables import streams_on
 from extract.tables.streams import STREAMS
 from ops.status.status import Status, read_status
@@ -43,7 +44,7 @@ def status(
         document = {"verdict": verdict.document(), **now.document()}
         typer.echo(json_module.dumps(document, default=_plain, indent=2))
     elif not now.unreachable:
-        print_status(now, verdict, Console(emoji=False, highlight=False))
+        print_status(now, verdict, make_console())
     if now.unreachable:
         raise MirrorError(f"The status cannot be read: {now.unreachable}")
 
