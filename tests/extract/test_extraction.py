@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import requests
@@ -55,6 +56,16 @@ def test_an_extraction_with_nothing_new_writes_nothing(
         run("run", "--mode", "live")
         cursor.execute(query)
         assert cursor.fetchone() == before
+
+
+def test_nothing_is_left_in_the_folder_that_all_dlt_projects_of_a_user_share(
+    world: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = tmp_path / "shared"
+    monkeypatch.setattr("dlt.common.runtime.run_context.global_dir", lambda: str(shared))
+
+    assert run("run").exit_code == 0
+    assert not shared.exists()
 
 
 def test_a_load_is_in_raw_whole_or_not_at_all(read_world: str, connection: Connection) -> None:
