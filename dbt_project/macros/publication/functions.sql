@@ -323,6 +323,7 @@ $mass$;
 -- The tables whose candidate would delete too much.
 create or replace function ops.mass_deletions(tables text[], settings jsonb)
 returns table (table_name text, present bigint, deletions bigint) language plpgsql
+set work_mem = '64MB' -- so that the planner takes a hash join where keys are in no order
 as $mass$
 begin
     foreach table_name in array tables loop

@@ -2,10 +2,11 @@ with scale_teams_users as (
     select * from {{ ref('int_scale_teams_users__unnested') }}
 ),
 
-accepted_scale_teams as (
+-- Each evaluation is the row that named its people: the few rejected ones are joined, not all others.
+rejected_scale_teams as (
     select id
     from {{ ref('int_scale_teams__classified') }}
-    where rule is null
+    where rule is not null
 ),
 
 accepted_users as (
@@ -23,12 +24,12 @@ classified as (
             'role': 'scale_teams_users.role',
         }) }} as key,
         case
-            when accepted_scale_teams.id is null then 'scale_teams_user_scale_team_not_kept'
+            when rejected_scale_teams.id is not null then 'scale_teams_user_scale_team_not_kept'
             when accepted_users.id is null then 'scale_teams_user_user_not_kept'
         end as rule
     from scale_teams_users
-    left join accepted_scale_teams
-        on scale_teams_users.scale_team_id = accepted_scale_teams.id
+    left join rejected_scale_teams
+        on scale_teams_users.scale_team_id = rejected_scale_teams.id
     left join accepted_users on scale_teams_users.user_id = accepted_users.id
 )
 

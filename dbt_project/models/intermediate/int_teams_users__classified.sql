@@ -2,10 +2,11 @@ with teams_users as (
     select * from {{ ref('int_teams_users__unnested') }}
 ),
 
-accepted_teams as (
+-- Each team comes from the same lists: the few rejected ones are joined, not the millions of others.
+rejected_teams as (
     select id
     from {{ ref('int_teams__classified') }}
-    where rule is null
+    where rule is not null
 ),
 
 accepted_users as (
@@ -22,11 +23,11 @@ classified as (
             'user_id': 'teams_users.user_id',
         }) }} as key,
         case
-            when accepted_teams.id is null then 'teams_user_team_not_kept'
+            when rejected_teams.id is not null then 'teams_user_team_not_kept'
             when accepted_users.id is null then 'teams_user_user_not_kept'
         end as rule
     from teams_users
-    left join accepted_teams on teams_users.team_id = accepted_teams.id
+    left join rejected_teams on teams_users.team_id = rejected_teams.id
     left join accepted_users on teams_users.user_id = accepted_users.id
 )
 

@@ -4,10 +4,9 @@ with source as (
 
 unnested as (
     select
-        source.id as projects_user_id,
-        team.element
+        id as projects_user_id,
+        {{ json_list('teams') }} as element
     from source
-    cross join lateral {{ json_list('source.teams') }} as team (element)
 ),
 
 renamed as (

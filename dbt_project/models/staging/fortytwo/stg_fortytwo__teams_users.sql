@@ -2,15 +2,21 @@ with source as (
     select * from {{ source('fortytwo', 'projects_users_teams') }}
 ),
 
-unnested as (
+teams as (
     select
-        source.id as projects_user_id,
-        source.user_id,
-        (team.element ->> 'id')::bigint as team_id,
-        member.element
+        id as projects_user_id,
+        user_id,
+        {{ json_list('teams') }} as element
     from source
-    cross join lateral {{ json_list('source.teams') }} as team (element)
-    cross join lateral {{ json_list("(team.element -> 'users')") }} as member (element)
+),
+
+members as (
+    select
+        projects_user_id,
+        user_id,
+        (element ->> 'id')::bigint as team_id,
+        {{ json_list("(element -> 'users')") }} as member
+    from teams
 ),
 
 -- Everybody is taken from their own row: the lists of others name members who are gone.
@@ -19,11 +25,11 @@ renamed as (
         team_id,
         user_id,
         projects_user_id,
-        (element ->> 'leader')::boolean as leader,
-        (element ->> 'validated')::boolean as validated,
-        (element ->> 'occurrence')::bigint as occurrence
-    from unnested
-    where (element ->> 'user_id')::bigint = user_id
+        (member ->> 'leader')::boolean as leader,
+        (member ->> 'validated')::boolean as validated,
+        (member ->> 'occurrence')::bigint as occurrence
+    from members
+    where (member ->> 'user_id')::bigint = user_id
 )
 
 select * from renamed
