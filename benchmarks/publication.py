@@ -24,6 +24,7 @@ from benchmarks.measure import Cost
 from benchmarks.table import Line, render
 from extract import embedded
 from extract.programs import DBT
+from extract.tables.ownership import OPS_FILES
 from tests.publication import world
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -167,7 +168,8 @@ def publication_scripts(
 ) -> tuple[str, str]:
     """What dbt renders for the first publication and for a later one, over emptied tables."""
     with connection.cursor() as cursor:
-        cursor.execute((ROOT / "ops" / "schema.sql").read_text())
+        for path in OPS_FILES:
+            cursor.execute(path.read_text())
     world.create_raw(connection)
     for _ in range(2):
         dbt(variables, target, "build", "--exclude-resource-type", "unit_test")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import publication
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -47,3 +49,18 @@ def test_a_copy_of_one_percent_is_beside_the_whole_one() -> None:
     assert whole[1].endswith("rows, whole") and whole[6].endswith("100.0% of bytes")
     assert nothing[6].startswith("0.0 MB") and nothing[6].endswith(", 0.0% of bytes")
     assert {changed[8], deleted[8]} <= {"yes", "**no**"}
+
+
+@pytest.mark.slow
+def test_a_publication_is_measured_from_the_script_that_dbt_renders(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, statement in (
+        ("FILL", "insert into marts.cursus (id, name, slug) values (21, 'Cursus', 'cursus')"),
+        ("CHANGE_ONE_PERCENT", "update marts.cursus set name = 'Another'"),
+        ("CHANGE_EVERYTHING", "delete from marts.cursus"),
+    ):
+        monkeypatch.setattr(publication, name, statement)
+    measured = publication.measure()
+    assert [one.changed for one in measured] == [1, 0, 1, 1]
+    assert all(one.mebibytes > 0 for one in measured)

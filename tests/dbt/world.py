@@ -12,7 +12,7 @@ from psycopg2 import sql
 
 from extract.load.raw import Raw
 from extract.tables import TABLES, UNKNOWN_FIELDS
-from extract.tables.ownership import mark
+from extract.tables.ownership import OPS_FILES, mark
 from tests.publication.lab import Lab, Outcome
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -64,8 +64,8 @@ NETWORK: dict[str, list[dict[str, Any]]] = {
 
 def create_raw(**others: list[dict[str, Any]]) -> None:
     """Create `raw` as the extraction would, with the network above or other rows, and `ops`."""
-    execute((ROOT / "ops" / "schema.sql").read_text())
-    execute((ROOT / "extract" / "load" / "record.sql").read_text())
+    for path in OPS_FILES:
+        execute(path.read_text())
     execute("create schema raw")
     execute("create table raw._dlt_loads (load_id text, status bigint, inserted_at timestamptz)")
     for contract in TABLES.values():

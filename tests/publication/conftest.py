@@ -12,7 +12,7 @@ from uuid import uuid4
 import psycopg2
 import pytest
 
-from extract.tables.ownership import mark
+from extract.tables.ownership import OPS_FILES, mark
 from tests.conftest import DATABASE as NAME  # of every database, while dbt works in it
 from tests.conftest import Parsed
 from tests.publication import world
@@ -72,8 +72,8 @@ def published(
     shutil.copy(parsed_project.memory, lab.target)
     connection = lab.connect()
     world.create_raw(connection)
-    for record in ("ops/schema.sql", "extract/load/record.sql"):
-        connection.cursor().execute((ROOT / record).read_text())
+    for path in OPS_FILES:
+        connection.cursor().execute(path.read_text())
     mark(connection, "raw", "ops")
     connection.close()
     first = lab.dbt("build")  # with the unit tests, which all other builds leave out

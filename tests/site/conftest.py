@@ -17,6 +17,7 @@ import pytest
 from psycopg2.extensions import connection as Connection
 
 from extract.base import database
+from extract.tables.ownership import OPS_FILES
 
 if TYPE_CHECKING:  # the import takes a second, in each pytest process
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -32,7 +33,6 @@ CHROMIUM = next(
     ),
     None,
 )
-SCHEMA = (ROOT / "ops" / "schema.sql", ROOT / "extract" / "load" / "record.sql")
 
 
 def fill(server: dict[str, str], *files: Path) -> None:
@@ -55,7 +55,7 @@ def fill(server: dict[str, str], *files: Path) -> None:
 
 @pytest.fixture
 def ops(database: dict[str, str]) -> dict[str, str]:
-    fill(database, *SCHEMA)
+    fill(database, *OPS_FILES)
     return database
 
 
@@ -112,7 +112,7 @@ def make_site(directory: Path, server: dict[str, str]) -> None:
     administer(server, "create database site")
     server = {**server, "PGDATABASE": "site"}
     made = (Path(__file__).with_name(name) for name in ("history.sql", "reports.sql"))
-    fill(server, *SCHEMA, *made)
+    fill(server, *OPS_FILES, *made)
     subprocess.run(
         [sys.executable, "-m", "ops", "docs"],
         cwd=ROOT,
