@@ -69,8 +69,8 @@ def check_mirror(console: Console, *, json: bool = False, sample: int = 5) -> No
                 console=console,
             )
             if connection is not None and not json:
-                for finding in hygiene.report(connection):
-                    console.print(f"advice: {finding.relation}: {finding.detail}", markup=False)
+                for advice in hygiene.report(connection):
+                    console.print(f"advice: {advice}", markup=False)
         except psycopg2.Error as error:
             if not results:
                 raise

@@ -4,8 +4,7 @@
 `report` only looks, for `make check`.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
@@ -33,24 +32,6 @@ HOT: dict[str, dict[str, str]] = {
 }
 CHANGED_SHARE = 0.1
 LEAST_CHANGED = 1000
-
-Kind = Literal["undeclared table", "bloat", "unused index", "transaction ids", "statistics"]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something that could be better; none of it makes the mirror wrong.
-
-    Attributes:
-        relation: The table or index, e.g. `raw.users`.
-        wasted_bytes: What mending it would give back; 0 when that is not the point.
-        detail: What was found and what to do, for people.
-    """
-
-    kind: Kind
-    relation: str
-    wasted_bytes: int
-    detail: str
 
 
 def tune(connection: Connection) -> list[str]:
@@ -95,31 +76,22 @@ def analyze_changed(connection: Connection) -> list[str]:
     return [table for (table,) in found]
 
 
-def report(connection: Connection, least_bytes: int = 10_000_000) -> list[Finding]:
-    """Look for undeclared tables, bloat, unused indexes and old transaction ids.
+def report(connection: Connection, least_bytes: int = 10_000_000) -> list[str]:
+    """What could be better, and what to do; none of it makes the mirror wrong.
 
     Args:
         connection: To the mirror's database.
         least_bytes: Smaller waste is not worth a word.
     """
     return [
-        *_undeclared(connection),
+        *(
+            f"{name}: this version has no such table: nothing renews its rows, `make erase` does "
+            f"not look there. If nobody needs it: `drop table {name}`"
+            for name in undeclared_tables(connection)
+        ),
         *_bloat(connection, least_bytes),
         *_unused_indexes(connection, least_bytes),
         *_transaction_ids(connection),
-    ]
-
-
-def _undeclared(connection: Connection) -> list[Finding]:
-    return [
-        Finding(
-            "undeclared table",
-            name,
-            0,
-            "this version has no such table: nothing renews its rows, `make erase` does not look "
-            f"there. If nobody needs it: `drop table {name}`",
-        )
-        for name in undeclared_tables(connection)
     ]
 
 
@@ -157,16 +129,11 @@ order by wasted desc
 """
 
 
-def _bloat(connection: Connection, least_bytes: int) -> list[Finding]:
+def _bloat(connection: Connection, least_bytes: int) -> list[str]:
     values = {"schemas": ["raw", "mirror", "snapshots", "ops"], "least": least_bytes}
     return [
-        Finding(
-            "bloat",
-            name,
-            int(wasted),
-            f"about {wasted / 1e6:,.0f} of its {size / 1e6:,.0f} MB are empty ({dead:,} dead rows "
-            f"beside {live:,}): `vacuum full {name}` gives them back, while nobody can read it",
-        )
+        f"{name}: about {wasted / 1e6:,.0f} of its {size / 1e6:,.0f} MB are empty ({dead:,} dead "
+        f"rows beside {live:,}): `vacuum full {name}` gives them back, while nobody can read it"
         for name, size, wasted, dead, live in execute(connection, BLOAT, values)
     ]
 
@@ -196,41 +163,27 @@ order by bytes desc
 """
 
 
-def _unused_indexes(connection: Connection, least_bytes: int) -> list[Finding]:
+def _unused_indexes(connection: Connection, least_bytes: int) -> list[str]:
     return [
-        Finding(
-            "unused index",
-            name,
-            int(size),
-            f"{size / 1e6:,.0f} MB on {table}, and no query has used it for 30 days: if it is "
-            f"yours, `drop index {name}`",
-        )
+        f"{name}: {size / 1e6:,.0f} MB on {table}, and no query has used it for 30 days: if it is "
+        f"yours, `drop index {name}`"
         for name, table, size in execute(connection, UNUSED, {"least": least_bytes})
     ]
 
 
-def _transaction_ids(connection: Connection) -> list[Finding]:
+def _transaction_ids(connection: Connection) -> Iterator[str]:
     query = (
         "select datname, age(datfrozenxid), current_setting('autovacuum') from pg_database "
         "where datname = current_database()"
     )
-    found = []
     for name, age, autovacuum in execute(connection, query):
         if age > 1_000_000_000:
-            found.append(
-                Finding(
-                    "transaction ids",
-                    name,
-                    0,
-                    f"the oldest is {age:,} transactions old and the server stops at 2.1 billion: "
-                    "`vacuum freeze`, and look for a transaction or slot that was left open",
-                )
+            yield (
+                f"{name}: the oldest is {age:,} transactions old and the server stops at 2.1 "
+                "billion: `vacuum freeze`, and look for a transaction or slot that was left open"
             )
         if autovacuum != "on":
-            found.append(
-                Finding("statistics", name, 0, "autovacuum is off on this server: turn it on")
-            )
-    return found
+            yield f"{name}: autovacuum is off on this server: turn it on"
 
 
 def _table(name: str) -> sql.Identifier:
