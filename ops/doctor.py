@@ -5,7 +5,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import closing, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from email.utils import parsedate_to_datetime
@@ -174,7 +174,7 @@ def _try_to_write(setting: str, path: Path) -> None:
 
 
 def _database() -> Found:
-    with closing(database.connect("fortytwo-mirror doctor", autocommit=True)) as connection:
+    with database.session("doctor") as connection:
         require_usable(connection)
         refuse_foreign_objects(connection, take_over=False)
         ((name, role, number, reader, may_create),) = execute(

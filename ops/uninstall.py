@@ -6,13 +6,12 @@ Backups stay, and so do `.env`, the quota that other checkouts share, and whatev
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg2
 from psycopg2 import sql
-from psycopg2.extensions import connection as Connection
 
 from extract import embedded
 from extract.base import database
@@ -20,20 +19,17 @@ from extract.base.errors import MirrorError
 from extract.base.lock import new_run_id, run_lock
 from extract.base.query import execute
 from extract.base.settings import ROOT, local_directory, working_directory
+from extract.tables.ownership import schemas
 from ops.backup import archive, databases
+from ops.backup.restore import READER_ROLE
 from ops.schedule import crontab, units
 from ops.site.pages import site_directory
 
-SCHEMAS = (
-    *("raw", "raw_staging", "staging", "intermediate", "marts"),
-    *("mirror", "reports", "snapshots", "ops"),
-)
-ROLE = "mirror_reader"
 STATE = (
-    *("cache", "dbt", "jobs.json", "jobs.lock", "listings", "logs", "postgres"),
-    *("postgres.held", "postgres.lock", "postgres.log", "postgres.new", "socket", "state"),
-    *("scheduler.alive", "backup.lock"),
-    *("fortytwo.duckdb", "fortytwo.duckdb.wal", "lake", "spark"),
+    *("backup.lock", "cache", "dbt", "jobs.json", "jobs.lock"),
+    *("fortytwo.duckdb", "fortytwo.duckdb.wal", "lake", "listings", "logs"),
+    *("postgres", "postgres.held", "postgres.lock", "postgres.log"),
+    *("postgres.new", "scheduler.alive", "socket", "spark", "state"),
 )
 # what stands elsewhere and needs something that is to go
 READERS = """
@@ -110,53 +106,50 @@ def _remove_timers(paths: list[Path]) -> None:
 def _database() -> list[Part]:
     if database.uses_embedded_server():
         return []  # its files are the database
-    with _connected() as connection:
+    with database.session("uninstall") as connection:
         owned = execute(
             connection,
             "select nspname from pg_namespace where nspname = any(%s) "
             "and pg_has_role(nspowner, 'usage')",
-            (list(SCHEMAS),),
+            (schemas(),),
         )
-        schemas = [name for (name,) in owned]
-        foreign = {name for (name,) in execute(connection, READERS, {"schemas": schemas})}
+        there = [name for (name,) in owned]
+        foreign = {name for (name,) in execute(connection, READERS, {"schemas": there})}
         foreign |= {  # without our mark: to drop a schema would take it along
             name
             for name, kind, is_ours in databases.objects(connection)
-            if name.partition(".")[0] in schemas and kind != "schema" and not is_ours
+            if name.partition(".")[0] in there and kind != "schema" and not is_ours
         }
         if foreign:
             raise MirrorError(
                 f"{', '.join(sorted(foreign))}: not made by the mirror, and stands in or on what "
                 "is to go. Drop or move it first. Nothing was removed."
             )
-        role = execute(connection, "select from pg_roles where rolname = %s", (ROLE,))
+        role = execute(connection, "select from pg_roles where rolname = %s", (READER_ROLE,))
     found = []
-    if schemas:
-        found.append(Part(f"the schemas {', '.join(schemas)}", lambda: _drop(schemas)))
+    if there:
+        found.append(Part(f"the schemas {', '.join(there)}", lambda: _drop(there)))
     if role:
-        found.append(Part(f"the role {ROLE}, if no other database needs it", _drop_role))
+        found.append(Part(f"the role {READER_ROLE}, if no other database needs it", _drop_role))
     return found
 
 
-def _connected() -> closing[Connection]:
-    return closing(database.connect("fortytwo-mirror uninstall", autocommit=True))
-
-
-def _drop(schemas: list[str]) -> None:
-    names = sql.SQL(", ").join(map(sql.Identifier, schemas))
-    with _connected() as connection:
-        execute(connection, sql.SQL("drop schema {} cascade").format(names))
+def _drop(names: list[str]) -> None:
+    listed = sql.SQL(", ").join(map(sql.Identifier, names))
+    with database.session("uninstall") as connection:
+        execute(connection, sql.SQL("drop schema {} cascade").format(listed))
 
 
 def _drop_role() -> None:
     try:
-        with _connected() as connection:
-            execute(connection, sql.SQL("drop role {}").format(sql.Identifier(ROLE)))
+        with database.session("uninstall") as connection:
+            execute(connection, sql.SQL("drop role {}").format(sql.Identifier(READER_ROLE)))
     except psycopg2.errors.DependentObjectsStillExist:
         pass  # another mirror on this server
     except psycopg2.errors.InsufficientPrivilege as error:
         raise MirrorError(
-            f"The role {ROLE} is not ours to drop. Let an administrator run: drop role {ROLE};"
+            f"The role {READER_ROLE} is not ours to drop. Let an administrator run: drop role "
+            f"{READER_ROLE};"
         ) from error
 
 

@@ -186,6 +186,19 @@ def _open(values: dict[str, str], application_name: str) -> Connection:
         time.sleep(0.2)
 
 
+def session(purpose: str, name: str = "") -> closing[Connection]:
+    """A connection in autocommit mode, for a `with` statement, which closes it.
+
+    Args:
+        purpose: What pg_stat_activity shows it is for, e.g. `plan`.
+        name: Another database of the same server.
+
+    Raises:
+        MirrorError: As `connect`.
+    """
+    return closing(connect(f"fortytwo-mirror {purpose}", autocommit=True, name=name))
+
+
 def connect_beside(application_name: str) -> Connection:
     """A session, in autocommit mode, beside the mirror's database: in one that every server has.
 

@@ -3,7 +3,6 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from psycopg2.extensions import connection as Connection
@@ -89,7 +88,7 @@ def make_plan(
     settings = Settings.load()
     quota = Quota(f"{settings.api_url} {settings.client_id}", max_wait=60.0)
     planner = _Planner(FortyTwoClient(settings, quota), settings.cursus_id, campus_ids, report)
-    with closing(database.connect("fortytwo-mirror plan", autocommit=True)) as connection:
+    with database.session("plan") as connection:
         resources = list(planner.full({} if campus_ids else last_pass(connection, "full")))
         resources += planner.backfill(Raw(connection), connection)
     left, hourly, secondly = quota.left()

@@ -22,12 +22,11 @@ from extract.base.settings import local_directory, working_directory
 from extract.people import kept_out, log_files
 from extract.people.copies import PATH, without_people
 from extract.tables import TABLES
-from extract.tables.ownership import names
+from extract.tables.ownership import names, schemas
 
 ANONYMISED_LOGIN = "3b3"
 DECLARED = {**{table.mirror: table for table in TABLES.values()}, **TABLES}
 OF_A_TABLE = re.compile(r"(?:int_)?(\w+?)(?:_history|__\w+)")
-SCHEMAS = ["raw", "raw_staging", "intermediate", "marts", "mirror", "snapshots", "ops"]
 KEYS_GIVEN = sql.SQL("key in (select unnest(%(keys)s::jsonb[]))")
 KEYS_OF_PEOPLE = sql.SQL("key ->> 'user_id' = any(%(ids)s)")
 COLUMNS = """
@@ -184,7 +183,7 @@ def forget_readings(connection: Connection) -> None:
 
 def _tables(connection: Connection) -> list[_Table]:
     columns: defaultdict[tuple[str, str], dict[str, tuple[bool, bool]]] = defaultdict(dict)
-    for schema, table, column, is_json, refers in execute(connection, COLUMNS, (SCHEMAS,)):
+    for schema, table, column, is_json, refers in execute(connection, COLUMNS, (schemas(),)):
         if f"{schema}.{table}" in names():  # a reader's own table is no business of ours
             columns[schema, table][column] = is_json, refers
     tables = [_Table(*name, found) for name, found in columns.items()]

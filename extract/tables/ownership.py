@@ -120,6 +120,12 @@ def names() -> list[str]:
 
 
 @cache
+def schemas() -> list[str]:
+    """Every schema in which the mirror creates something."""
+    return sorted({name.partition(".")[0] for name in names()})
+
+
+@cache
 def _macros() -> Any:
     text = (DBT / "macros" / "publication" / "ownership.sql").read_text(encoding="utf-8")
     return Environment(extensions=["jinja2.ext.do"]).from_string(text).module

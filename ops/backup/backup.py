@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -116,7 +116,7 @@ def _only_one(folder: Path) -> Iterator[None]:
 @contextmanager
 def _moment(patience: float) -> Iterator[tuple[Connection, str]]:
     """A transaction that sees one moment between two runs, and the name others can see it by."""
-    with closing(database.connect("fortytwo-mirror backup reader", autocommit=True)) as connection:
+    with database.session("backup reader") as connection:
         with ExitStack() as held:
             patiently(patience, lambda: held.enter_context(run_lock("backup", new_run_id())))
             execute(connection, "begin isolation level repeatable read read only")

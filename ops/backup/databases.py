@@ -14,7 +14,6 @@ from extract.base import database
 from extract.base.errors import MirrorError
 from extract.base.query import Statement, Values, execute
 from extract.tables import ownership
-from ops.backup import postgres
 
 SCRATCH = "A restore or drill of fortytwo-mirror makes and drops it."
 STAMP = r"\d{8}t\d{6}"
@@ -256,7 +255,7 @@ def empty(connection: Connection, before: list[tuple[str, str]]) -> None:
 def state(name: str) -> tuple[bool, bool]:
     """Whether a database exists, and whether it is empty."""
     try:
-        with postgres.connected(name) as connection:
+        with database.session("restore", name) as connection:
             return True, not objects(connection)
     except MirrorError as error:
         if f'database "{name}" does not exist' in str(error):

@@ -1,9 +1,8 @@
-"""Sessions and programs at one database of the mirror's server; checksums of its tables."""
+"""What PostgreSQL's programs need for a backup or restore; checksums of a database's tables."""
 
 import os
 import re
 from collections.abc import Sequence
-from contextlib import closing
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
@@ -11,7 +10,7 @@ from psycopg2.extensions import connection as Connection
 from extract.base import database
 from extract.base.errors import MirrorError
 from extract.base.query import execute
-from extract.tables.ownership import names
+from extract.tables.ownership import schemas
 
 # what `dbt build` and a load make anew; a backup would only hold them up
 REBUILT = ("marts", "staging", "intermediate", "raw_staging")
@@ -60,8 +59,7 @@ def unreadable(connection: Connection) -> list[str]:
     Raises:
         MirrorError: Something in a schema of the mirror stands on them.
     """
-    ours = sorted({name.split(".")[0] for name in names()})
-    found = execute(connection, UNREADABLE, {"ours": ours})
+    found = execute(connection, UNREADABLE, {"ours": schemas()})
     left_out = [schema for schema, is_ours in found if not is_ours]
     standing = [schema for schema, is_ours in found if is_ours and schema not in REBUILT]
     if standing:
@@ -71,15 +69,6 @@ def unreadable(connection: Connection) -> list[str]:
             "their owner grant it select, or move what stands on them."
         )
     return left_out
-
-
-def connected(database_name: str) -> closing[Connection]:
-    """A session at a database of the mirror's server, in autocommit mode.
-
-    Raises:
-        MirrorError: There is no such database, or it lets nobody in.
-    """
-    return closing(database.connect("fortytwo-mirror restore", autocommit=True, name=database_name))
 
 
 def variables(database_name: str) -> dict[str, str]:

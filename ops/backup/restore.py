@@ -7,7 +7,7 @@ says, the two change places.
 
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from extract.base.usable import require_usable
 from extract.load.record import create_schema
 from extract.people import kept_out
 from extract.people.erase import erase, everybody
-from extract.tables.ownership import names, refuse_foreign_objects
+from extract.tables.ownership import refuse_foreign_objects, schemas
 from ops.backup import age, archive, databases, loading, postgres
 
 READER_ROLE = "mirror_reader"
@@ -112,7 +112,7 @@ def drill(file: Path | None = None) -> Restored:
     database.ensure_server()
     if given := environment().get(DRILL_DATABASE, ""):  # which is empty before and after
         require_drill_database(given, name)
-        with postgres.connected(given) as connection:
+        with database.session("restore", given) as connection:
             before = databases.everything(connection)
             done = _fill(file, manifest, given)
             databases.empty(connection, before)
@@ -133,7 +133,7 @@ def _scratch(name: str, purpose: str) -> Iterator[str]:
     scratch = f"{name}_{purpose}_{_stamp()}"
     databases.create(scratch, like=name)
     try:
-        with postgres.connected(scratch):  # one that nobody uses would be a leftover
+        with database.session("restore", scratch):  # one that nobody uses would be a leftover
             databases.mark_scratch(scratch)
             yield scratch
     except BaseException:
@@ -159,7 +159,7 @@ def require_drill_database(given: str, name: str) -> None:
             f"database {given} owner {role} encoding 'UTF8' template template0; (docs/install.md)."
         )
     if not is_empty:
-        with postgres.connected(given) as connection:
+        with database.session("restore", given) as connection:
             found = [f"{found} ({kind})" for found, kind, _ in databases.objects(connection)]
         more = f" and {len(found) - 5} more" if len(found) > 5 else ""
         raise UsageError(
@@ -180,7 +180,7 @@ def drill_obstacle() -> str:
     if environment().get(DRILL_DATABASE) or database.uses_embedded_server():
         return ""
     query = "select rolcreatedb or rolsuper from pg_roles where rolname = current_user"
-    with closing(database.connect("fortytwo-mirror restore", autocommit=True)) as connection:
+    with database.session("restore") as connection:
         if scalar(connection, query):
             return ""
     return f"this role may not create databases, and {DRILL_DATABASE} names none (docs/install.md)"
@@ -198,7 +198,7 @@ def _fill_new(file: Path, manifest: archive.Manifest | None, name: str) -> Resto
 
 def _fill(file: Path, manifest: archive.Manifest | None, name: str) -> Restored:
     """Restore into an empty database and compare; on failure it is empty again."""
-    with postgres.connected(name) as connection:
+    with database.session("restore", name) as connection:
         require_usable(connection)
         before = databases.everything(connection)
         notes = _make_reader_role(connection)
@@ -218,7 +218,7 @@ def _fill(file: Path, manifest: archive.Manifest | None, name: str) -> Restored:
         if missing:
             notes.append(
                 f"Grants to {', '.join(missing)} were left out: this server has no such role. "
-                "Create it and grant it mirror_reader again."
+                f"Create it and grant it {READER_ROLE} again."
             )
         execute(connection, "analyze")
         return Restored(file, name, found, compared=manifest is not None, notes=notes)
@@ -256,16 +256,15 @@ def _replace(file: Path, manifest: archive.Manifest | None, name: str) -> Restor
 
 def _refuse_to_drop_foreign_objects(name: str, fresh: str) -> None:
     """A database that is replaced is dropped: only what is ours, or comes back, may be in it."""
-    with postgres.connected(name) as old, postgres.connected(fresh) as new:
+    with database.session("restore", name) as old, database.session("restore", fresh) as new:
         refuse_foreign_objects(old)
         back = {(found, kind) for found, kind, _ in databases.objects(new) if kind != "table"}
-        schemas = {entry.partition(".")[0] for entry in names()}
         lost = [
             f"{found} ({kind})"
             for found, kind, is_ours in databases.objects(old)
             if not is_ours
             and (found, kind) not in back
-            and not (kind == "schema" and found in schemas)
+            and not (kind == "schema" and found in schemas())
         ]
     if lost:
         raise UsageError(
@@ -278,7 +277,7 @@ def _refuse_to_drop_foreign_objects(name: str, fresh: str) -> None:
 
 def _keep_erased(old: str, fresh: str) -> list[str]:
     """Whoever was erased after the backup stays erased: the replaced database knows them."""
-    with postgres.connected(old) as source, postgres.connected(fresh) as target:
+    with database.session("restore", old) as source, database.session("restore", fresh) as target:
         if not exists(source, "ops.kept_out"):
             return []
         create_schema(source)
@@ -300,7 +299,7 @@ def _keep_erased(old: str, fresh: str) -> list[str]:
 def _unknown_kept_out(name: str) -> list[str]:
     """What a person must know when the key is missing: the next run will refuse to start."""
     try:
-        with postgres.connected(name) as connection:
+        with database.session("restore", name) as connection:
             kept_out.load(connection)
     except UsageError as error:
         return [str(error)]
@@ -309,7 +308,9 @@ def _unknown_kept_out(name: str) -> list[str]:
 
 def _forget_published_signature(name: str) -> None:
     """Marts and staging are not in a backup: the next sync must build, whatever raw says."""
-    with postgres.connected(name) as connection:  # `_fill` has made what was missing of ops
+    with database.session(
+        "restore", name
+    ) as connection:  # `_fill` has made what was missing of ops
         execute(
             connection,
             "update ops.runs set raw_signature = null "

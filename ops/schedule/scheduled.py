@@ -6,7 +6,7 @@ a full one instead when the last good one is too old, and a backup likewise.
 
 import os
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import psycopg2
@@ -98,7 +98,7 @@ def _need_credentials() -> None:
 
 def _full_pass(now: datetime) -> tuple[bool, bool]:
     """Whether a full pass is overdue, and whether one was attempted not long ago."""
-    with closing(database.connect("fortytwo-mirror schedule", autocommit=True)) as connection:
+    with database.session("schedule") as connection:
         good = last_good(connection).get("full")
         attempt = last_attempt(connection, "full")
     return (

@@ -5,7 +5,6 @@ import http.server
 import json
 import os
 import subprocess
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +39,7 @@ def build() -> Path:
     site = site_directory()
     target = _dbt("docs", "generate", "--static")
     contracts = read_contracts(target / "manifest.json")
-    with closing(database.connect("fortytwo-mirror docs", autocommit=True)) as connection:
+    with database.session("docs") as connection:
         history, status = read_history(connection), read_status(connection)
     own = (target / "static_index.html").read_text(encoding="utf-8")
     write_page(site, "dbt-docs.html", mended(own))

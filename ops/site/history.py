@@ -1,7 +1,7 @@
 """What `ops` knows about the past, as the status page needs it. Counts and times, no people."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
@@ -136,6 +136,6 @@ def connected(page: str, patience: str = "3s") -> Iterator[Connection]:
     Raises:
         MirrorError, psycopg2.Error: The database does not answer.
     """
-    with closing(database.connect(f"fortytwo-mirror {page}", autocommit=True)) as connection:
+    with database.session(page) as connection:
         execute(connection, "select set_config('statement_timeout', %s, false)", (patience,))
         yield connection

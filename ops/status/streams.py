@@ -1,7 +1,6 @@
 """`make streams`: which parts of the mirror are read, what each costs and holds; dropping one."""
 
 import math
-from contextlib import closing
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -42,7 +41,7 @@ def streams(
     if drop:
         _drop(drop, on, console, confirm=confirm)
         return
-    with closing(database.connect("fortytwo-mirror streams", autocommit=True)) as connection:
+    with database.session("streams") as connection:
         create_schema(connection)
         _show(connection, on, console)
 
