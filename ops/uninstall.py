@@ -26,9 +26,9 @@ from ops.schedule import crontab, units
 from ops.site.pages import site_directory
 
 STATE = (
-    *("backup.lock", "cache", "dbt", "jobs.json", "jobs.lock"),
+    *("alerts.json", "alerts.lock", "backup.lock", "cache", "dbt", "jobs.json", "jobs.lock"),
     *("fortytwo.duckdb", "fortytwo.duckdb.wal", "lake", "listings", "logs"),
-    *("postgres", "postgres.held", "postgres.lock", "postgres.log"),
+    *("postgres", "postgres.held", "postgres.lock", "postgres.log", "postgres.log.1.gz"),
     *("postgres.new", "scheduler.alive", "socket", "spark", "state"),
 )
 # what stands elsewhere and needs something that is to go

@@ -205,6 +205,9 @@ def test_uninstall_lists_first_and_removes_what_the_mirror_made_when_it_is_confi
     ours = [local / "logs", local / "lake", local / "spark", dlt]  # copies are of people, too
     for path in (*ours, local / "backups", local / "mine"):
         path.mkdir(parents=True, exist_ok=True)
+    for file in ("alerts.json", "jobs.lock", "postgres.log.1.gz"):  # logs may name people
+        ours.append(local / file)
+        ours[-1].touch()
     schemas = "select nspname from pg_namespace where nspname in ('ops', 'public')"
 
     listed = CliRunner().invoke(app, ["uninstall"])
