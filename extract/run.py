@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import psycopg2
@@ -108,7 +107,7 @@ def extract(
     done = Extracted(run_id, mode)
     phases = Phases()
     quota = Quota(  # shared with every process that uses this application
-        f"{settings.api_url} {settings.client_id}",
+        settings.application,
         max_calls=max_calls,
         max_wait=LONGEST_WAIT[mode],
         on_wait=progress.waiting,
@@ -276,10 +275,8 @@ def _warn_about_secret(auth: ClientCredentials, progress: ExtractionProgress) ->
             "FORTYTWO_CLIENT_SECRET is refused; FORTYTWO_CLIENT_SECRET_NEXT took over. Make it the "
             "current one and put a fresh next one into .env."
         )
-    if auth.secret_valid_until is None:
-        return
-    days = (auth.secret_valid_until - datetime.now(UTC).timestamp()) / 86400
-    if days < WARN_SECRET_DAYS:
+    days = auth.secret_days()
+    if days is not None and days < WARN_SECRET_DAYS:
         progress.say(
             f"The application's secret expires in {days:.1f} days: make a new one on the intra "
             "(Settings > API) and put it into .env as FORTYTWO_CLIENT_SECRET_NEXT."

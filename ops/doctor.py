@@ -221,8 +221,7 @@ def _api() -> Found:
             f"the clock here is {seen[-1]:+.0f} s off the API's, and live passes miss changes so. "
             "Run `timedatectl set-ntp true`."
         )
-    until = credentials.secret_valid_until
-    days = (until - datetime.now(UTC).timestamp()) / 86400 if until else None
+    days = credentials.secret_days()
     left = "" if days is None else f", the secret is good for {days:.0f} more days"
     if days is not None and days < WARN_SECRET_DAYS:
         return "degraded", (

@@ -83,6 +83,12 @@ class ClientCredentials(AuthConfigBase):
         """Seconds that the current token is still good for."""
         return max(0.0, self._valid_until - time.time()) if self._token else 0.0
 
+    def secret_days(self) -> float | None:
+        """Days until the application's secret expires; None when that is not told."""
+        if self.secret_valid_until is None:
+            return None
+        return (self.secret_valid_until - time.time()) / 86400
+
     def _obtain(self) -> None:
         while True:
             answer = self._ask(self._secrets[0])

@@ -20,9 +20,7 @@ def rows_by_id(kept_out: KeptOut) -> Callable[[str, Sequence[int]], list[Row]]:
         MirrorError: Credentials are missing or refused, or the API is out of reach.
     """
     settings = Settings.load()
-    client = FortyTwoClient(
-        settings, Quota(f"{settings.api_url} {settings.client_id}", max_wait=60.0)
-    )
+    client = FortyTwoClient(settings, Quota(settings.application, max_wait=60.0))
     client.auth.prepare_for_run()
 
     def ask(table: str, ids: Sequence[int]) -> list[Row]:

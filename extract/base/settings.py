@@ -227,6 +227,11 @@ class Settings:
     requests_in_flight: int = 6
     request_timeout: float = 60.0
 
+    @property
+    def application(self) -> str:
+        """What the API counts calls by: all processes that have this in common share a quota."""
+        return f"{self.api_url} {self.client_id}"
+
     @classmethod
     def load(cls, env: Mapping[str, str] | None = None) -> Settings:
         """Read the settings.

@@ -86,7 +86,7 @@ def make_plan(
         MirrorError: The API cannot be reached or refuses the credentials.
     """
     settings = Settings.load()
-    quota = Quota(f"{settings.api_url} {settings.client_id}", max_wait=60.0)
+    quota = Quota(settings.application, max_wait=60.0)
     planner = _Planner(FortyTwoClient(settings, quota), settings.cursus_id, campus_ids, report)
     with database.session("plan") as connection:
         resources = list(planner.full({} if campus_ids else last_pass(connection, "full")))

@@ -7,7 +7,7 @@ import os
 import shutil
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -79,10 +79,6 @@ class Status:
     scheduled_by: str = ""
     schedule: dict[str, datetime] = field(default_factory=dict)
     schedule_stopped: str = ""
-
-    def document(self) -> Row:
-        """Everything, for JSON."""
-        return asdict(self)
 
     def settled(self, run: Row) -> Row:
         """A run as it is: the record of a killed one says that it runs, until the next one."""
@@ -191,9 +187,7 @@ def _end(run: Row, status: Status) -> datetime | None:
 def _quota() -> Row:
     """What this machine knows of the hour's calls, without asking the API."""
     try:
-        settings = Settings.load()
-        quota = Quota(f"{settings.api_url} {settings.client_id}")
-        left, hourly, _ = quota.left()
+        left, hourly, _ = Quota(Settings.load().application).left()
     except (MirrorError, OSError):
         return {}
     return {"left_now": left, "hourly_limit": hourly}

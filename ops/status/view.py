@@ -2,6 +2,7 @@
 
 import json as json_module
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -41,7 +42,7 @@ def status(
     now = read_status()
     verdict = judge(now)
     if json:
-        document = {"verdict": verdict.document(), **now.document()}
+        document = {"verdict": verdict.document(), **asdict(now)}
         typer.echo(json_module.dumps(document, default=_plain, indent=2))
     elif not now.unreachable:
         print_status(now, verdict, make_console())

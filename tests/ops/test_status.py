@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -130,7 +131,7 @@ def test_a_fresh_database_says_what_comes_first(database: dict[str, str]) -> Non
     status = read_status()
 
     assert "Nothing has run yet. Next: `make sync`." in shown(status)
-    assert json.dumps(status.document(), default=str)
+    assert json.dumps(asdict(status), default=str)
 
 
 def test_the_schedule_is_read_from_the_crontab(

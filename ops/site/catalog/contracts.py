@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,18 +37,13 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of `mirror` or a view of `reports`.
-
-    Attributes:
-        tests: Data tests that must pass before it is published.
-    """
+    """A table of `mirror` or a view of `reports`."""
 
     name: str
     description: str
     columns: list[Column]
     primary_key: list[str]
     foreign_keys: list[ForeignKey]
-    tests: int = 0
 
     @property
     def key_columns(self) -> list[str]:
@@ -99,13 +94,10 @@ def read_contracts(manifest_file: Path) -> Contracts:
     tests = [node for node in nodes if node["resource_type"] == "test"]
     models = [node for node in nodes if node["resource_type"] == "model"]
     keys = _foreign_keys(tests)
-    counts = Counter(
-        node for test in tests for node in {test.get("attached_node"), *test["depends_on"]["nodes"]}
-    )
 
     def layer(schema: str) -> list[Table]:
         return [
-            _table(node, keys.get(node["unique_id"], []), counts[node["unique_id"]])
+            _table(node, keys.get(node["unique_id"], []))
             for node in sorted(models, key=lambda node: str(node["name"]))
             if node["fqn"][1] == schema and node["config"]["materialized"] != "ephemeral"
         ]
@@ -143,7 +135,7 @@ def _foreign_keys(tests: list[dict[str, Any]]) -> dict[str, list[ForeignKey]]:
     return {node: sorted(keys, key=lambda key: key.column) for node, keys in found.items()}
 
 
-def _table(node: dict[str, Any], keys: list[ForeignKey], tests: int) -> Table:
+def _table(node: dict[str, Any], keys: list[ForeignKey]) -> Table:
     columns = [
         Column(
             column["name"],
@@ -155,7 +147,7 @@ def _table(node: dict[str, Any], keys: list[ForeignKey], tests: int) -> Table:
     ]
     description = re.sub(r"\s*Primary key:[^.]*\.", "", _line(node["description"]))
     primary_key = node["config"]["meta"].get("primary_key", [])
-    return Table(node["name"], description, columns, primary_key, keys, tests)
+    return Table(node["name"], description, columns, primary_key, keys)
 
 
 def _rules(models: list[dict[str, Any]]) -> Iterator[Rule]:
