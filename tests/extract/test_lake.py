@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 
 from extract.base import database as databases
 from extract.base.errors import BusyError, MirrorError, UsageError
+from extract.base.lock import COPY_LOCK
 from extract.base.settings import ROOT, lake_url
 from extract.load import lake
 from extract.load.copy import copy
@@ -376,10 +378,19 @@ def test_all_tables_of_a_copy_are_of_one_moment_whoever_searches_them(
 
 def test_a_second_copy_at_the_same_time_is_told_to_wait(folder: Path) -> None:
     with psycopg2.connect("") as other, other.cursor() as cursor:
-        cursor.execute("select pg_advisory_xact_lock(42, 22)")
+        cursor.execute("select pg_advisory_xact_lock(%s, %s)", COPY_LOCK)
         with pytest.raises(BusyError, match="Another `make copy` is at work"):
             copy("filesystem")
     assert copy("filesystem")["users"] == 1000
+
+
+def test_a_copy_waits_for_no_publication_and_none_for_a_copy(folder: Path) -> None:
+    functions = ROOT / "dbt_project" / "macros" / "publication" / "functions.sql"
+    (lock,) = re.findall(r"pg_advisory_xact_lock\(\d+, \d+\)", functions.read_text("utf-8"))
+
+    with psycopg2.connect("") as publication, publication.cursor() as cursor:
+        cursor.execute(f"select {lock}")
+        assert copy("filesystem")["users"] == 1000
 
 
 def test_a_folder_with_files_of_others_is_named_and_left_alone(folder: Path) -> None:
