@@ -16,7 +16,7 @@ from psycopg2.extensions import connection as Connection
 from rich.console import Console
 
 from extract import embedded
-from extract.base import database
+from extract.base import database, query
 from extract.base import database as databases
 from extract.base.errors import UsageError
 from extract.base.settings import local_directory
@@ -61,13 +61,8 @@ IN_THE_WAY = [
 
 
 def execute(statement: str, name: str = "") -> list[tuple[object, ...]]:
-    connection = database.connect("test", autocommit=True, name=name or os.environ["PGDATABASE"])
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-            return cursor.fetchall() if cursor.description else []
-    finally:
-        connection.close()
+    with database.session("test", name) as connection:
+        return query.execute(connection, statement)
 
 
 def everything() -> str:

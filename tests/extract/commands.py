@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from unittest.mock import patch
 
 from psycopg2.extensions import connection as Connection
@@ -9,6 +10,7 @@ from typer import Typer
 from typer.testing import CliRunner, Result
 
 from extract import cli
+from extract.base.query import execute
 
 
 def run(*arguments: str, app: Typer = cli.app) -> Result:
@@ -23,15 +25,16 @@ def run(*arguments: str, app: Typer = cli.app) -> Result:
         return CliRunner().invoke(app, list(arguments))
 
 
+def ask(connection: Connection, query: str, *values: Any) -> list[tuple[Any, ...]]:
+    """The rows of a statement."""
+    return execute(connection, query, values)
+
+
 def count(connection: Connection, table: str) -> int:
     """Rows of a raw table."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"select count(*) from raw.{table}")
-        return int((cursor.fetchone() or (0,))[0])
+    return int(ask(connection, f"select count(*) from raw.{table}")[0][0])
 
 
 def runs(connection: Connection) -> list[tuple[str, str]]:
     """Mode and status of each run."""
-    with connection.cursor() as cursor:
-        cursor.execute("select mode, status from ops.runs order by started_at")
-        return cursor.fetchall()
+    return ask(connection, "select mode, status from ops.runs order by started_at")

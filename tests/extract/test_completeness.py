@@ -10,7 +10,7 @@ import requests
 from psycopg2.extensions import connection as Connection
 
 from extract.progress import ExtractionProgress
-from tests.extract.commands import run
+from tests.extract.commands import ask, run
 from tests.faults.truth import Truth
 
 pytestmark = pytest.mark.slow  # several passes each
@@ -29,12 +29,6 @@ def break_(world: str, kind: str, path: str, **fault: Any) -> None:
 def calls(world: str) -> int:
     answer = requests.get(f"{world}/_sandbox/calls", timeout=10).json()
     return int(answer["paths"]["/v2/cursus/:cursus_id/users"])
-
-
-def ask(connection: Connection, query: str) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        return cursor.fetchall()
 
 
 def listed(world: str, rows: str) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from psycopg2.extensions import connection as Connection
 from extract.listing.listing import batches
 from extract.tables import TABLES
 from extract.tables.streams import STREAMS
-from tests.extract.commands import count, run
+from tests.extract.commands import ask, count, run
 from tests.faults.truth import contents
 
 pytestmark = pytest.mark.faults
@@ -58,12 +58,6 @@ def calls_on(world: str, table: str) -> int:
 
 def forget_calls(world: str) -> None:
     requests.delete(f"{world}/_sandbox/calls", timeout=10).raise_for_status()
-
-
-def ask(connection: Connection, query: str, *values: Any) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(query, values)
-        return cursor.fetchall() if cursor.description else []
 
 
 def read_again(connection: Connection, table: str) -> None:

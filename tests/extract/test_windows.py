@@ -15,7 +15,7 @@ from psycopg2.extensions import connection as Connection
 
 from extract.tables import TABLES, Table
 from extract.tables.streams import STREAMS
-from tests.extract.commands import run
+from tests.extract.commands import ask, run
 from tests.faults.truth import Truth, differences
 
 pytestmark = pytest.mark.slow  # several passes each
@@ -33,12 +33,6 @@ EDITS = {"edit_with_updated_at": 40, "new_relations": 12}
 
 def control(world: str, what: str, body: dict[str, Any]) -> None:
     requests.post(f"{world}/_sandbox/{what}", json=body, timeout=30).raise_for_status()
-
-
-def ask(connection: Connection, query: str, *values: Any) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(query, values)
-        return cursor.fetchall() if cursor.description else []
 
 
 def add_stray(connection: Connection, table: Table) -> None:

@@ -10,13 +10,13 @@ import time
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from psycopg2.extensions import connection as Connection
 
 from extract.base import logs
 from extract.base.database import connect
+from extract.base.query import execute
 from extract.base.settings import ROOT, local_directory
 from extract.listing.cache import ListingCache
 from extract.listing.columns import to_arrow
@@ -38,20 +38,14 @@ LARGEST_LOGS = 40_000_000
 LARGEST_LOCAL = 200_000_000  # beside the database and the backups
 
 
-def rows(connection: Connection, query: str) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        return cursor.fetchall() if cursor.description else []
-
-
 def options(connection: Connection, table: str) -> set[str]:
-    found = rows(connection, f"select reloptions from pg_class where oid = '{table}'::regclass")
+    found = execute(connection, f"select reloptions from pg_class where oid = '{table}'::regclass")
     return set(found[0][0] or [])
 
 
 def test_hot_tables_get_their_settings_once_and_an_operators_own_stay(ops: Connection) -> None:
-    rows(ops, "create schema raw; create table raw.users (id bigint)")
-    rows(ops, "alter table ops.api_calls set (autovacuum_vacuum_scale_factor = 0.5)")
+    execute(ops, "create schema raw; create table raw.users (id bigint)")
+    execute(ops, "alter table ops.api_calls set (autovacuum_vacuum_scale_factor = 0.5)")
 
     first = hygiene.tune(ops)
     again = hygiene.tune(ops)
@@ -66,33 +60,33 @@ def test_hot_tables_get_their_settings_once_and_an_operators_own_stay(ops: Conne
 
 
 def test_tables_that_a_load_has_changed_are_analyzed_and_others_not(ops: Connection) -> None:
-    rows(
+    execute(
         ops,
         "create schema raw; create table raw.users (id bigint); create table raw.blocs (id bigint)",
     )
-    rows(ops, "insert into raw.users select generate_series(1, 20000)")
-    rows(ops, "insert into raw.blocs select generate_series(1, 10)")
-    rows(ops, "select pg_stat_force_next_flush()")
+    execute(ops, "insert into raw.users select generate_series(1, 20000)")
+    execute(ops, "insert into raw.blocs select generate_series(1, 10)")
+    execute(ops, "select pg_stat_force_next_flush()")
 
     assert hygiene.analyze_changed(ops) == ["raw.users"]
-    assert rows(ops, "select reltuples from pg_class where oid = 'raw.users'::regclass") == [
+    assert execute(ops, "select reltuples from pg_class where oid = 'raw.users'::regclass") == [
         (20000.0,)
     ]
-    rows(ops, "select pg_stat_force_next_flush()")
+    execute(ops, "select pg_stat_force_next_flush()")
     assert hygiene.analyze_changed(ops) == []
 
 
 def test_a_table_of_ours_that_no_declaration_names_is_found_and_nobody_elses(
     ops: Connection,
 ) -> None:
-    rows(
+    execute(
         ops,
         "create schema raw; create table raw.users (id bigint); create table raw.mine (id bigint); "
         "create table raw.groups_users (id bigint)",
     )
     mark(ops, "raw")
-    (made,) = rows(ops, "select obj_description('raw.users'::regclass)")
-    rows(ops, f"comment on table raw.groups_users is 'Groups. {made[0]}'")
+    (made,) = execute(ops, "select obj_description('raw.users'::regclass)")
+    execute(ops, f"comment on table raw.groups_users is 'Groups. {made[0]}'")
 
     (advice,) = hygiene.report(ops)
 
@@ -101,16 +95,16 @@ def test_a_table_of_ours_that_no_declaration_names_is_found_and_nobody_elses(
 
 
 def test_bloat_is_found_and_a_full_table_is_not(ops: Connection) -> None:
-    rows(ops, "create schema raw")
+    execute(ops, "create schema raw")
     for table in ("users", "campus"):
-        rows(
+        execute(
             ops, f"create table raw.{table} (id bigint, name text) with (autovacuum_enabled = off)"
         )
-        rows(
+        execute(
             ops, f"insert into raw.{table} select n, md5(n::text) from generate_series(1, 40000) n"
         )
-    rows(ops, "delete from raw.users where id % 10 <> 0")
-    rows(ops, "vacuum analyze raw.users, raw.campus")
+    execute(ops, "delete from raw.users where id % 10 <> 0")
+    execute(ops, "vacuum analyze raw.users, raw.campus")
 
     (advice,) = hygiene.report(ops, least_bytes=1_000_000)
 
@@ -119,24 +113,24 @@ def test_bloat_is_found_and_a_full_table_is_not(ops: Connection) -> None:
 
 
 def test_an_unused_index_is_named_only_after_a_month_of_statistics(ops: Connection) -> None:
-    rows(ops, "create schema mirror; create table mirror.users (id bigint primary key, name text)")
-    rows(ops, "insert into mirror.users select n, md5(n::text) from generate_series(1, 5000) n")
-    rows(ops, "create index mine on mirror.users (name)")
+    execute(
+        ops, "create schema mirror; create table mirror.users (id bigint primary key, name text)"
+    )
+    execute(ops, "insert into mirror.users select n, md5(n::text) from generate_series(1, 5000) n")
+    execute(ops, "create index mine on mirror.users (name)")
 
     assert hygiene.report(ops, least_bytes=1000) == []
     query = hygiene.UNUSED.replace("interval '30 days'", "interval '-1 days'")
-    with ops.cursor() as cursor:
-        cursor.execute(query, {"least": 1000})
-        found = [row[0] for row in cursor.fetchall()]
-    assert [name for name in found if name.startswith("mirror.")] == ["mirror.mine"]
+    found = execute(ops, query, {"least": 1000})
+    assert [name for name, *_ in found if name.startswith("mirror.")] == ["mirror.mine"]
 
 
 def test_housekeeping_waits_for_nobody_and_fails_nothing(
     ops: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows(ops, "create schema raw; create table raw.users (id bigint)")
+    execute(ops, "create schema raw; create table raw.users (id bigint)")
     holder = connect("holder")
-    rows(holder, "lock table raw.users in access exclusive mode")
+    execute(holder, "lock table raw.users in access exclusive mode")
     logs.start()
     monkeypatch.setattr(housekeeping, "PATIENCE", "200ms")
 
@@ -144,7 +138,7 @@ def test_housekeeping_waits_for_nobody_and_fails_nothing(
 
     (path,) = logs.directory().glob("*.jsonl")
     assert "LockNotAvailable" in path.read_text()
-    assert rows(ops, "show lock_timeout") == [("0",)]
+    assert execute(ops, "show lock_timeout") == [("0",)]
     holder.close()
 
 
@@ -171,25 +165,25 @@ from generate_series(1, 4320 * {days}) as n;
 
 def test_after_a_simulated_quarter_the_tables_hold_a_month(ops: Connection) -> None:
     payload = json.dumps({f"table_{n}": n for n in range(13)})
-    rows(ops, MONTHS.format(days=90, payload=payload))
+    execute(ops, MONTHS.format(days=90, payload=payload))
 
     for _ in range(2):  # the last run of each mode stays, however old
         Record(ops, "now").flush()
         housekeeping.prune(ops)
 
-    calls = rows(
+    calls = execute(
         ops, "select count(*), min(called_at) > now() - interval '31 days' from ops.api_calls"
     )
     assert calls[0][0] == pytest.approx(4320 * DAYS, rel=0.01) and calls[0][1]
-    assert rows(ops, "select count(*) from ops.listings")[0][0] == pytest.approx(
+    assert execute(ops, "select count(*) from ops.listings")[0][0] == pytest.approx(
         288 * DAYS, rel=0.01
     )
-    unpublished = rows(ops, "select count(*) from ops.runs where published_at is null")[0][0]
-    published = rows(ops, "select count(*) from ops.runs where published_at is not null")[0][0]
+    unpublished = execute(ops, "select count(*) from ops.runs where published_at is null")[0][0]
+    published = execute(ops, "select count(*) from ops.runs where published_at is not null")[0][0]
     assert unpublished == pytest.approx(84 * DAYS, rel=0.02)
     assert published == 12 * 90
-    rows(ops, "vacuum full ops.api_calls, ops.listings, ops.runs")
-    size = rows(
+    execute(ops, "vacuum full ops.api_calls, ops.listings, ops.runs")
+    size = execute(
         ops,
         "select sum(pg_total_relation_size(oid)) from pg_class "
         "where relnamespace = 'ops'::regnamespace and relkind = 'r'",
@@ -198,7 +192,7 @@ def test_after_a_simulated_quarter_the_tables_hold_a_month(ops: Connection) -> N
 
 
 def test_the_last_run_of_each_mode_and_the_last_publication_stay(ops: Connection) -> None:
-    rows(
+    execute(
         ops,
         "insert into ops.runs (run_id, mode, status, started_at, published_at) values "
         "('a', 'full', 'published', now() - interval '500 days', now() - interval '500 days'), "
@@ -208,7 +202,7 @@ def test_the_last_run_of_each_mode_and_the_last_publication_stay(ops: Connection
     )
 
     assert housekeeping.prune(ops) == {"ops.runs": 1}
-    assert rows(ops, "select run_id from ops.runs order by 1") == [("a",), ("b",), ("c",)]
+    assert execute(ops, "select run_id from ops.runs order by 1") == [("a",), ("b",), ("c",)]
 
 
 def test_a_month_of_log_lines_stays_under_its_bound() -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 from extract import run as runs
 from extract.base import database
 from extract.base.lock import new_run_id, run_lock
+from extract.base.query import execute
 from extract.progress import ExtractionProgress
 from ops.backup import postgres
 
@@ -32,13 +33,8 @@ values ('published', 'full', 'published', now(), '{"raw": 1}');
 
 
 def sql(statement: str, name: str = "") -> list[tuple[object, ...]]:
-    connection = database.connect("test", autocommit=True, name=name or os.environ["PGDATABASE"])
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-            return cursor.fetchall() if cursor.description else []
-    finally:
-        connection.close()
+    with database.session("test", name) as connection:
+        return execute(connection, statement)
 
 
 def extract(environment: dict[str, str]) -> None:
@@ -73,8 +69,5 @@ def beside(pattern: str) -> list[object]:
 
 
 def contents(name: str) -> dict[str, tuple[int, str]]:
-    connection = database.connect("test", autocommit=True, name=name)
-    try:
+    with database.session("test", name) as connection:
         return postgres.checksums(connection)
-    finally:
-        connection.close()
