@@ -86,21 +86,23 @@ async def read(address: str, sink: Callable[[str, Rows], list[int]]) -> int:
                 row["user_id"], row["cursus_id"] = row["user"]["id"], row["cursus"]["id"]
         return sink(table, rows), total
 
-    async def walk(table: str, path: str, params: dict[str, str]) -> list[int]:
+    async def read_list(table: str, path: str, params: dict[str, str]) -> list[int]:
         found, total = await page(table, path, params, 1)
         numbers = range(2, -(-total // 100) + 1)
         rest = await asyncio.gather(*(page(table, path, params, number) for number in numbers))
         return [*found, *(key for keys, _ in rest for key in keys)]
 
-    lists = {table: asyncio.create_task(walk(table, path, {})) for table, path in REFERENCE.items()}
+    lists = {
+        table: asyncio.create_task(read_list(table, path, {})) for table, path in REFERENCE.items()
+    }
     campuses = await lists["campus"]
     filters = ({**STUDENTS, "filter[primary_campus_id]": str(campus)} for campus in campuses)
-    users = await asyncio.gather(*(walk("users", "/cursus/21/users", one) for one in filters))
+    users = await asyncio.gather(*(read_list("users", "/cursus/21/users", one) for one in filters))
     ids = [str(user) for found in users for user in found]
     batches = (",".join(ids[start : start + 100]) for start in range(0, len(ids), 100))
     await asyncio.gather(
         *(
-            walk("cursus_users", "/cursus/21/cursus_users", {"filter[user_id]": batch})
+            read_list("cursus_users", "/cursus/21/cursus_users", {"filter[user_id]": batch})
             for batch in batches
         ),
         *lists.values(),

@@ -21,7 +21,7 @@ import psycopg2
 TABLE = "achievements_users"
 ROWS_A_USER = 23
 PAGES_A_WALK = 23  # 100 users in a call
-WALKS_A_LOAD = 100  # as the backfill loads them when the API is fast
+LISTINGS_A_LOAD = 100  # as the backfill loads them when the API is fast
 FIELDS = (
     "id",
     "achievement_id",
@@ -73,7 +73,7 @@ def copy(path: Path) -> None:
 
 
 def ours(path: Path) -> None:
-    """The product's way: contract, Arrow, dlt, staging, merge; 100 walks a load."""
+    """The product's way: contract, Arrow, dlt, staging, merge; 100 listings a load."""
     # not at the top: the floor shall not pay for them
     import pyarrow as pa
 
@@ -91,9 +91,9 @@ def ours(path: Path) -> None:
     loader = Loader()
     contract = TABLES[TABLE]
     with path.open("rb") as file:
-        walks = _walks(file)
-        while first := next(walks, None):
-            pages = chain([first], islice(walks, WALKS_A_LOAD - 1))
+        listings = _listings(file)
+        while first := next(listings, None):
+            pages = chain([first], islice(listings, LISTINGS_A_LOAD - 1))
             context = Pass(
                 Settings("http://localhost", "", ""),
                 None,  # type: ignore[arg-type]  # nothing is read from an API here
@@ -104,8 +104,8 @@ def ours(path: Path) -> None:
 
             def rows(context: Pass, pages: Iterator[list[bytes]]) -> Iterator[Any]:
                 scope = context.scope[TABLE] = []
-                for walk in pages:
-                    tables = [to_arrow(contract, orjson.loads(page), "/v2") for page in walk]
+                for listing in pages:
+                    tables = [to_arrow(contract, orjson.loads(page), "/v2") for page in listing]
                     done = pa.concat_tables(tables).combine_chunks()
                     users = set(done.column("user_id").to_pylist())
                     known = context.raw.keys(TABLE, users)
@@ -124,7 +124,7 @@ def _with_what_comes(made: Any, context: Any) -> list[Any]:
     return [made, *context.came_with(TABLE)]
 
 
-def _walks(file: io.BufferedReader) -> Iterator[list[bytes]]:
+def _listings(file: io.BufferedReader) -> Iterator[list[bytes]]:
     while pages := list(islice(file, PAGES_A_WALK)):
         yield pages
 

@@ -1,6 +1,6 @@
 """The peer: dlt's own rest_api source with its defaults, reading the same lists.
 
-It has no walk a campus, no completeness, no quota: it is what dlt's tutorial leads to. Run as a
+It has no listing a campus, no completeness, no quota: it is what dlt's tutorial leads to. Run as a
 process: `… .rest_api ADDRESS DIRECTORY`, with libpq's variables set.
 """
 

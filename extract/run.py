@@ -177,10 +177,10 @@ def _pass(
     client.auth.prepare_for_run()
     record.application(settings.api_url, client.auth)
     _warn_about_secret(client.auth, progress)
-    store = ListingCache(local_directory() / "listings")
+    cache = ListingCache(local_directory() / "listings")
     reader = ListingReader(
         client,
-        store,
+        cache,
         settings.api_url,
         settings.requests_in_flight,
         on_page=progress.page,

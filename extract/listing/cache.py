@@ -17,7 +17,7 @@ from extract.listing.listing import Finished, Listing
 from extract.tables import TABLES
 
 MAX_AGE = 6 * 3600.0
-# a power cut may cost what is kept, no more; what is loaded leaves no trace in the file
+# a power cut may cost what is cached, no more; what is loaded leaves no trace in the file
 PREPARE = """
     pragma synchronous = off;
     pragma secure_delete = on;
@@ -30,7 +30,7 @@ PREPARE = """
 class ListingCache:
     """Complete listings on disk (0600), waiting to be loaded: their rows, as Arrow writes them.
 
-    They are in one file of SQLite, and no file is there while none is kept. A file for each listing
+    They are in one file of SQLite, which is not there while none is cached. A file for each listing
     is a tenth of what an extraction costs (docs/performance.md).
 
     A listing is named by the hash of what was asked, so that only the very same question is
@@ -48,7 +48,7 @@ class ListingCache:
         self._keep(lambda name, finished_at: first <= finished_at <= last)
 
     def get(self, listing: Listing, api_url: str) -> Finished | None:
-        """The kept rows of this very listing, if an interrupted run left them."""
+        """The cached rows of this very listing, if an interrupted run left them."""
         query = (
             "select finished_at, rows, checksum from listings "
             "where name = ? and finished_at between ? and ?"

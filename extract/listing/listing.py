@@ -31,7 +31,7 @@ class Listing:
 
     Attributes:
         table: The raw table its rows go to.
-        key: Names the listing within the table, e.g. `campus 1`; part of the kept file's name.
+        key: Names the listing within the table, for people and the record, e.g. `campus 1`.
         path: Endpoint below `/v2`.
         params: Filters, ranges and sort order.
         constants: Columns that the listing knows and the payload does not, e.g. `campus_id`.
@@ -71,7 +71,7 @@ class Finished:
     """A complete listing: its rows and what it took.
 
     Attributes:
-        calls: Good answers that it took; 0 when it was kept from an interrupted run.
+        calls: Good answers that it took; 0 when an interrupted run had cached it.
         readings: How many times the list had to be read until it added up.
         listed: Rows that the API listed, people who are kept out included.
         missing: Optional fields of the contract that no row carried.

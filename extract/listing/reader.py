@@ -50,12 +50,12 @@ class Arrived:
 
 
 class ListingReader:
-    """Listings many listings at once, `settings.requests_in_flight` pages at a time.
+    """Reads many listings at once, `settings.requests_in_flight` pages at a time.
 
     Args:
         on_reread: Told of a listing that did not add up, with the reason.
         on_page: Told of the rows of each page as it arrives (for progress).
-        on_cached: Told of a listing that an interrupted run had kept.
+        on_cached: Told of a listing that an interrupted run had cached.
         kept_out: People whose rows, and copies in others' rows, are left out before anything is
             cached.
     """
@@ -63,7 +63,7 @@ class ListingReader:
     def __init__(
         self,
         client: FortyTwoClient,
-        store: ListingCache,
+        cache: ListingCache,
         api_url: str,
         in_flight: int,
         *,
@@ -73,10 +73,10 @@ class ListingReader:
         kept_out: KeptOut | None = None,
     ) -> None:
         self._kept_out = kept_out
-        self._client, self._store, self._api_url = client, store, api_url
+        self._client, self._cache, self._api_url = client, cache, api_url
         self._in_flight = in_flight
         self._computing = threading.Lock()
-        self._on_reread, self._on_page, self._on_kept = on_reread, on_page, on_cached
+        self._on_reread, self._on_page, self._on_cached = on_reread, on_page, on_cached
 
     def finish(self, listings: Iterator[Listing], keep: bool = True) -> Iterator[Finished]:
         """Read every listing to its end; yields each as it gets complete.
@@ -93,14 +93,14 @@ class ListingReader:
         try:
             while True:
                 yield from self._submit(pool, schedule, keep)
-                if not schedule.flying:
+                if not schedule.in_flight:
                     return
                 task = self._arrived(schedule)
-                finished = self._judge(task) if task else None
+                finished = self._complete(task) if task else None
                 if task and finished:
                     schedule.active.remove(task)
                     if keep:
-                        self._store.put(finished, self._api_url)
+                        self._cache.put(finished, self._api_url)
                     yield finished
         except BaseException as error:
             self._client.quota.stop()
@@ -114,34 +114,34 @@ class ListingReader:
     def _submit(
         self, pool: ThreadPoolExecutor, schedule: _Schedule, keep: bool
     ) -> Iterator[Finished]:
-        """Have `in_flight` pages asked for; yields listings that need none, being kept."""
-        while len(schedule.flying) < self._in_flight:
+        """Have `in_flight` pages asked for; yields listings that need none, being cached."""
+        while len(schedule.in_flight) < self._in_flight:
             task = schedule.task_with_page()
             if task is None:
                 listing = next(schedule.listings, None)
                 if listing is None:
                     return
-                kept = self._store.get(listing, self._api_url) if keep else None
-                if kept:
-                    self._on_kept(kept)
-                    yield kept
+                cached = self._cache.get(listing, self._api_url) if keep else None
+                if cached:
+                    self._on_cached(cached)
+                    yield cached
                     continue
                 task = _Progress(listing)
                 schedule.active.append(task)
             future = pool.submit(self._page, task, task.take_page())
-            schedule.flying[future] = task, task.generation
+            schedule.in_flight[future] = task, task.generation
             future.add_done_callback(schedule.arrived.put)
 
     def _arrived(self, schedule: _Schedule) -> _Progress | None:
         """Take the next page that arrives; returns its listing when that is read to its end."""
         future = schedule.arrived.get()
-        task, generation = schedule.flying.pop(future)
+        task, generation = schedule.in_flight.pop(future)
         self._take(task, generation, future)
-        return task if task.is_read() and not schedule.pages_flying(task) else None
+        return task if task.is_read() and not schedule.pages_in_flight(task) else None
 
     def forget(self, listings: Sequence[Listing]) -> None:
         """Drop cached listings whose rows are loaded."""
-        self._store.drop(listings, self._api_url)
+        self._cache.drop(listings, self._api_url)
 
     def resume(self) -> None:
         """Read on after a listing that failed."""
@@ -193,7 +193,7 @@ class ListingReader:
         declared = TABLES[done.listing.table]
         return replace(done, table=leave_out(declared, done.table, self._kept_out))
 
-    def _judge(self, task: _Progress) -> Finished | None:
+    def _complete(self, task: _Progress) -> Finished | None:
         """The finished listing, or None after starting it again."""
         reason = task.mismatch()
         if not reason:
@@ -226,16 +226,16 @@ class _Schedule:
     def __init__(self, listings: Iterator[Listing]) -> None:
         self.listings = listings
         self.active: list[_Progress] = []
-        self.flying: dict[Future[Arrived], tuple[_Progress, int]] = {}
+        self.in_flight: dict[Future[Arrived], tuple[_Progress, int]] = {}
         self.arrived: SimpleQueue[Future[Arrived]] = SimpleQueue()
 
-    def pages_flying(self, task: _Progress) -> int:
-        return sum(flying is task for flying, _ in self.flying.values())
+    def pages_in_flight(self, task: _Progress) -> int:
+        return sum(other is task for other, _ in self.in_flight.values())
 
     def task_with_page(self) -> _Progress | None:
         """The earliest listing that may ask for another page now."""
         for task in self.active:
-            if task.has_page() and self.pages_flying(task) < task.listing.in_flight:
+            if task.has_page() and self.pages_in_flight(task) < task.listing.in_flight:
                 return task
         return None
 

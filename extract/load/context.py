@@ -35,7 +35,7 @@ class Pass:
         scope: Per table, scope values that were read completely and may have lost a row: where the
             load may delete.
         read: Per big relation, the students whose rows were read completely.
-        finished: Listings whose rows are in the load, to be dropped from the store after it.
+        finished: Listings whose rows are in the load, to be dropped from the cache after it.
         report: Told a sentence that a person should read.
         plan: Told the calls that tables will need, as soon as that is known.
         apart: Per table that comes with another one, what was read of it.
@@ -244,7 +244,7 @@ class Pass:
         size = self.sizes.setdefault(table, self.raw.row_count(table))
         is_much = self.deletions[table] > settings.max_delete_fraction * size
         if is_much and self.deletions[table] >= MIN_GUARDED_ROWS and not settings.allow_deletes:
-            # the next run must ask again: a kept answer would be refused, or confirmed, unseen
+            # the next run must ask again: a cached answer would be refused, or confirmed, unseen
             self.reader.forget([listing for listing in self.finished if listing.table == table])
             raise DeletionGuard(
                 f"The API no longer lists {self.deletions[table]} of the {size} rows that "

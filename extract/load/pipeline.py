@@ -78,7 +78,7 @@ class Loader:
 
         Raises:
             MirrorError: The API, the contract, the guard or the database said no; `raw` is as it
-                was, and what was read completely is in the listing store.
+                was, and what was read completely is in the cache of listings.
         """
 
         @dlt.source(name=PIPELINE, max_table_nesting=0)

@@ -67,7 +67,7 @@ create table if not exists ops.listings (
 );
 create index if not exists listings_finished_at_idx on ops.listings (finished_at);
 comment on table ops.listings is 'One row per complete listing; 30 days.';
-comment on column ops.listings.calls is 'Good answers it took; 0 when an interrupted run had kept it.';
+comment on column ops.listings.calls is 'Good answers it took; 0 when an interrupted run had cached it.';
 comment on column ops.listings.readings is 'How often the list was read until it added up to X-Total.';
 
 create table if not exists ops.relation_reads (

@@ -97,6 +97,6 @@ def _look_for_anonymised(context: Pass, table: Table) -> None:
         replace(of_parents(table, ids, context.settings.cursus_id), change_row=note)
         for ids in batches(context.gone)
     )
-    # not kept: reading a cached listing would tell nothing of the nested copies
+    # not cached: reading a cached listing would tell nothing of the nested copies
     for _ in context.listing(listings, keep=False):
         pass

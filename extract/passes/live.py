@@ -28,7 +28,7 @@ def live(context: Pass) -> list[DltResource]:
     there = context.raw.tables
     resources = [context.empty(t) for t in TABLES.values() if t.name not in there]
     # where users belong comes before the users
-    for table in sorted(TABLES.values(), key=lambda table: table.name != "campus_users"):
+    for table in sorted(TABLES.values(), key=lambda table: not table.places_people):
         if not context.is_on(table):
             continue
         start = window_start(context, table)

@@ -18,7 +18,7 @@ from extract.tables.table import Row, Table, columns, day_of
 
 
 def _nested_id(row: Row, nested: str, column: str) -> None:
-    """Replace a nested copy by its id; a missing or odd copy leaves null for the rules to judge."""
+    """Replace a nested copy by its id; of a missing or odd copy null is left, for the rules."""
     value = row.pop(nested, None)
     if row.get(column) is None:
         row[column] = value.get("id") if isinstance(value, dict) else None

@@ -7,7 +7,8 @@ reconciliation); the log files 40 MB with every call that the API allows.
 
 | what | kept |
 |---|---|
-| ops.api_calls, ops.listings, log files | 30 days (extract/load/record.py, extract/base/logs.py) |
+| ops.api_calls, ops.listings, ops.deleted_rows | 30 days (extract/load/record.py) |
+| log files | 30 days (extract/base/logs.py) |
 | ops.runs | 400 days when published, else 30; always the last of each mode |
 | ops.changes | CHANGES_RETENTION_DAYS (the publication) |
 | ops.rejections that are over | CHANGES_RETENTION_DAYS (the publication) |

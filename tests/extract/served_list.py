@@ -23,7 +23,7 @@ class ServedList:
         before_page: Called with (this listing, how many pages were asked for so far).
         total: What X-Total says of the real total; None leaves the header out.
         delays: Seconds that the so many-th answer takes.
-        drip: Seconds after each byte of a page's body.
+        pause: Seconds after each byte of a page's body.
         seen: Path and headers of each page asked for.
     """
 
@@ -33,7 +33,7 @@ class ServedList:
     total: Callable[[int], int | None] = lambda total: total
     answers: dict[int, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
     delays: dict[int, float] = field(default_factory=dict)
-    drip: float = 0.0
+    pause: float = 0.0
     seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     asked: int = 0
     tokens: int = 0
@@ -90,13 +90,13 @@ def serve(listing: ServedList, certificate: Path | None = None) -> Iterator[str]
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            if not (listing.drip and self.command == "GET"):
+            if not (listing.pause and self.command == "GET"):
                 self.wfile.write(body)
                 return
             with suppress(ConnectionError):
                 for place in range(len(body)):
                     self.wfile.write(body[place : place + 1])
-                    time.sleep(listing.drip)
+                    time.sleep(listing.pause)
 
         def log_message(self, *arguments: object) -> None:
             return

@@ -158,7 +158,7 @@ def test_a_slow_response_is_cut_off_at_the_deadline_and_not_after_its_end(
     monkeypatch.setattr(clients, "ATTEMPTS", 1)
     started = time.monotonic()
     with pytest.raises(PageTooHeavy, match="came too slowly"):
-        get(ServedList([{"id": key} for key in range(100)], drip=0.05), tmp_path)
+        get(ServedList([{"id": key} for key in range(100)], pause=0.05), tmp_path)
     assert time.monotonic() - started < 10  # the whole body takes a minute
 
 
