@@ -23,7 +23,16 @@ from dlt.destinations import postgres
 from dlt.destinations.impl.postgres.postgres import PostgresClient, PostgresCsvCopyJob
 from psycopg2 import sql
 
-from extract.tables.ownership import mark, refuse_foreign_objects
+from extract.base.query import execute
+from extract.tables.ownership import mark, names, refuse_foreign_objects
+
+# staging tables that were just made
+LOGGED = """
+select oid::regclass::text
+from pg_class
+where relnamespace = to_regnamespace('raw_staging') and relkind = 'r' and relpersistence = 'p'
+    and 'raw_staging.' || relname = any(%s)
+"""
 
 
 class ExactCsvCopyJob(PostgresCsvCopyJob):
@@ -90,12 +99,6 @@ class _ExactClient(PostgresClient):
             return PostponedMergeJob(file_path)
         return super().create_load_job(table, file_path, load_id, restore)
 
-    def _make_create_table(self, qualified_name: str, table: Any) -> str:
-        statement = super()._make_create_table(qualified_name, table)
-        if self.sql_client.is_staging_dataset_active:
-            return statement.replace("CREATE TABLE", "CREATE UNLOGGED TABLE", 1)
-        return statement
-
     @contextmanager
     def maybe_ddl_transaction(self) -> Iterator[None]:
         with super().maybe_ddl_transaction():
@@ -103,6 +106,9 @@ class _ExactClient(PostgresClient):
             refuse_foreign_objects(connection)  # reading took its time since the run's own look
             yield
             mark(connection, "raw", "raw_staging")
+            for (table,) in execute(connection, LOGGED, (names(),)):
+                # PostgreSQL's own words, names in them quoted
+                execute(connection, sql.SQL("alter table {} set unlogged").format(sql.SQL(table)))
 
     def complete_load(self, load_id: str) -> None:
         statements = [line for text in self.merges.pop(load_id, []) for line in text.splitlines()]
