@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
@@ -130,14 +130,14 @@ def clean_environment(
 
 
 @pytest.fixture(scope="session", autouse=True)
-def heed_interrupts() -> None:
+def default_signals() -> None:
     """What runs in the background, or by nohup, ignores signals, and what it starts would too."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def sweep() -> None:
+def end_leftover_servers() -> None:
     """End the servers of tests that were killed and could not do it themselves."""
     for directory in (found for place in SHORT for found in place.glob("ftm-*-*")):
         process_id = directory.name.split("-")[1]
@@ -224,8 +224,7 @@ def database(
     # without fsync, copied files take a quarter of what PostgreSQL's default takes
     administer(postgres_server, f"create database {name} template template0 strategy file_copy")
     variables = {**postgres_server, "PGDATABASE": name}
-    for variable, value in variables.items():
-        monkeypatch.setenv(variable, value)
+    set_variables(monkeypatch, variables)
     try:
         yield variables
     finally:
@@ -282,6 +281,18 @@ def dbt_target(
     monkeypatch.setenv("DBT_TARGET_PATH", str(target))
     monkeypatch.setenv("DBT_LOG_PATH", str(target))
     return target
+
+
+def api(address: str = "http://127.0.0.1:9") -> dict[str, str]:
+    """The settings that lead to a sandbox; by default to where nobody answers."""
+    credentials = {"FORTYTWO_CLIENT_ID": "sandbox", "FORTYTWO_CLIENT_SECRET": "sandbox"}
+    return {"FORTYTWO_API_URL": address, **credentials}
+
+
+def set_variables(patch: pytest.MonkeyPatch, values: Mapping[str, str]) -> None:
+    """Set variables of the environment until the patch is undone."""
+    for name, value in values.items():
+        patch.setenv(name, value)
 
 
 def administer(server: dict[str, str], statement: str) -> None:

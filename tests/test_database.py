@@ -16,7 +16,7 @@ from extract import embedded, programs
 from extract.base import database, libpq
 from extract.base.errors import MirrorError, UsageError
 from extract.load.pipeline import Loader
-from tests.conftest import ROOT
+from tests.conftest import ROOT, api, set_variables
 
 
 def server(variables: dict[str, str]) -> dict[str, str]:
@@ -300,8 +300,7 @@ def guarded(used: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "PGUSER": embedded.NAME,
         "PGDATABASE": embedded.NAME,
     }
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
+    set_variables(monkeypatch, variables)
     administer("alter role fortytwo password 'a b''c'")
     rules = used / "postgres" / "pg_hba.conf"
     rules.write_text("local all all scram-sha-256\n")
@@ -445,9 +444,7 @@ def test_a_sync_a_backup_and_a_drill_succeed_whatever_the_role_sets(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("FORTYTWO_API_URL", sandbox)
-    monkeypatch.setenv("FORTYTWO_CLIENT_ID", "sandbox")
-    monkeypatch.setenv("FORTYTWO_CLIENT_SECRET", "sandbox")
+    set_variables(monkeypatch, api(sandbox))
     monkeypatch.setenv("FORTYTWO_SITE", str(tmp_path / "site"))
     for name, value in ODD.items():
         shortest = "20ms" if name.endswith("timeout") else value

@@ -13,7 +13,7 @@ from extract.base.errors import UsageError
 from extract.base.folders import MARK
 from extract.base.settings import local_directory
 from ops.site.pages import site_directory
-from tests.conftest import ROOT
+from tests.conftest import ROOT, api
 
 THEIRS = (
     "dlt/project.py",
@@ -65,9 +65,7 @@ def test_no_command_touches_a_folder_of_others(tmp_path: Path, command: tuple[st
         env={
             **os.environ,
             "FORTYTWO_LOCAL": str(folder),
-            "FORTYTWO_API_URL": "http://127.0.0.1:9",
-            "FORTYTWO_CLIENT_ID": "sandbox",
-            "FORTYTWO_CLIENT_SECRET": "sandbox",
+            **api(),
         },
         capture_output=True,
         text=True,
@@ -123,9 +121,7 @@ def test_an_extraction_leaves_nothing_elsewhere(
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("XDG_")},
         **database,
-        "FORTYTWO_API_URL": sandbox,
-        "FORTYTWO_CLIENT_ID": "sandbox",
-        "FORTYTWO_CLIENT_SECRET": "sandbox",
+        **api(sandbox),
         "HOME": str(places["home"]),
         "TMPDIR": str(places["temporary"]),
         "PYTHONPATH": str(ROOT),  # the project is not installed: it runs from its folder

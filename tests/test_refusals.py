@@ -19,7 +19,7 @@ from extract.base.errors import UsageError
 from extract.base.sqlstate import explained
 from extract.base.usable import require_usable
 from extract.embedded.user import as_user, give
-from tests.conftest import DATABASE
+from tests.conftest import DATABASE, set_variables
 from tests.extract.commands import run
 
 NO_API = {
@@ -32,8 +32,7 @@ NO_API = {
 def extraction() -> tuple[int, str]:
     """Exit status and words of an extraction whose API cannot be reached."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in NO_API.items():
-            patch.setenv(name, value)
+        set_variables(patch, NO_API)
         done = run("run")
     return done.exit_code, " ".join(done.output.split())
 

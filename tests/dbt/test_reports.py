@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from tests.conftest import DATABASE, Parsed
+from tests.conftest import DATABASE, Parsed, set_variables
 from tests.dbt.world import ROOT, create_raw, dbt, execute, query
 from tests.publication.conftest import copy_database, drop_database, keep_database
 
@@ -28,8 +28,7 @@ def reported(
     shutil.copy(parsed_project.memory, target)
     copy_database(postgres_server, "template0")
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**postgres_server, "PGDATABASE": DATABASE}.items():
-            patch.setenv(name, value)
+        set_variables(patch, {**postgres_server, "PGDATABASE": DATABASE})
         patch.setenv("DBT_TARGET_PATH", str(target))
         create_raw()
         built = dbt("--quiet", "run", "--select", f"+{REPORT}")

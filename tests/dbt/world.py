@@ -14,16 +14,9 @@ from extract.load.raw import Raw
 from extract.tables import TABLES, UNKNOWN_FIELDS
 from extract.tables.ownership import OPS_FILES, mark
 from tests.publication.lab import Lab, Outcome
+from tests.publication.world import SQL_TYPES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-TYPES = {
-    "bigint": "bigint",
-    "text": "text",
-    "bool": "boolean",
-    "double": "double precision",
-    "timestamp": "timestamptz",
-    "json": "jsonb",
-}
 NETWORK: dict[str, list[dict[str, Any]]] = {
     "cursus": [{"id": 21, "name": "42cursus"}, {"id": 9, "name": "C Piscine"}],
     "campus": [
@@ -69,7 +62,7 @@ def create_raw(**others: list[dict[str, Any]]) -> None:
     execute("create schema raw")
     execute("create table raw._dlt_loads (load_id text, status bigint, inserted_at timestamptz)")
     for contract in TABLES.values():
-        columns = [(column.name, TYPES[column.data_type]) for column in contract.loaded]
+        columns = [(column.name, SQL_TYPES[column.data_type]) for column in contract.loaded]
         execute(
             sql.SQL("create table raw.{} ({}, primary key ({}))").format(
                 sql.Identifier(contract.name),

@@ -9,7 +9,7 @@ import pytest
 from psycopg2.extensions import connection as Connection
 
 from extract.base import database as databases
-from tests.conftest import WITHOUT_UNIT_TESTS
+from tests.conftest import WITHOUT_UNIT_TESTS, api, set_variables
 
 
 @pytest.fixture
@@ -18,9 +18,7 @@ def world(
     dbt_target: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> str:
-    monkeypatch.setenv("FORTYTWO_API_URL", fresh_sandbox)
-    monkeypatch.setenv("FORTYTWO_CLIENT_ID", "sandbox")
-    monkeypatch.setenv("FORTYTWO_CLIENT_SECRET", "sandbox")
+    set_variables(monkeypatch, api(fresh_sandbox))
     monkeypatch.setattr("ops.sync._without_unit_tests", lambda *_: WITHOUT_UNIT_TESTS)
     return fresh_sandbox
 

@@ -25,13 +25,9 @@ from extract.tables.ownership import refuse_foreign_objects
 from ops.backup.backup import backup
 from ops.backup.restore import restore
 from ops.sync import dbt_build, sync
-from tests.conftest import DATABASE, ROOT, WITHOUT_UNIT_TESTS, Parsed
+from tests.conftest import DATABASE, ROOT, WITHOUT_UNIT_TESTS, Parsed, api, set_variables
 
-UNREACHABLE = {  # whoever asks the API before looking at the database fails otherwise
-    "FORTYTWO_API_URL": "http://127.0.0.1:9",
-    "FORTYTWO_CLIENT_ID": "sandbox",
-    "FORTYTWO_CLIENT_SECRET": "sandbox",
-}
+UNREACHABLE = api()  # whoever asks the API before looking at the database fails otherwise
 slow = partial(pytest.param, marks=pytest.mark.slow)
 TYPE = "create type {name} as enum ('a')"
 VIEW = "create view {name} as select 1 as id"
@@ -182,8 +178,7 @@ def synced(
     """The name of a database that a sync has filled, beside another project's; and the API."""
     local, address = tmp_path_factory.mktemp("synced"), start_sandbox()
     with pytest.MonkeyPatch.context() as patch:
-        for variable, value in {**postgres_server, **api(address), "PGDATABASE": DATABASE}.items():
-            patch.setenv(variable, value)
+        set_variables(patch, {**postgres_server, **api(address), "PGDATABASE": DATABASE})
         patch.setenv("FORTYTWO_LOCAL", str(local))
         patch.setenv("FORTYTWO_ENV_FILE", os.devnull)
         patch.setenv("XDG_STATE_HOME", str(local))
@@ -210,10 +205,6 @@ create schema analytics; create table analytics.users as select 1 as id;
 """
 
 
-def api(address: str) -> dict[str, str]:
-    return {**UNREACHABLE, "FORTYTWO_API_URL": address}
-
-
 @pytest.fixture
 def mirror(
     synced: tuple[str, str],
@@ -223,8 +214,7 @@ def mirror(
 ) -> Connection:
     """A copy of the synced database of this test's own."""
     kept, address = synced
-    for variable, value in api(address).items():
-        monkeypatch.setenv(variable, value)
+    set_variables(monkeypatch, api(address))
     execute(f"drop database {DATABASE} with (force)", "postgres")
     execute(f"create database {DATABASE} template {kept} strategy file_copy", "postgres")
     return databases.connect("fortytwo-mirror test", autocommit=True)

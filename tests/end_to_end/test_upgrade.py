@@ -13,7 +13,7 @@ import psycopg2
 import pytest
 
 from extract.programs import program
-from tests.conftest import ROOT
+from tests.conftest import ROOT, api
 
 # pg_dump of a mirror of the small sandbox, as of commit 1a75c3f; all people in it are invented
 DUMP = Path(__file__).with_name("version_0_1.sql.xz")
@@ -44,8 +44,7 @@ def test_a_database_of_the_previous_version_is_upgraded_by_a_sync(
         check=True,
     )
     before = past()
-    api = {"FORTYTWO_API_URL": start_sandbox(), "FORTYTWO_CLIENT_ID": "sandbox"}
-    settings = {**os.environ, **api, "FORTYTWO_CLIENT_SECRET": "sandbox"}
+    settings = {**os.environ, **api(start_sandbox())}
     settings["ALLOW_DELETES"] = "1"  # the sandbox has invented other projects since
 
     for command in (["sync"], ["check", "--sample", "0"]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from unittest.mock import patch
 
+import requests
 from psycopg2.extensions import connection as Connection
 from typer import Typer
 from typer.testing import CliRunner, Result
@@ -23,6 +24,11 @@ def run(*arguments: str, app: Typer = cli.app) -> Result:
     # os._exit would end pytest as well
     with patch.object(cli, "fail", fail):
         return CliRunner().invoke(app, list(arguments))
+
+
+def control(world: str, what: str, body: dict[str, Any]) -> None:
+    """Tell the sandbox what its world or its answers are to do."""
+    requests.post(f"{world}/_sandbox/{what}", json=body, timeout=30).raise_for_status()
 
 
 def ask(connection: Connection, query: str, *values: Any) -> list[tuple[Any, ...]]:

@@ -12,22 +12,13 @@ import requests
 from psycopg2.extensions import connection as Connection
 
 from extract.base import database as databases
-from tests.conftest import DATABASE, administer
+from tests.conftest import DATABASE, administer, api, set_variables
 from tests.extract.commands import run
-
-
-def api(address: str) -> dict[str, str]:
-    return {
-        "FORTYTWO_API_URL": address,
-        "FORTYTWO_CLIENT_ID": "sandbox",
-        "FORTYTWO_CLIENT_SECRET": "sandbox",
-    }
 
 
 @pytest.fixture
 def world(fresh_sandbox: str, database: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> str:
-    for variable, value in api(fresh_sandbox).items():
-        monkeypatch.setenv(variable, value)
+    set_variables(monkeypatch, api(fresh_sandbox))
     return fresh_sandbox
 
 

@@ -10,16 +10,12 @@ import requests
 from psycopg2.extensions import connection as Connection
 
 from extract.progress import ExtractionProgress
-from tests.extract.commands import ask, run
+from tests.extract.commands import ask, control, run
 from tests.faults.truth import Truth
 
 pytestmark = pytest.mark.slow  # several passes each
 
 CAMPUS = 7  # the largest
-
-
-def control(world: str, what: str, body: dict[str, Any]) -> None:
-    requests.post(f"{world}/_sandbox/{what}", json=body, timeout=30).raise_for_status()
 
 
 def break_(world: str, kind: str, path: str, **fault: Any) -> None:

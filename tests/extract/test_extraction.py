@@ -18,6 +18,7 @@ from extract.load.destination import PostponedMergeJob
 from extract.load.record import create_schema
 from extract.passes.plan import MOST_PROBES, make_plan
 from extract.tables import TABLES
+from tests.conftest import set_variables
 from tests.extract.commands import count, run, runs
 from tests.faults.truth import contents
 
@@ -367,8 +368,7 @@ def test_wrong_settings_end_with_the_cause_and_the_fix(
     world: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
+    set_variables(monkeypatch, variables)
     result = run("run", *arguments)
     assert result.exit_code == status, result.output
     assert said in result.output

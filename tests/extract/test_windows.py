@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
@@ -15,7 +14,7 @@ from psycopg2.extensions import connection as Connection
 
 from extract.tables import TABLES, Table
 from extract.tables.streams import STREAMS
-from tests.extract.commands import ask, run
+from tests.extract.commands import ask, control, run
 from tests.faults.truth import Truth, differences
 
 pytestmark = pytest.mark.slow  # several passes each
@@ -29,10 +28,6 @@ LIVE = [
 FULL = [table for table in TABLES.values() if table.full and not table.open_rows]
 ELSEWHERE, NOBODY = 998, 987_654_321  # no campus, no person, no row has these numbers
 EDITS = {"edit_with_updated_at": 40, "new_relations": 12}
-
-
-def control(world: str, what: str, body: dict[str, Any]) -> None:
-    requests.post(f"{world}/_sandbox/{what}", json=body, timeout=30).raise_for_status()
 
 
 def add_stray(connection: Connection, table: Table) -> None:

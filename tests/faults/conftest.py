@@ -15,7 +15,7 @@ from extract import embedded
 from extract.base.settings import Settings
 from extract.tables import TABLES
 from ops.sync import dbt_build
-from tests.conftest import WITHOUT_UNIT_TESTS
+from tests.conftest import WITHOUT_UNIT_TESTS, set_variables
 from tests.faults import lab
 from tests.faults.lab import Case, Postgres, Sandbox
 from tests.faults.truth import contents
@@ -118,8 +118,7 @@ def case(
     local = tmp_path / "local"
     with postgres.copy(before) as name:
         settings = lab.settings_of(sandbox.address, local)
-        for variable, value in {**settings, **postgres.variables, "PGDATABASE": name}.items():
-            monkeypatch.setenv(variable, value)
+        set_variables(monkeypatch, {**settings, **postgres.variables, "PGDATABASE": name})
         monkeypatch.setenv("DBT_TARGET_PATH", str(parsed))
         connection = postgres.connect(name)
         try:

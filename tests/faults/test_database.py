@@ -21,7 +21,7 @@ from extract import embedded
 from extract.api.client import Page
 from extract.base.errors import MirrorError
 from extract.listing.listing import Listing
-from tests.conftest import short_directory
+from tests.conftest import set_variables, short_directory
 from tests.end_to_end import oracle
 from tests.faults import lab
 from tests.faults.lab import Case, Postgres, Ran, Sandbox, run_here
@@ -64,8 +64,7 @@ def _embedded(directory: Path) -> dict[str, str]:
 @pytest.fixture
 def own(home: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Case]:
     """The mirror of `home`; no PG variable is set, so that runs start the server they need."""
-    for variable, value in lab.settings_of(sandbox.address, home).items():
-        monkeypatch.setenv(variable, value)
+    set_variables(monkeypatch, lab.settings_of(sandbox.address, home))
     embedded.start(home)
     connection = Postgres(_embedded(home)).connect(embedded.NAME)
     try:
@@ -265,8 +264,7 @@ def test_the_disk_of_the_database_is_full(
     try:
         with postgres.copy(f"{before} tablespace small") as name:
             variables = {**lab.settings_of(sandbox.address, tmp_path), **postgres.variables}
-            for variable, value in {**variables, "PGDATABASE": name}.items():
-                monkeypatch.setenv(variable, value)
+            set_variables(monkeypatch, {**variables, "PGDATABASE": name})
             connection = postgres.connect(name)
             _survives_a_full_database(connection, sandbox, place)
             connection.close()

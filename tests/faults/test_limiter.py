@@ -18,6 +18,7 @@ from extract.api.quota import Quota
 from extract.api.quota_file import HOUR
 from extract.base.errors import BudgetSpent
 from extract.base.settings import Settings
+from tests.extract.test_quota import most_in
 
 
 @dataclass
@@ -42,11 +43,6 @@ def processes(count: int, directory: Path, clock: Clock) -> list[Quota]:
     for quota in made:
         quota._told.set()
     return made
-
-
-def most_in(window: float, moments: list[float]) -> int:
-    """The most moments within any window of so many seconds."""
-    return max(sum(start <= m < start + window for m in moments) for start in moments)
 
 
 STEP = st.tuples(

@@ -20,6 +20,7 @@ from extract.api.client import HEADERS, FortyTwoClient
 from extract.api.quota import Quota
 from extract.base.folders import MARK
 from extract.base.settings import Settings
+from tests.conftest import set_variables
 from tests.faults import lab
 from tests.faults.lab import Case, Postgres, Sandbox, run_here
 from tests.faults.truth import FULL, differences
@@ -63,8 +64,7 @@ def empty(
             "DBT_TARGET_PATH": str(target),
             "DBT_LOG_PATH": str(local / "dbt" / "logs"),
         }
-        for variable, value in variables.items():
-            monkeypatch.setenv(variable, value)
+        set_variables(monkeypatch, variables)
         connection = postgres.connect(name)
         yield Case(guarded, name, connection, local)
         connection.close()

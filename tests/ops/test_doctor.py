@@ -19,6 +19,7 @@ from extract.base.lock import run_lock
 from extract.base.settings import local_directory, working_directory
 from ops import doctor
 from ops.cli import app
+from tests.conftest import api, set_variables
 
 
 def said(name: str) -> tuple[str, str]:
@@ -114,9 +115,7 @@ def test_an_object_of_somebody_elses_with_a_name_of_ours_is_a_failure(
 def test_credentials_that_are_refused_are_a_failure_and_good_ones_are_not(
     ops: Connection, monkeypatch: pytest.MonkeyPatch, start_sandbox: Callable[..., str]
 ) -> None:
-    monkeypatch.setenv("FORTYTWO_API_URL", start_sandbox())
-    monkeypatch.setenv("FORTYTWO_CLIENT_ID", "sandbox")
-    monkeypatch.setenv("FORTYTWO_CLIENT_SECRET", "sandbox")
+    set_variables(monkeypatch, api(start_sandbox()))
     level, sentence = said("API")
     assert (level, "lets us in" in sentence) == ("well", True)
 
@@ -129,9 +128,7 @@ def test_credentials_that_are_refused_are_a_failure_and_good_ones_are_not(
 def test_an_answer_without_a_date_or_without_its_zone_says_nothing_of_the_clock(
     ops: Connection, monkeypatch: pytest.MonkeyPatch, start_sandbox: Callable[..., str], date: str
 ) -> None:
-    monkeypatch.setenv("FORTYTWO_API_URL", start_sandbox())
-    monkeypatch.setenv("FORTYTWO_CLIENT_ID", "sandbox")
-    monkeypatch.setenv("FORTYTWO_CLIENT_SECRET", "sandbox")
+    set_variables(monkeypatch, api(start_sandbox()))
     answered = requests.adapters.HTTPAdapter.build_response
 
     def dated(*arguments: Any) -> requests.Response:

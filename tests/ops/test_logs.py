@@ -23,6 +23,7 @@ from extract.base.folders import locked
 from extract.base.settings import Settings
 from extract.load.record import LONGEST_QUERY, log_call
 from ops.upkeep.logs import log_build
+from tests.conftest import api, set_variables
 
 
 def lines() -> list[dict[str, Any]]:
@@ -85,9 +86,7 @@ def test_a_call_is_logged_with_its_campus_or_its_batch_and_a_short_query() -> No
 def test_every_call_and_token_of_a_client_is_logged_without_the_secret(
     sandbox: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FORTYTWO_API_URL", sandbox)
-    monkeypatch.setenv("FORTYTWO_CLIENT_ID", "sandbox")
-    monkeypatch.setenv("FORTYTWO_CLIENT_SECRET", "sandbox")
+    set_variables(monkeypatch, api(sandbox))
     logs.start("run-1")
     client = FortyTwoClient(Settings.load(), Quota("tests", directory=tmp_path), on_call=log_call)
 

@@ -22,7 +22,7 @@ from ops.checks.check import run_check
 from ops.checks.spot import differing_fields
 from ops.cli import app
 from ops.status.outcomes import last_outcomes, outcome
-from tests.conftest import PUBLISHED
+from tests.conftest import PUBLISHED, set_variables
 from tests.publication.lab import Lab
 
 
@@ -136,8 +136,7 @@ def test_an_old_mirror_is_late_and_then_not_fresh(
 def test_what_else_needs_attention_fails_a_check_but_is_not_on_record_as_its_failure(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, setting in lab.variables.items():
-        monkeypatch.setenv(name, setting)
+    set_variables(monkeypatch, lab.variables)
     with suppress(MirrorError), outcome("sync full"):
         raise MirrorError("No answer.")
 
@@ -280,8 +279,7 @@ def test_it_is_green_right_after_an_erasure(lab: Lab, capsys: pytest.CaptureFixt
 def test_it_checks_what_is_there_and_heeds_the_settings(
     lab: Lab, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, setting in {**lab.variables, "MAX_DELETE_FRACTION": "1"}.items():
-        monkeypatch.setenv(name, setting)
+    set_variables(monkeypatch, {**lab.variables, "MAX_DELETE_FRACTION": "1"})
     lab.run("create table mirror.one_more (id bigint primary key)")
     lab.publish()
     lab.run(

@@ -14,7 +14,7 @@ from extract.base.lock import new_run_id, run_lock
 from extract.progress import ExtractionProgress
 from extract.tables.streams import STREAMS
 from ops.sync import dbt_build
-from tests.conftest import WITHOUT_UNIT_TESTS, administer
+from tests.conftest import WITHOUT_UNIT_TESTS, administer, api, set_variables
 from tests.end_to_end.oracle import days_since
 
 NAME = "second_engine"
@@ -34,9 +34,7 @@ def built_database(
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {
             **variables,
-            "FORTYTWO_API_URL": start_sandbox(scale="network" if network else "small"),
-            "FORTYTWO_CLIENT_ID": "sandbox",
-            "FORTYTWO_CLIENT_SECRET": "sandbox",
+            **api(start_sandbox(scale="network" if network else "small")),
             "FORTYTWO_ENV_FILE": os.devnull,
             "FORTYTWO_LOCAL": local,
             "STREAMS": ",".join(STREAMS),
@@ -58,6 +56,5 @@ def built_database(
 @pytest.fixture
 def database(built_database: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The same, set in the environment."""
-    for name, value in built_database.items():
-        monkeypatch.setenv(name, value)
+    set_variables(monkeypatch, built_database)
     return built_database

@@ -9,7 +9,8 @@ import pytest
 
 from extract.base import database
 from extract.tables.ownership import mark
-from tests.ops.backup.lab import PUBLISHED, api, drop, extract, sql
+from tests.conftest import set_variables
+from tests.ops.backup.lab import PUBLISHED, api_and_places, drop, extract, sql
 
 
 @pytest.fixture(scope="session")
@@ -20,10 +21,9 @@ def template(
     name = "template_of_mirrors"
     local = str(tmp_path_factory.mktemp("template"))
     with pytest.MonkeyPatch.context() as patch:
-        for variable, value in postgres_server.items():
-            patch.setenv(variable, value)
+        set_variables(patch, postgres_server)
         sql(f"create database {name} template template0", "postgres")
-        extract(api(sandbox, local) | {"PGDATABASE": name})
+        extract(api_and_places(sandbox, local) | {"PGDATABASE": name})
         sql(PUBLISHED, name)
         connection = database.connect("test", autocommit=True, name=name)
         mark(connection, "mirror", "snapshots", "marts")
@@ -36,8 +36,7 @@ def unchanged(
     template: str, postgres_server: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[str]:
     """The mirror that tests share, for those that leave it alone; what they add beside it goes."""
-    for variable, value in {**postgres_server, "PGDATABASE": template}.items():
-        monkeypatch.setenv(variable, value)
+    set_variables(monkeypatch, {**postgres_server, "PGDATABASE": template})
     yield template
     drop(f"{template}_%")
 

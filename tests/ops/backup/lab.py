@@ -13,6 +13,7 @@ from extract.base.lock import new_run_id, run_lock
 from extract.base.query import execute
 from extract.progress import ExtractionProgress
 from ops.backup import postgres
+from tests.conftest import api, set_variables
 
 # what dbt would have made, and what an analyst would have put on top
 PUBLISHED = """
@@ -39,19 +40,16 @@ def sql(statement: str, name: str = "") -> list[tuple[object, ...]]:
 
 def extract(environment: dict[str, str]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
-            patch.setenv(name, value)
+        set_variables(patch, environment)
         run_id = new_run_id()
         with run_lock("full", run_id) as connection:
             progress = ExtractionProgress(Console(quiet=True))
             runs.extract("full", progress=progress, connection=connection, run_id=run_id)
 
 
-def api(address: str, local: str) -> dict[str, str]:
+def api_and_places(address: str, local: str) -> dict[str, str]:
     return {
-        "FORTYTWO_API_URL": address,
-        "FORTYTWO_CLIENT_ID": "sandbox",
-        "FORTYTWO_CLIENT_SECRET": "sandbox",
+        **api(address),
         "FORTYTWO_ENV_FILE": os.devnull,
         "FORTYTWO_LOCAL": local,
         "XDG_STATE_HOME": local,

@@ -18,7 +18,7 @@ from ops.backup import age, archive, databases, postgres
 from ops.backup.backup import backup
 from ops.backup.restore import drill, restore
 from ops.cli import app
-from tests.ops.backup.lab import api, beside, contents, extract, sql
+from tests.ops.backup.lab import api_and_places, beside, contents, extract, sql
 
 
 def test_a_restored_database_is_the_same_and_views_and_keys_are_there(unchanged: str) -> None:
@@ -50,7 +50,7 @@ def test_dlt_goes_on_where_the_backup_was_made(
     restore(written.path, other)
     before = sql("select id, _dlt_load_id from raw.users order by id", other)
 
-    extract(api(sandbox, str(tmp_path / "other")) | {"PGDATABASE": other})
+    extract(api_and_places(sandbox, str(tmp_path / "other")) | {"PGDATABASE": other})
 
     assert sql("select id, _dlt_load_id from raw.users order by id", other) == before
     assert sql("select count(*) from raw._dlt_version", other) == [(1,)]
