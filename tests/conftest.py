@@ -114,8 +114,11 @@ def _place(of: pytest.FixtureRequest | pytest.Item) -> str:
 @pytest.fixture(autouse=True)
 def clean_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest, tracing: str
-) -> None:
-    """No setting of the developer's reaches a test, in `.env` or `.local` or of the terminal."""
+) -> Iterator[None]:
+    """No setting of the developer's reaches a test, in `.env` or `.local` or of the terminal.
+
+    Neither does what the mirror puts into the environment for libpq reach the tests after it.
+    """
     if tracing and _place(request).startswith(COVERED_CHILDREN):
         monkeypatch.setenv("COVERAGE_PROCESS_CONFIG", tracing)
     for name in list(os.environ):
@@ -127,6 +130,10 @@ def clean_environment(
     monkeypatch.setenv("FORTYTWO_ENV_FILE", os.devnull)
     monkeypatch.setenv("FORTYTWO_LOCAL", str(tmp_path / "local"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    known = set(os.environ)
+    yield
+    for name in os.environ.keys() - known:
+        del os.environ[name]
 
 
 @pytest.fixture(scope="session", autouse=True)
