@@ -16,6 +16,14 @@ DAYS_AHEAD = 15
 DELETIONS = "record_deleted_rows"  # the trigger
 
 
+def of_reads(table: str, query: str) -> sql.Composed:
+    """A query over the record of whose rows of a table were read: `{reads}`, `{parent}`."""
+    declared = TABLES[table]
+    return sql.SQL(query).format(
+        reads=sql.Identifier("ops", declared.reads), parent=sql.Identifier(declared.parent)
+    )
+
+
 class Raw:
     """Questions to the tables that earlier runs loaded; a missing table counts as empty.
 
@@ -114,18 +122,14 @@ class Raw:
 
     def first_relation_read(self, table: str) -> datetime | None:
         """When the backfill first read rows of a relation table."""
-        query = sql.SQL("select min(read_at) from {} where resource = %s").format(
-            sql.Identifier("ops", TABLES[table].reads)
-        )
+        query = of_reads(table, "select min(read_at) from {reads} where resource = %s")
         moment: datetime | None = scalar(self._connection, query, (table,))
         return moment
 
-    def parents_read(self, table: Table) -> int:
+    def parents_read(self, table: str) -> int:
         """Of how many users, or other parents, the rows were read."""
-        query = sql.SQL("select count(*) from {} where resource = %s").format(
-            sql.Identifier("ops", table.reads)
-        )
-        return int(scalar(self._connection, query, (table.name,)))
+        query = of_reads(table, "select count(*) from {reads} where resource = %s")
+        return int(scalar(self._connection, query, (table,)))
 
     def rows_of_parents(self, table: str, ids: Collection[int]) -> int:
         """How many rows these users, or other parents, have in a relation table."""
@@ -157,10 +161,9 @@ class Raw:
                     )
                     execute(self._connection, delete, (oldest,))
             if oldest and declared.parents == "days":
-                forget = sql.SQL("delete from ops.{} where resource = %s and {} < %s").format(
-                    *map(sql.Identifier, (declared.reads, declared.parent))
-                )
-                execute(self._connection, forget, (declared.name, day_of(oldest)))
+                forget = "delete from {reads} where resource = %s and {parent} < %s"
+                values = declared.name, day_of(oldest)
+                execute(self._connection, of_reads(declared.name, forget), values)
 
     def set_scope(self, scope: dict[str, Collection[int]]) -> None:
         """Say what the coming load may delete (see `delete_scope_condition`)."""

@@ -29,7 +29,7 @@ from extract.base.query import execute
 from extract.listing.listing import batches_of_parents, of_parents
 from extract.load.context import Pass
 from extract.load.pipeline import Loader
-from extract.load.raw import Raw
+from extract.load.raw import Raw, of_reads
 from extract.tables import READS, TABLES, backfilled, coming_with
 
 # a load costs about half a second: few batches a load when they are slow, more when fast
@@ -55,7 +55,7 @@ def to_read(
     """
     parents = raw.parents(TABLES[table], campus_ids)
     resources = [table, *(other.name for other in coming_with(table, streams))]
-    query = _of_reads(
+    query = of_reads(
         table,
         "select {parent}, bool_or(stale) or count(*) < %s from {reads} "
         "where resource = any(%s) group by {parent} having bool_or(resource = %s)",
@@ -65,17 +65,9 @@ def to_read(
     return unread + [parent for parent in parents if stale.get(parent)]
 
 
-def _of_reads(table: str, query: str) -> sql.Composed:
-    """A query over the record of whose rows of a table were read."""
-    declared = TABLES[table]
-    return sql.SQL(query).format(
-        reads=sql.Identifier("ops", declared.reads), parent=sql.Identifier(declared.parent)
-    )
-
-
 def mark_stale(connection: Connection, ids: Iterable[int], table: str) -> None:
     """Have the backfill read these students' rows again, or those of other parents."""
-    query = _of_reads(
+    query = of_reads(
         table,
         "update {reads} set stale = true where resource = %s and {parent} = any(%s) and not stale",
     )
@@ -95,7 +87,7 @@ def mark_what_comes_along_stale(connection: Connection, streams: Collection[str]
     for table in TABLES.values():
         if table.comes_with in backfilled(streams) and table.stream not in streams:
             query = "update {reads} set stale = true where resource = %s and not stale"
-            execute(connection, _of_reads(table.name, query), (table.name,))
+            execute(connection, of_reads(table.name, query), (table.name,))
 
 
 def was_started(connection: Connection) -> bool:
@@ -173,7 +165,7 @@ class Backfill:
         if not self._may_go_on():
             return []
         parents = set(self._context.raw.parents(TABLES[table]))
-        query = _of_reads(
+        query = of_reads(
             table,
             "select {parent} from {reads} where resource = %s and read_at < %s "
             "order by read_at, {parent} desc",
@@ -222,7 +214,7 @@ class Backfill:
             for table, parents in context.read.items():
                 execute_values(
                     cursor,
-                    _of_reads(
+                    of_reads(
                         table,
                         "insert into {reads} (resource, {parent}, read_at, checked_at) "
                         "values %s on conflict (resource, {parent}) do update set "
@@ -242,7 +234,7 @@ class Backfill:
 
         A batch that differs is counted by halves while reading it takes more than a page.
         """
-        query = _of_reads(
+        query = of_reads(
             table,
             "select {parent} from {reads} where resource = %s and not stale "
             "and checked_at < now() - make_interval(hours => %s) order by checked_at, {parent}",
@@ -250,7 +242,7 @@ class Backfill:
         unchecked = execute(self._connection, query, (table, CHECK_EVERY_HOURS))
         mirrored = set(self._context.raw.parents(TABLES[table]))
         parents = [parent for (parent,) in unchecked if parent in mirrored]
-        agrees = _of_reads(
+        agrees = of_reads(
             table,
             "update {reads} set checked_at = now() where resource = %s and {parent} = any(%s)",
         )

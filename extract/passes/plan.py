@@ -15,7 +15,6 @@ from extract.api.quota import Quota, seconds_left
 from extract.base import database
 from extract.base.settings import Settings
 from extract.listing.listing import (
-    IDS_A_CALL,
     Listing,
     batches_of_parents,
     join,
@@ -126,10 +125,6 @@ def _cost(plan: Plan, mode: str) -> str:
     return "known when the students are; ask again after the first full pass"
 
 
-def _pages(rows: int) -> int:
-    return math.ceil(rows / IDS_A_CALL)
-
-
 class _Planner:
     """Answers from what is known, then from the API, in few calls."""
 
@@ -161,16 +156,16 @@ class _Planner:
             if table.full == "students":
                 students = rows = self._students(table)
                 estimated = not calls
-                calls = max(calls, _pages(rows)) if calls else self._calls_by_campus(rows)
+                calls = max(calls, table.pages(rows)) if calls else self._by_campus(table, rows)
             elif table.full == "by students":
-                rows, calls = students, _pages(students)
+                rows, calls = students, table.pages(students)
             elif table.full == "by campus" and not calls:
                 calls = self._campuses_asked(table)
                 estimated = True
             elif not calls:
                 listing = still_open if table.full == "open rows" else whole
                 rows = self._rows(listing(table, self._cursus_id))
-                calls = max(1, _pages(rows))
+                calls = max(1, table.pages(rows))
             yield PlannedResource(table.name, rows, calls, "full", estimated)
 
     def backfill(self, raw: Raw, connection: Connection) -> Iterator[PlannedResource]:
@@ -206,7 +201,7 @@ class _Planner:
             listing = replace(listing, params={**listing.params, **only})
         return self._rows(listing)
 
-    def _calls_by_campus(self, students: int) -> int:
+    def _by_campus(self, table: Table, students: int) -> int:
         """Each campus is asked for its students, who are as many as its accounts suggest."""
         campuses = self._read_campuses()
         accounts = [
@@ -215,7 +210,7 @@ class _Planner:
             if self._campus_ids is None or campus["id"] in self._campus_ids
         ]
         total = max(1, sum(accounts))
-        return sum(max(1, _pages(round(students * count / total))) for count in accounts)
+        return sum(max(1, table.pages(round(students * count / total))) for count in accounts)
 
     def _campuses_asked(self, table: Table) -> int:
         campuses = self._read_campuses()

@@ -1,6 +1,5 @@
 """The students of a full pass, a campus at a time, and complete over all campuses."""
 
-import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 
@@ -51,8 +50,8 @@ def students(context: Pass, table: Table) -> Iterator[pa.Table]:
         yield unseen(done.table, seen)
     context.scope[table.name] = scope
     context.students = sorted(seen)
-    calls = math.ceil(len(seen) / IDS_A_CALL)
-    context.plan({other.name: calls for other in TABLES.values() if other.full == "by students"})
+    others = [other for other in TABLES.values() if other.full == "by students"]
+    context.plan({other.name: other.pages(len(seen)) for other in others})
     context.gone = sorted(known - seen)
 
 

@@ -16,7 +16,7 @@ from extract.base.lock import new_run_id, run_lock
 from extract.base.query import execute, transaction
 from extract.console import make_console
 from extract.listing.listing import batches_of_parents
-from extract.load.raw import Raw
+from extract.load.raw import Raw, of_reads
 from extract.load.record import Record, create_schema
 from extract.tables import TABLES, Table, streams_on
 from extract.tables.streams import ESSENTIAL, STREAMS
@@ -85,7 +85,7 @@ def _first_fill(tables: list[Table], raw: Raw) -> str:
     calls = 0
     for table in tables:
         parents = raw.parents(table) if table.backfill else []
-        unread = max(0, len(parents) - raw.parents_read(table)) if parents else 0
+        unread = max(0, len(parents) - raw.parents_read(table.name)) if parents else 0
         rows = raw.row_count(table.name) + unread * _rows_of_a_parent(table, raw)
         for batch in batches_of_parents(table, parents):
             calls += max(1, table.pages(math.ceil(rows * len(batch) / len(parents))))
@@ -128,7 +128,5 @@ def _drop(name: str, on: frozenset[str], console: Console, *, confirm: bool) -> 
 def _empty(connection: Connection, tables: list[str]) -> None:
     with transaction(connection) as cursor:
         for table in tables:
-            reads = sql.Identifier(TABLES[table].reads)
             cursor.execute(sql.SQL("delete from raw.{}").format(sql.Identifier(table)))
-            forget = sql.SQL("delete from ops.{} where resource = %s").format(reads)
-            cursor.execute(forget, (table,))
+            cursor.execute(of_reads(table, "delete from {reads} where resource = %s"), (table,))
