@@ -17,18 +17,6 @@ from extract.base.settings import ROOT
 Tokens = Sequence[Token]
 DOCS = ROOT / "docs"
 PURPOSE = re.compile(r"^\| (.+?) \| \[.+?\]\((.+?)\.md\) \|$", re.MULTILINE)
-FIRST = (
-    "index",
-    "install",
-    "operate",
-    "troubleshoot",
-    "restore",
-    "upgrade",
-    "privacy",
-    "how-it-works",
-    "performance",
-    "decisions",
-)
 
 
 @dataclass(frozen=True)
@@ -57,17 +45,16 @@ class Chapter:
 
 
 def chapters() -> list[Chapter]:
-    """Every page of docs/, the usual order of reading first."""
+    """Every page of docs/, in the order of its index."""
     index = (DOCS / "index.md").read_text(encoding="utf-8")
     purposes = {name: text for text, name in PURPOSE.findall(index)}
+    texts = {file.stem: file.read_text(encoding="utf-8") for file in sorted(DOCS.glob("*.md"))}
     found = []
-    for file in DOCS.glob("*.md"):
-        text = file.read_text(encoding="utf-8")
-        title = re.search(r"^# (.+)$", text, re.MULTILINE)
-        purpose = purposes.get(file.stem, "")
-        found.append(Chapter(file.stem, title[1] if title else file.stem, text, purpose))
-    order = {name: position for position, name in enumerate(FIRST)}
-    return sorted(found, key=lambda chapter: (order.get(chapter.name, 99), chapter.name))
+    for name in dict.fromkeys(["index", *purposes, *texts]):
+        title = re.search(r"^# (.+)$", texts[name], re.MULTILINE)
+        purpose = purposes.get(name, "")
+        found.append(Chapter(name, title[1] if title else name, texts[name], purpose))
+    return found
 
 
 def copy_images(site: Path) -> None:
