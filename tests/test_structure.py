@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from extract.base.lock import COPY_LOCK, LOCK
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("extract", "ops", "sandbox")
 MOST_FILES = 12
@@ -89,6 +91,23 @@ def test_no_folder_has_more_files_than_a_reader_can_hold() -> None:
     counts = Counter(path.parent.relative_to(ROOT).as_posix() for path in modules().values())
 
     assert {folder: count for folder, count in counts.items() if count > MOST_FILES} == {}
+
+
+def test_each_advisory_lock_has_a_number_of_its_own_and_dbt_knows_that_of_runs() -> None:
+    macros, product = (
+        "".join(
+            path.read_text("utf-8")
+            for path in tracked()
+            if path.suffix in (".sql", ".py") and part in path.parts
+        )
+        for part in ("macros", "extract")
+    )
+    taken = re.findall(r"pg_advisory_xact_lock\((\d+), (\d+)\)", macros + product)
+    numbers = [LOCK, COPY_LOCK, *((int(space), int(number)) for space, number in taken)]
+
+    assert taken
+    assert sorted(set(numbers)) == sorted(numbers)
+    assert "locks.classid = {} and locks.objid = {} ".format(*LOCK) in macros
 
 
 def test_every_file_that_is_named_exists() -> None:
