@@ -10,8 +10,10 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+import yaml
 
 from extract.base.lock import COPY_LOCK, LOCK
+from extract.tables import STUDENT_KIND
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("extract", "ops", "sandbox")
@@ -91,6 +93,21 @@ def test_no_folder_has_more_files_than_a_reader_can_hold() -> None:
     counts = Counter(path.parent.relative_to(ROOT).as_posix() for path in modules().values())
 
     assert {folder: count for folder, count in counts.items() if count > MOST_FILES} == {}
+
+
+def test_the_kind_of_a_student_is_written_once_in_python_and_once_in_dbt() -> None:
+    project = yaml.safe_load((ROOT / "dbt_project.yml").read_text("utf-8"))
+    kind = re.compile(rf"""['"]{STUDENT_KIND}['"]""")
+    product = [path.relative_to(ROOT) for path in tracked() if path.suffix == ".py"]
+    naming = [
+        path.as_posix()
+        for path in product
+        if path.parts[0] in ("extract", "ops")
+        for _ in kind.findall((ROOT / path).read_text("utf-8"))
+    ]
+
+    assert project["vars"]["student_kind"] == STUDENT_KIND
+    assert naming == ["extract/tables/declarations.py"]
 
 
 def test_each_advisory_lock_has_a_number_of_its_own_and_dbt_knows_that_of_runs() -> None:

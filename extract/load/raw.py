@@ -8,7 +8,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from extract.base.query import Values, execute, exists, scalar
-from extract.tables import INDEXES, READS, TABLES, Table
+from extract.tables import INDEXES, READS, STUDENT_KIND, TABLES, Table
 from extract.tables.table import day_of
 
 # so far ahead people sign up for what is read by days; what is later still comes once it changes
@@ -71,11 +71,11 @@ class Raw:
 
     def students(self, campus_ids: Collection[int] | None = None) -> list[int]:
         """Ids of the students whose relations are mirrored, the newest first."""
-        query = "select id from {0} where kind = 'student' and alumni is not true"
+        query = "select id from {0} where kind = %s and alumni is not true"
         if campus_ids is None:
-            return self._ids("users", query + " order by id desc")
+            return self._ids("users", query + " order by id desc", values=(STUDENT_KIND,))
         chosen = query + " and campus_id = any(%s) order by id desc"
-        return self._ids("users", chosen, values=(list(campus_ids),))
+        return self._ids("users", chosen, values=(STUDENT_KIND, list(campus_ids)))
 
     def parents(self, table: Table, campus_ids: Collection[int] | None = None) -> list[int]:
         """Whose rows of a table are mirrored, the newest first: students, all events, or days."""

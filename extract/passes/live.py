@@ -16,7 +16,7 @@ from extract.listing.listing import OVERLAP, again, batches, by_id, changed, of_
 from extract.load.context import Pass
 from extract.passes.open_rows import open_rows, window_start
 from extract.passes.students import unseen, with_campus
-from extract.tables import TABLES, Table
+from extract.tables import STUDENT_KIND, TABLES, Table
 
 OVERLAPPING_IDS = 98  # with them the newest is on a page that is not full: one call
 
@@ -107,7 +107,7 @@ class LiveUsers:
             table = done.table
             ids = table.column("id").to_pylist()
             student = pc.and_(
-                pc.equal(table.column("kind"), "student"),
+                pc.equal(table.column("kind"), STUDENT_KIND),
                 pc.invert(pc.fill_null(table.column("alumni"), False)),
             ).to_pylist()
             # somebody else's change is ours only if we have the row: then it leaves the mirror

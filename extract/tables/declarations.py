@@ -16,6 +16,8 @@ from typing import Any
 
 from extract.tables.table import Row, Table, columns, day_of
 
+STUDENT_KIND = "student"  # of whoever is no alumnus either; rule 7 of the models has it as a var
+
 
 def _nested_id(row: Row, nested: str, column: str) -> None:
     """Replace a nested copy by its id; of a missing or odd copy null is left, for the rules."""
@@ -278,7 +280,7 @@ DECLARED = (
         "/cursus/{cursus}/users",
         full="students",
         ranges=("updated_at",),
-        students={"filter[kind]": "student", "filter[alumni?]": "false"},
+        students={"filter[kind]": STUDENT_KIND, "filter[alumni?]": "false"},
         # the payload has no campus: the students are listed a campus at a time
         campus_filter="filter[primary_campus_id]",
         scope="campus_id",
