@@ -2,7 +2,7 @@ with scale_teams_users as (
     select * from {{ ref('int_scale_teams_users__unnested') }}
 ),
 
--- Each evaluation is the row that named its people: the few rejected ones are joined, not all others.
+-- Each evaluation is the row that named its people: joined are the few rejected ones.
 rejected_scale_teams as (
     select id
     from {{ ref('int_scale_teams__classified') }}

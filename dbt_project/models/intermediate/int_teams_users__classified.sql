@@ -2,7 +2,7 @@ with teams_users as (
     select * from {{ ref('int_teams_users__unnested') }}
 ),
 
--- Each team comes from the same lists: the few rejected ones are joined, not the millions of others.
+-- Each team comes from the same lists: joined are the few rejected ones, not millions.
 rejected_teams as (
     select id
     from {{ ref('int_teams__classified') }}
