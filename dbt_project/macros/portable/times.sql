@@ -1,9 +1,16 @@
-{#- When clocks in a time zone show a time. -#}
-{% macro at_local_time(local_time, time_zone) -%}
+{#- When clocks in a time zone show a midnight: the first time, where they are put back to it. -#}
+{% macro at_local_midnight(midnight, time_zone) -%}
     {%- if target.type in ['postgres', 'duckdb'] -%}
-        ({{ local_time }}) at time zone {{ time_zone }}
+        {#- `at time zone` gives the second time: the first is an hour after 23:00 of the day before. -#}
+        {%- set at_zone = 'at time zone ' ~ time_zone -%}
+        {%- set second = '(' ~ midnight ~ ') ' ~ at_zone -%}
+        {%- set first = '(' ~ midnight ~ " - interval '1 hour') " ~ at_zone ~ " + interval '1 hour'" -%}
+        case
+            when ({{ first }}) {{ at_zone }} >= {{ midnight }} then least({{ first }}, {{ second }})
+            else {{ second }}
+        end
     {%- else -%}
-        to_utc_timestamp({{ local_time }}, {{ time_zone }})
+        to_utc_timestamp({{ midnight }}, {{ time_zone }})
     {%- endif -%}
 {%- endmacro %}
 

@@ -42,9 +42,10 @@ days as (
         local_presences.begin_at,
         local_presences.until,
         local_day.midnight as day,
-        {{ at_local_time('local_day.midnight', 'local_presences.time_zone') }} as day_begins,
-        {{ at_local_time("local_day.midnight + interval '1 day'", 'local_presences.time_zone') }}
-            as day_ends
+        {{ at_local_midnight('local_day.midnight', 'local_presences.time_zone') }} as day_begins,
+        {{ at_local_midnight(
+            "local_day.midnight + interval '1 day'", 'local_presences.time_zone'
+        ) }} as day_ends
     from local_presences
     cross join
         lateral {{ each_day('local_presences.local_begin', 'local_presences.local_until') }}
