@@ -11,7 +11,7 @@ from extract.base.query import Values, execute, exists, scalar
 from extract.tables import INDEXES, READS, STUDENT_KIND, TABLES, Table
 from extract.tables.table import day_of
 
-# so far ahead people sign up for what is read by days; what is later still comes once it changes
+# so far ahead people sign up for what is read by days; what is later comes once it changes
 DAYS_AHEAD = 15
 DELETIONS = "record_deleted_rows"  # the trigger
 
@@ -85,7 +85,10 @@ class Raw:
             oldest, today = day_of(table.kept_from()), day_of(self.newest_update("users"))
             if oldest is None or today is None:
                 return []
-            return list(range(today + DAYS_AHEAD, oldest - 1, -1))
+            # a booking further ahead came with a live pass, and its cancellation says nothing
+            query = "select distinct {1} from {0} where {1} > %s order by {1} desc"
+            further = self._ids(table.name, query, table.scope, values=(today + DAYS_AHEAD,))
+            return [*further, *range(today + DAYS_AHEAD, oldest - 1, -1)]
         # of some campuses only the people are read
         return [] if campus_ids else sorted(self.keys(table.parents), reverse=True)
 

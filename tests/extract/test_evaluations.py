@@ -78,6 +78,27 @@ def test_people_of_another_shape_break_the_contract_instead_of_being_lost(
             to_arrow(TABLES["scale_teams"], [row], "/v2/scale_teams")
 
 
+@pytest.mark.usefixtures("world")
+def test_an_evaluation_that_was_booked_for_weeks_ahead_goes_when_it_is_cancelled(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMS", "evaluations")
+    monkeypatch.setenv("EVALUATIONS_RETENTION_DAYS", str(days_since(2)))
+    monkeypatch.setenv("BACKFILL_CALLS", "100")
+    assert run("run").exit_code == 0
+    day = (day_of(Raw(connection).newest_update("users")) or 0) + DAYS_AHEAD + 5
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into raw.scale_teams select (jsonb_populate_record(t, jsonb_build_object("
+            "'id', 900000000, 'begin_at', to_timestamp(86400 * %(day)s), 'begin_day', %(day)s))).* "
+            "from raw.scale_teams as t limit 1",
+            {"day": day},
+        )
+        assert run("run").exit_code == 0
+        cursor.execute("select count(*) from raw.scale_teams where id = 900000000")
+        assert cursor.fetchone() == (0,)
+
+
 @pytest.mark.slow
 def test_evaluations_are_booked_held_shown_and_cancelled(
     world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
