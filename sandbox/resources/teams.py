@@ -15,6 +15,7 @@ from sandbox.resources.base import (
     Resource,
     Row,
     Test,
+    absent,
     by_id_or_slug,
     keys,
     number,
@@ -178,6 +179,10 @@ class _Teams:
 
 def teams(world: World) -> Resource:
     """/v2/teams and the lists of a user and a project."""
+
+    def of_cursus(row: ListedTeam, texts: list[str]) -> bool:
+        return str(row.projects_user.cursus_id) in texts
+
     found = rules(
         _columns(),
         order=(("id", False),),
@@ -185,7 +190,14 @@ def teams(world: World) -> Resource:
             "locked": when(lambda row: row.fields["locked?"]),
             "closed": when(lambda row: row.fields["closed?"]),
             "with_mark": when(lambda row: row.fields["final_mark"] is not None),
-            "cursus": lambda row, texts: str(row.projects_user.cursus_id) in texts,
+            # no team here has a deadline
+            "deadline": when(lambda _: False),
+            "terminating": when(lambda row: row.fields["terminating_at"] is not None),
+            "cursus": of_cursus,
+            "active_cursus": of_cursus,
+            "campus": lambda row, texts: any(
+                str(user.campus_id) in texts for user, _ in row.team.rows
+            ),
             "primary_campus": lambda row, texts: (
                 str(world.users[row.projects_user.user_id].campus_id) in texts
             ),
@@ -263,7 +275,7 @@ def _columns() -> dict[str, Column]:
         closed_at="time", terminating_at="time",
     )  # fmt: skip
     nested = {name: Column(column.kind, _of_fields(column)) for name, column in plain.items()}
-    return {"id": Column("int", lambda row: row.team.id), **nested}
+    return {"id": Column("int", lambda row: row.team.id), **nested, **absent("deadline_at")}
 
 
 def _of_fields(column: Column) -> Callable[[ListedTeam], Any]:

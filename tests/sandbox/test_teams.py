@@ -6,6 +6,8 @@ from collections import Counter
 
 import pytest
 
+EPOCH = "2026-11-15T00:00:00.000Z"
+
 
 def teams_by_id(rows):
     """Every copy of each team, with the row that carries it."""
@@ -96,6 +98,29 @@ def test_teams_are_listed_once_whoever_is_left_in_them(living):
         assert bare == nested
     for team_id in list(nested)[:20]:
         assert living.get(f"teams/{team_id}").json()["id"] == team_id
+
+
+@pytest.mark.parametrize("field", ["status", "closed_at", "terminating_at", "deadline_at"])
+def test_teams_are_sorted_and_filtered_by_each_documented_column(api, field):
+    for query in (f"sort=-{field}", f"filter[{field}]={EPOCH}", f"range[{field}]={EPOCH},{EPOCH}"):
+        assert api.get(f"teams?{query}").status_code == 200, query
+
+
+def test_teams_are_filtered_by_campus_cursus_and_state(api):
+    homes = {
+        str(row["id"]): row["primary_campus_id"]
+        for row in api.rows("users", fields="id,primary_campus_id")
+    }
+    found = api.every("teams", **{"filter[campus]": 1})
+    assert found
+    assert all(any(homes[str(m["id"])] == 1 for m in team["users"]) for team in found)
+    total = {
+        name: api.get(f"teams?filter[{name}]={value}").headers["X-Total"]
+        for name, value in {"cursus": 21, "active_cursus": 21, "deadline": "true",
+                            "terminating": "true"}.items()
+    }  # fmt: skip
+    assert total["active_cursus"] == total["cursus"] != "0"
+    assert total["deadline"] == total["terminating"] == "0"
 
 
 @pytest.mark.slow
