@@ -196,7 +196,7 @@ def _pass(
     done.degraded = context.degraded
     context.know_refusals()
     loader = Loader()
-    raw.delete_old()
+    raw.delete_old(done.run_id)
     mark_what_comes_along_stale(connection, streams)
     phases.done("prepare")
     mode = done.mode

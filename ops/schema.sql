@@ -84,7 +84,8 @@ comment on column ops.runs.planned_calls is 'API calls that it expected to make;
 comment on column ops.runs.message is 'Why the run ended as it did, in words.';
 
 -- -----------------------------------------------------------------------------------------
--- Changes: one row per inserted, updated and deleted row of mirror (written by the publication)
+-- Changes: one row per inserted, updated and deleted row of mirror (written by the publication, and
+-- by a pass for rows that are kept no longer)
 -- -----------------------------------------------------------------------------------------
 
 -- Stored as sets: up to 10,000 keys that one run changed in the same way. The first publication of
@@ -125,7 +126,8 @@ $do$;
 
 comment on view ops.changes is
 'One row per inserted, updated and deleted row of mirror. Keys only, never contents.';
-comment on column ops.changes.changed_at is 'Time of the publication: one for all its changes.';
+comment on column ops.changes.changed_at is
+'Time of the publication, one for all its changes; of rows that are kept no longer, when they went.';
 comment on column ops.changes.key is 'Primary key of the row, e.g. {"id": 42}.';
 comment on column ops.changes.columns is 'For an update: the columns whose values changed.';
 

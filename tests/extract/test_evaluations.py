@@ -171,7 +171,7 @@ def test_evaluations_are_booked_held_shown_and_cancelled(
             "update raw.scale_teams set begin_at = null, begin_day = null "
             "where id = (select max(id) from raw.scale_teams)"
         )
-    raw.delete_old()
+    raw.delete_old("test")
     with connection.cursor() as cursor:
         cursor.execute("select count(*) from raw.scale_teams where begin_at is null")
         assert cursor.fetchone() == (0,)

@@ -14,6 +14,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from extract.base.errors import CredentialsError, MirrorError
+from extract.load.raw import Raw
 from extract.load.record import create_schema
 from extract.people.erase import erase
 from extract.tables import TABLES as DECLARED
@@ -274,6 +275,33 @@ def test_it_is_green_right_after_an_erasure(lab: Lab, capsys: pytest.CaptureFixt
 
     assert failures(results) == set()
     assert {f"reconciles.{table}" for table in PUBLISHED} <= results.keys()
+
+
+def test_what_is_kept_no_longer_goes_on_record_and_is_no_damage(
+    lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = ("locations", "scale_teams", "scale_teams_users")
+    published = [(name, lab.value(f"select count(*) from mirror.{name}")) for name in old]
+    connection = lab.connect()
+    Raw(connection).delete_old("run-1")
+    connection.close()
+
+    _, results = check(lab, capsys)
+    assert failures(results) == set()
+    assert {results[f"reconciles.{name}"] for name in old} == {"skipped"}
+    assert published == lab.rows(
+        "select table_name, count(distinct key) from ops.changes "
+        "where run_id = 'run-1' and action = 'delete' group by 1 order by 1"
+    )
+    assert {
+        name: lab.value(f"select count(*) from mirror.{name}") for name in old
+    } == dict.fromkeys(old, 0)
+
+    for name in old:
+        lab.run(f"delete from marts.{name}")
+    lab.publish()
+    results = check(lab, capsys)[1]
+    assert not [name for name in failures(results) if name.startswith("row_counts")]
 
 
 def test_it_checks_what_is_there_and_heeds_the_settings(
