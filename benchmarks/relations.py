@@ -20,7 +20,7 @@ import psycopg2
 
 TABLE = "achievements_users"
 ROWS_A_USER = 23
-PAGES_A_WALK = 23  # 100 users in a call
+PAGES_A_LISTING = 23  # 100 users in a call
 LISTINGS_A_LOAD = 100  # as the backfill loads them when the API is fast
 FIELDS = (
     "id",
@@ -125,7 +125,7 @@ def _with_what_comes(made: Any, context: Any) -> list[Any]:
 
 
 def _listings(file: io.BufferedReader) -> Iterator[list[bytes]]:
-    while pages := list(islice(file, PAGES_A_WALK)):
+    while pages := list(islice(file, PAGES_A_LISTING)):
         yield pages
 
 

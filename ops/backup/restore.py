@@ -308,9 +308,8 @@ def _unknown_kept_out(name: str) -> list[str]:
 
 def _forget_published_signature(name: str) -> None:
     """Marts and staging are not in a backup: the next sync must build, whatever raw says."""
-    with database.session(
-        "restore", name
-    ) as connection:  # `_fill` has made what was missing of ops
+    # `_fill` has made what was missing of ops
+    with database.session("restore", name) as connection:
         execute(
             connection,
             "update ops.runs set raw_signature = null "
