@@ -6,6 +6,7 @@ started if it is not running; with PG variables in the environment or in `.env` 
 
 import fcntl
 import gc
+import json
 import os
 import re
 import shutil
@@ -15,6 +16,8 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import NoReturn
+
+from psycopg2.extensions import connection as Connection
 
 from extract import embedded
 from extract.base import database
@@ -31,6 +34,10 @@ DBT_WITHOUT_DATABASE = {
 }
 # where dbt writes is a matter of the machine; any other DBT_ variable is somebody's other project's
 DBT_OF_OURS = ("DBT_TARGET_PATH", "DBT_LOG_PATH")
+SIGNATURE = "FORTYTWO_SIGNATURE"  # what a build depends on, for the publication to record
+PARTS_OF_A_BUILD = (
+    *("-s", "--select", "-m", "--model", "--exclude", "--resource-type", "--project-dir"),
+)
 
 
 def program(name: str, server_version: int = 0) -> str:
@@ -181,13 +188,42 @@ def _prepare_database() -> None:
         return
     from extract.tables.ownership import refuse_foreign_objects
 
-    if os.environ.get("FORTYTWO_RUN_ID"):
-        with closing(database.connect("dbt", autocommit=True)) as connection:
-            refuse_foreign_objects(connection)
-    else:
-        run_id = new_run_id()
-        refuse_foreign_objects(HELD.enter_context(run_lock("build", run_id)))
-        os.environ["FORTYTWO_LOCK_ID"] = run_id
+    with ExitStack() as held:
+        if os.environ.get("FORTYTWO_RUN_ID"):
+            connection = held.enter_context(closing(database.connect("dbt", autocommit=True)))
+        else:
+            run_id = new_run_id()
+            connection = HELD.enter_context(run_lock("build", run_id))
+            os.environ["FORTYTWO_LOCK_ID"], os.environ[SIGNATURE] = run_id, ""
+        refuse_foreign_objects(connection)
+        leave_out_proven_unit_tests(connection)
+
+
+def leave_out_proven_unit_tests(connection: Connection) -> None:
+    """Leave the unit tests out of a whole build while the models are those last published.
+
+    They prove the models, not the data, and take a third of a build's time. A build of which
+    somebody left out a part is no proof: its publication records no signature.
+    """
+    from extract.load.signature import build_signature, published_signature
+
+    is_part = any(argument.startswith(PARTS_OF_A_BUILD) for argument in sys.argv[1:])
+    if is_part or "build" not in sys.argv[1:] or not Path.cwd().samefile(ROOT):
+        os.environ[SIGNATURE] = ""
+        return
+    given = os.environ.get(SIGNATURE)
+    signature = json.loads(given) if given else build_signature(connection)
+    os.environ[SIGNATURE] = json.dumps(signature)
+    published = published_signature(connection)
+    if not published or published["models"] != signature["models"]:
+        return
+    os.environ["DBT_EXCLUDE_RESOURCE_TYPES"] = "unit_test"
+    if not {"-q", "--quiet"}.intersection(sys.argv[1:]):
+        print(
+            "The models are those last published: their unit tests are left out, which prove no "
+            "data. `dbt test --select test_type:unit` runs them.",
+            flush=True,
+        )
 
 
 def run() -> None:

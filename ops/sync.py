@@ -1,6 +1,6 @@
 """`make sync`: extract, build, publish, summarise; one run under one lock."""
 
-import hashlib
+import json
 import os
 import subprocess
 import time
@@ -18,16 +18,14 @@ from extract.base.errors import MirrorError
 from extract.base.lock import new_run_id, run_lock
 from extract.base.query import scalar
 from extract.base.settings import ROOT, local_directory
-from extract.load.raw import Raw
 from extract.load.record import Record
-from extract.programs import DBT
+from extract.load.signature import build_signature, published_signature
+from extract.programs import DBT, SIGNATURE
 from extract.progress import ExtractionProgress
 from ops.status.status import BUILDING
 from ops.status.summary import print_summary
 from ops.upkeep import housekeeping
 from ops.upkeep.logs import failures, log_build, log_publication
-
-MODELS = ROOT / "dbt_project"
 
 
 def sync(
@@ -64,9 +62,8 @@ def sync(
         record = Record(connection, run_id)
         started = time.monotonic()
         signature = build_signature(connection)
-        published = published_signature(connection)
-        if signature == published:
-            record.update(status="unchanged", raw_signature=signature)
+        if signature == published_signature(connection):
+            record.update(status="unchanged")
             console.print("Build: raw did not change since the last publication; skipped.")
             record.close()
             log_publication(connection, run_id)
@@ -80,7 +77,7 @@ def sync(
         # dbt keeps quiet until something fails; on a terminal something moves meanwhile
         with console.status("building", spinner="line"):
             began = time.time()
-            status = dbt_build(run_id, *_without_unit_tests(signature, published))
+            status = dbt_build(run_id, signature=signature)
         done.seconds["build and publish"] = round(time.monotonic() - started, 2)
         if status:
             failed = _what_failed(status, began)
@@ -96,7 +93,7 @@ def sync(
                 "dbt build failed, nothing was published and `mirror` is as it was. What failed: "
                 f"{failed}. The whole log is in {dbt_log()}."
             )
-        record.update(seconds=done.seconds, raw_signature=signature)
+        record.update(seconds=done.seconds)
         record.close()
         log_publication(connection, run_id)
         _require_publication(connection, run_id)
@@ -115,15 +112,6 @@ def _require_publication(connection: Connection, run_id: str) -> None:
         )
 
 
-def _without_unit_tests(signature: dict[str, Any], published: dict[str, Any] | None) -> list[str]:
-    """Unit tests prove the models, not the data: only models that changed are to be proven again.
-
-    They take a third of a build's time.
-    """
-    proven = published is not None and published["models"] == signature["models"]
-    return ["--exclude-resource-type", "unit_test"] if proven else []
-
-
 def dbt_target() -> Path:
     """Where dbt writes what it did."""
     return Path(os.environ.get("DBT_TARGET_PATH") or local_directory() / "dbt" / "target")
@@ -134,8 +122,12 @@ def dbt_log() -> Path:
     return Path(os.environ.get("DBT_LOG_PATH") or local_directory() / "dbt" / "logs", "dbt.log")
 
 
-def dbt_build(run_id: str, *arguments: str) -> int:
-    """Run `dbt build` with the database this process uses; returns dbt's exit status."""
+def dbt_build(run_id: str, *arguments: str, signature: dict[str, Any] | None = None) -> int:
+    """Run `dbt build` with the database this process uses; returns dbt's exit status.
+
+    Args:
+        signature: What it builds from, where that is known already.
+    """
     started_at = time.time()
     status = subprocess.run(
         [*DBT, "--quiet", "build", *arguments],
@@ -144,6 +136,7 @@ def dbt_build(run_id: str, *arguments: str) -> int:
             **os.environ,
             **database.libpq_environment(),
             "FORTYTWO_RUN_ID": run_id,
+            SIGNATURE: json.dumps(signature) if signature else "",
             "DBT_TARGET_PATH": str(dbt_target()),
             "DBT_LOG_PATH": str(dbt_log().parent),
             "PWD": str(ROOT),
@@ -160,26 +153,3 @@ def _what_failed(status: int, started_at: float) -> str:
         return f"dbt ended with status {status} and named no model or test"
     more = f" and {len(named) - 3} more" if len(named) > 3 else ""
     return ", ".join(named[:3]) + more
-
-
-def build_signature(connection: Connection) -> dict[str, Any]:
-    """What a build depends on: the content of raw and the text of the dbt project."""
-    digest = hashlib.sha256()
-    for path in sorted(MODELS.rglob("*")):
-        if path.suffix in (".sql", ".yml", ".md") and path.is_file():
-            digest.update(path.read_bytes())
-    digest.update((ROOT / "dbt_project.yml").read_bytes())
-    return {"raw": Raw(connection).signature(), "models": digest.hexdigest()[:16]}
-
-
-def published_signature(connection: Connection) -> dict[str, Any] | None:
-    """The signature of what `mirror` shows now; None when that is unknown.
-
-    A publication by a bare `dbt build` records none, and is the latest then.
-    """
-    signature: dict[str, Any] | None = scalar(
-        connection,
-        "select raw_signature from ops.runs where published_at is not null "
-        "order by published_at desc limit 1",
-    )
-    return signature

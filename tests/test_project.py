@@ -28,6 +28,7 @@ SPARK = "requirements-spark.lock"
 INTERNAL = {
     "FORTYTWO_RUN_ID",
     "FORTYTWO_LOCK_ID",
+    "FORTYTWO_SIGNATURE",
     "FORTYTWO_ENV_FILE",
 }  # between our own processes; for tests
 PASSED_ON = {

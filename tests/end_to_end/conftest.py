@@ -9,7 +9,7 @@ import pytest
 from psycopg2.extensions import connection as Connection
 
 from extract.base import database as databases
-from tests.conftest import WITHOUT_UNIT_TESTS, api, set_variables
+from tests.conftest import api, build_without_unit_tests, set_variables
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def world(
     monkeypatch: pytest.MonkeyPatch,
 ) -> str:
     set_variables(monkeypatch, api(fresh_sandbox))
-    monkeypatch.setattr("ops.sync._without_unit_tests", lambda *_: WITHOUT_UNIT_TESTS)
+    monkeypatch.setattr("ops.sync.dbt_build", build_without_unit_tests)
     return fresh_sandbox
 
 

@@ -24,8 +24,15 @@ from extract.load.record import create_schema
 from extract.tables.ownership import refuse_foreign_objects
 from ops.backup.backup import backup
 from ops.backup.restore import restore
-from ops.sync import dbt_build, sync
-from tests.conftest import DATABASE, ROOT, WITHOUT_UNIT_TESTS, Parsed, api, set_variables
+from ops.sync import sync
+from tests.conftest import (
+    DATABASE,
+    ROOT,
+    Parsed,
+    api,
+    build_without_unit_tests,
+    set_variables,
+)
 
 UNREACHABLE = api()  # whoever asks the API before looking at the database fails otherwise
 slow = partial(pytest.param, marks=pytest.mark.slow)
@@ -188,7 +195,7 @@ def synced(
         execute(f"drop database if exists {DATABASE} with (force)", "postgres")
         execute(f"create database {DATABASE} template template0", "postgres")
         execute(THEIRS)
-        patch.setattr("ops.sync._without_unit_tests", lambda *_: WITHOUT_UNIT_TESTS)
+        patch.setattr("ops.sync.dbt_build", build_without_unit_tests)
         sync("full", console=Console(file=io.StringIO()))
         kept = f"synced_{uuid4().hex[:8]}"
         execute(f"alter database {DATABASE} rename to {kept}", "postgres")
@@ -260,7 +267,7 @@ def test_what_readers_add_survives_and_a_name_that_a_later_version_wants_stops_i
         update raw.users set wallet = wallet + 1
     """)
     try:
-        assert dbt_build("readers", *WITHOUT_UNIT_TESTS) == 0
+        assert build_without_unit_tests("readers") == 0
         assert execute("select count(*) > 0 from dashboards.mine, reports.notes") == [(True,)]
         assert execute(
             "select has_table_privilege('some_dashboard', 'mirror.users', 'select')"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 
 import pytest
 import requests
@@ -11,10 +12,12 @@ from rich.console import Console
 
 from extract import run as runs
 from extract.base.lock import new_run_id, run_lock
+from extract.base.query import scalar
+from extract.programs import DBT
 from extract.progress import ExtractionProgress
 from extract.tables.streams import STREAMS
 from ops.sync import dbt_build, sync
-from tests.conftest import PUBLISHED, WITHOUT_UNIT_TESTS
+from tests.conftest import PUBLISHED, ROOT, build_without_unit_tests
 from tests.end_to_end.oracle import days_since, differences, expected
 
 PASSES_A_DAY = 96
@@ -87,7 +90,7 @@ def test_after_a_day_of_changes_the_mirror_equals_the_truth(
         requests.post(f"{world}/_sandbox/clock", json={"advance_seconds": 900}, timeout=10)
         assert not extract("live").degraded
         if number == PASSES_A_DAY // 2:
-            assert dbt_build(new_run_id(), *WITHOUT_UNIT_TESTS) == 0
+            assert build_without_unit_tests(new_run_id()) == 0
             found = differences(connection, expected(world))
             missing = {line.split()[0] for line in found if line.endswith("missing")}
             # who is hidden until shortly before comes with the mark, or in the night
@@ -106,6 +109,26 @@ def test_after_a_day_of_changes_the_mirror_equals_the_truth(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_models_are_proven_once_and_an_unchanged_raw_is_not_built_again(
+    world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extract("full")
+    told = [
+        subprocess.run([*DBT, "build"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    ]
+    assert ["PASS int_users__classified::" in output for output in told] == [True, False]
+
+    monkeypatch.setattr("ops.sync.dbt_build", dbt_build)
+    for _ in range(2):  # the first brings what the full pass overlapped
+        assert sync("live", console=Console(file=io.StringIO())) == 0
+
+    newest = "select status from ops.runs order by started_at desc limit 1"
+    assert scalar(connection, newest) == "unchanged"
+
+
+@pytest.mark.slow
 def test_what_a_live_pass_learns_is_published_and_nothing_else_moves(
     world: str, connection: Connection
 ) -> None:
@@ -114,7 +137,7 @@ def test_what_a_live_pass_learns_is_published_and_nothing_else_moves(
     advance(world, edit_with_updated_at=10, new_users=3, new_relations=10, transfer=2, seed=5)
     extract("live")
     run_id = new_run_id()
-    assert dbt_build(run_id, *WITHOUT_UNIT_TESTS) == 0
+    assert build_without_unit_tests(run_id) == 0
     found = differences(connection, expected(world))
     # reference tables are the full pass's: coalitions' scores and projects may differ until then
     live_tables = ("users", "cursus_users", "projects_users", "achievements_users")

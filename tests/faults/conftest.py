@@ -14,8 +14,7 @@ import pytest
 from extract import embedded
 from extract.base.settings import Settings
 from extract.tables import TABLES
-from ops.sync import dbt_build
-from tests.conftest import WITHOUT_UNIT_TESTS, set_variables
+from tests.conftest import build_without_unit_tests, set_variables
 from tests.faults import lab
 from tests.faults.lab import Case, Postgres, Sandbox
 from tests.faults.truth import contents
@@ -84,7 +83,7 @@ def fill(postgres: Postgres, variables: dict[str, str], target: Path) -> None:
         for mode in ("full", "backfill"):
             ran = lab.run_here(mode)
             assert ran.error is None, ran.said
-        assert dbt_build("", *WITHOUT_UNIT_TESTS) == 0
+        assert build_without_unit_tests("") == 0
     connection = postgres.connect(variables["PGDATABASE"])
     lab.stale(connection)
     connection.close()

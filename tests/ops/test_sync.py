@@ -4,36 +4,59 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from psycopg2.extensions import connection as Connection
 from rich.console import Console
 
+from extract.load.signature import build_signature
+from extract.programs import SIGNATURE, leave_out_proven_unit_tests
 from extract.run import Extracted
 from extract.tables import TABLES, streams_on
 from ops.status.summary import print_summary
-from ops.sync import _what_failed, _without_unit_tests
+from ops.sync import _what_failed
 from ops.upkeep.logs import failures
-
-NOW = {"raw": {"users": 300}, "models": "0123456789abcdef"}
 
 
 @pytest.mark.parametrize(
-    ("published", "left_out"),
+    ("published", "arguments", "left_out"),
     [
-        (None, False),  # nothing is published, or by a bare dbt build
-        ({"raw": {"users": 300}, "models": "edited"}, False),
-        ({"raw": {"users": 299}, "models": "0123456789abcdef"}, True),
+        ("", [], False),  # nothing is published, or by another dbt
+        ("edited", [], False),
+        ("these", [], True),
+        ("these", ["--quiet"], True),
+        ("these", ["--select", "users"], False),
+        ("these", ["--resource-type", "unit_test"], False),
     ],
 )
 def test_unit_tests_run_until_the_models_they_prove_are_published(
-    published: dict[str, Any] | None, left_out: bool
+    published: str,
+    arguments: list[str],
+    left_out: bool,
+    ops: Connection,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    expected = ["--exclude-resource-type", "unit_test"] if left_out else []
-    assert _without_unit_tests(NOW, published) == expected
+    signature = build_signature(ops)
+    known = {**signature, "models": signature["models"] if published == "these" else published}
+    with ops.cursor() as cursor:
+        cursor.execute(
+            "insert into ops.runs (run_id, mode, status, published_at, raw_signature) "
+            "values ('a', 'build', 'published', now(), %s)",
+            (json.dumps(known) if published else None,),
+        )
+    monkeypatch.setattr("sys.argv", ["dbt", "build", *arguments])
+    monkeypatch.setenv(SIGNATURE, "")
+    monkeypatch.setenv("DBT_EXCLUDE_RESOURCE_TYPES", "")
+
+    leave_out_proven_unit_tests(ops)
+
+    assert (os.environ["DBT_EXCLUDE_RESOURCE_TYPES"] == "unit_test") is left_out
+    # a build of which a part is left out proves nothing
+    is_whole = not arguments or arguments == ["--quiet"]
+    assert os.environ[SIGNATURE] == (json.dumps(signature) if is_whole else "")
 
 
 @pytest.mark.parametrize(("marks", "is_said"), [(0, True), (5, False)])

@@ -76,7 +76,8 @@ def published(
         connection.cursor().execute(path.read_text())
     mark(connection, "raw", "ops")
     connection.close()
-    first = lab.dbt("build")  # with the unit tests, which all other builds leave out
+    # with the unit tests, which all other builds leave out
+    first = lab.dbt("build", FORTYTWO_SIGNATURE='{"models": "first"}')
     assert first.success, first.output
     # as the next build would: the first one made the tables
     lab = replace(lab, script=lab.rendered())

@@ -13,8 +13,7 @@ from extract import run as runs
 from extract.base.lock import new_run_id, run_lock
 from extract.progress import ExtractionProgress
 from extract.tables.streams import STREAMS
-from ops.sync import dbt_build
-from tests.conftest import WITHOUT_UNIT_TESTS, administer, api, set_variables
+from tests.conftest import administer, api, build_without_unit_tests, set_variables
 from tests.end_to_end.oracle import days_since
 
 NAME = "second_engine"
@@ -49,7 +48,7 @@ def built_database(
                 ExtractionProgress(Console(file=io.StringIO())) as progress,
             ):
                 runs.extract(mode, progress=progress, connection=held, run_id=run_id)
-        assert dbt_build(run_id, *WITHOUT_UNIT_TESTS) == 0
+        assert build_without_unit_tests(run_id) == 0
     return variables
 
 

@@ -23,7 +23,8 @@ select ops.publish(
         'run_id', {{ sql_text(run_id()) }},
         'build_id', {{ sql_text(invocation_id) }},
         'started_at', {{ sql_text(run_started_at) }},
-        'versions', {{ versions_sql() }}
+        'versions', {{ versions_sql() }},
+        'signature', nullif({{ sql_text(env_var('FORTYTWO_SIGNATURE', '')) }}, '')::jsonb
     ),
     settings => {{ sql_text(tojson(publication_settings())) }}
 );

@@ -72,6 +72,7 @@ begin
             'publish', round(extract(epoch from clock_timestamp() - now())::numeric, 2)
         ),
         versions = coalesce(versions, run -> 'versions'),
+        raw_signature = nullif(run -> 'signature', 'null'),
         allow_deletes = record_publication.allow_deletes,
         message = null
     from (
