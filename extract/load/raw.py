@@ -7,21 +7,13 @@ from typing import Any
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from extract.base.query import Values, execute, exists, scalar, transaction
+from extract.base.query import Values, execute, exists, referring, scalar, transaction
 from extract.tables import INDEXES, READS, STUDENT_KIND, TABLES, Table
 from extract.tables.table import day_of
 
 # so far ahead people sign up for what is read by days; what is later comes once it changes
 DAYS_AHEAD = 15
 DELETIONS = "record_deleted_rows"  # the trigger
-# the tables of mirror whose rows go with those of one
-CHILDREN = """
-select relname, attname
-from pg_constraint
-inner join pg_class on conrelid = pg_class.oid
-inner join pg_attribute on attrelid = conrelid and attnum = conkey[1]
-where contype = 'f' and confrelid = to_regclass(%s)
-"""
 # as the publication records what it deletes, in sets of up to 10,000 keys
 DELETE_ON_RECORD = """
 with deleted as (
@@ -102,11 +94,12 @@ class Raw:
 
     def students(self, campus_ids: Collection[int] | None = None) -> list[int]:
         """Ids of the students whose relations are mirrored, the newest first."""
-        query = "select id from {0} where kind = %s and alumni is not true"
-        if campus_ids is None:
-            return self._ids("users", query + " order by id desc", values=(STUDENT_KIND,))
-        chosen = query + " and campus_id = any(%s) order by id desc"
-        return self._ids("users", chosen, values=(STUDENT_KIND, list(campus_ids)))
+        query = (
+            "select id from {0} where kind = %s and alumni is not true "
+            "and (%s::bigint[] is null or campus_id = any(%s)) order by id desc"
+        )
+        chosen = None if campus_ids is None else list(campus_ids)
+        return self._ids("users", query, values=(STUDENT_KIND, chosen, chosen))
 
     def parents(self, table: Table, campus_ids: Collection[int] | None = None) -> list[int]:
         """Whose rows of a table are mirrored, the newest first: students, all events, or days."""
@@ -207,8 +200,7 @@ class Raw:
         """Delete rows of mirror, those that go with them first: a cascade leaves no record."""
         parent = sql.Identifier("mirror", name)
         with transaction(self._connection) as cursor:
-            cursor.execute(CHILDREN, (f"mirror.{name}",))
-            for child, column in cursor.fetchall():
+            for child, column in referring(self._connection, f"mirror.{name}"):
                 theirs = sql.SQL("{} in (select id from {} where {})").format(
                     sql.Identifier(column), parent, where
                 )

@@ -9,7 +9,7 @@ import json
 import re
 import shutil
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from extract.base.lock import COPY_LOCK
-from extract.base.query import execute, scalar, transaction
+from extract.base.query import execute, referring, scalar, transaction
 from extract.base.settings import local_directory, working_directory
 from extract.people import kept_out, log_files
 from extract.people.copies import PATH, without_people
@@ -30,21 +30,7 @@ OF_A_TABLE = re.compile(r"(?:int_)?(\w+?)(?:_history|__\w+)")
 KEYS_GIVEN = sql.SQL("key in (select unnest(%(keys)s::jsonb[]))")
 KEYS_OF_PEOPLE = sql.SQL("key ->> 'user_id' = any(%(ids)s)")
 COLUMNS = """
-select
-    space.nspname,
-    relation.relname,
-    attribute.attname,
-    attribute.atttypid = 'jsonb'::regtype,
-    exists (
-        select from pg_constraint as reference
-        inner join pg_class as child on reference.conrelid = child.oid
-        where reference.contype = 'f' and reference.confrelid = to_regclass('mirror.users')
-            and child.relname = relation.relname
-            and attribute.attname = (
-                select other.attname from pg_attribute as other
-                where other.attrelid = child.oid and other.attnum = reference.conkey[1]
-            )
-    )
+select space.nspname, relation.relname, attribute.attname, attribute.atttypid = 'jsonb'::regtype
 from pg_attribute as attribute
 inner join pg_class as relation on attribute.attrelid = relation.oid
 inner join pg_namespace as space on relation.relnamespace = space.oid
@@ -64,21 +50,27 @@ class Person:
 
 
 class _Table:
-    """One table, with where in it people are."""
+    """One table, with where in it people are.
 
-    def __init__(self, schema: str, name: str, columns: dict[str, tuple[bool, bool]]) -> None:
+    Args:
+        columns: Whether they are JSON, by name.
+        referring: Those by which a published table of that name refers to users.
+    """
+
+    def __init__(
+        self, schema: str, name: str, columns: dict[str, bool], referring: set[str]
+    ) -> None:
         self.schema, self.name = schema, name
         # the rows of a snapshot, and of the rules, are those of their table
         plain = OF_A_TABLE.sub(r"\1", name)
         declared = self.declared = DECLARED.get(plain)
         person = {declared.person} if declared else set()
         mentions = set(declared.mentions) if declared else set()
-        found = {name for name, (_, refers) in columns.items() if refers}
         self.mentions = mentions & columns.keys()
-        self.people = ((person | found | {"user_id"}) & columns.keys()) - mentions
+        self.people = ((person | referring | {"user_id"}) & columns.keys()) - mentions
         self.is_of_people = "id" in self.people
         self.has_logins = {"id", "login"} <= columns.keys()
-        self.nested = [name for name, (is_json, _) in columns.items() if is_json]
+        self.nested = [name for name, is_json in columns.items() if is_json]
         self.has_keys = "key" in self.nested
         self.names_its_table = "table_name" in columns
 
@@ -89,28 +81,22 @@ class _Table:
 
 def find(connection: Connection, login: str = "", user_id: int | None = None) -> Person | None:
     """The person with this login or number, wherever the mirror still knows them."""
-    query = sql.SQL(
+    query = (
         "select users.id, users.login, campus.name from {} as users "
         "left join raw.campus on users.campus_id = campus.id "
         "where users.login = %s or users.id = %s limit 1"
     )
-    for table in _tables(connection):
-        if table.has_logins:
-            found = execute(connection, query.format(table.identifier), (login, user_id))
-            for number, name, campus in found:
-                return Person(number, name, campus or "")
+    found = _of_logins(connection, _tables(connection), query, (login, user_id))
+    for number, name, campus in found:
+        return Person(number, name, campus or "")
     return None
 
 
 def anonymised_users(connection: Connection) -> set[int]:
     """Users whom 42 has anonymised, by their login."""
-    found: set[int] = set()
-    query = sql.SQL("select distinct id from {} where login like %s")
-    for table in _tables(connection):
-        if table.has_logins:
-            users = execute(connection, query.format(table.identifier), (f"{ANONYMISED_LOGIN}%",))
-            found.update(user for (user,) in users)
-    return found
+    query = "select distinct id from {} where login like %s"
+    pattern = f"{ANONYMISED_LOGIN}%"
+    return {user for (user,) in _of_logins(connection, _tables(connection), query, (pattern,))}
 
 
 def everybody(connection: Connection) -> set[int]:
@@ -152,7 +138,8 @@ def erase(
     ids = sorted(user_ids)
     with transaction(connection, undo=only_count) as cursor:
         tables = _tables(connection)
-        logins = _logins(connection, tables, ids)
+        theirs = "select distinct login from {} where id = any(%s) and login <> ''"
+        logins = {login for (login,) in _of_logins(connection, tables, theirs, (ids,))}
         gone = _erase_rows(cursor, tables, ids)
         cursor.execute(
             "insert into ops.erasures (erased_at, run_id, reason, people, rows) "
@@ -182,25 +169,25 @@ def forget_readings(connection: Connection) -> None:
 
 
 def _tables(connection: Connection) -> list[_Table]:
-    columns: defaultdict[tuple[str, str], dict[str, tuple[bool, bool]]] = defaultdict(dict)
-    for schema, table, column, is_json, refers in execute(connection, COLUMNS, (schemas(),)):
+    columns: defaultdict[tuple[str, str], dict[str, bool]] = defaultdict(dict)
+    for schema, table, column, is_json in execute(connection, COLUMNS, (schemas(),)):
         if f"{schema}.{table}" in names():  # a reader's own table is no business of ours
-            columns[schema, table][column] = is_json, refers
-    tables = [_Table(*name, found) for name, found in columns.items()]
+            columns[schema, table][column] = is_json
+    to_users = defaultdict[str, set[str]](set)
+    for table, column in referring(connection, "mirror.users"):
+        to_users[table].add(column)
+    tables = [_Table(*name, found, to_users[name[1]]) for name, found in columns.items()]
     # children first, or a cascade would take their rows uncounted
     return sorted(tables, key=lambda table: table.is_of_people)
 
 
-def _logins(connection: Connection, tables: Iterable[_Table], ids: list[int]) -> set[str]:
-    """The logins that these people have or had."""
-    query = sql.SQL("select distinct login from {} where id = any(%s)")
-    return {
-        login
-        for table in tables
-        if table.has_logins
-        for (login,) in execute(connection, query.format(table.identifier), (ids,))
-        if login
-    }
+def _of_logins(
+    connection: Connection, tables: Iterable[_Table], query: str, values: tuple[Any, ...]
+) -> Iterator[tuple[Any, ...]]:
+    """The rows of a query over each table that has logins, `{}`."""
+    for table in tables:
+        if table.has_logins:
+            yield from execute(connection, sql.SQL(query).format(table.identifier), values)
 
 
 def _erase_rows(cursor: Any, tables: list[_Table], ids: list[int]) -> dict[str, int]:
@@ -218,12 +205,11 @@ def _erase_rows(cursor: Any, tables: list[_Table], ids: list[int]) -> dict[str, 
         if table.schema != "ops":
             copies += _clean_copies(cursor, table, ids)
         name = f"{table.schema}.{table.name}"
-        gone |= {name: rows} if rows else {}
-        gone |= {f"{name}, copies": copies} if copies else {}
+        gone |= {name: rows, f"{name}, copies": copies}
     # of rows that raw has inside others
     _forget_keys(cursor, tables, KEYS_OF_PEOPLE, {"ids": [str(user_id) for user_id in ids]})
     cursor.execute("delete from ops.deleted_rows")  # the next copy is whole
-    return gone
+    return {name: rows for name, rows in gone.items() if rows}
 
 
 def _forget_samples(cursor: Any) -> None:
