@@ -1,8 +1,8 @@
 """One extraction from start to end: lock, token, pass, record."""
 
 import shutil
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -59,9 +59,9 @@ class Extracted:
 
     run_id: str
     mode: str
-    rows: dict[str, int] = field(default_factory=dict)
+    rows: Mapping[str, int] = field(default_factory=dict)
     calls: int = 0
-    calls_of: dict[str, int] = field(default_factory=dict)
+    calls_of: Mapping[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     degraded: dict[str, str] = field(default_factory=dict)
     stopped: str = ""
@@ -92,11 +92,10 @@ def extract(
         MirrorError: Nothing was loaded; the message says why.
     """
     require_mode(mode)
-    settings, on = Settings.load(), streams_on()
+    settings, streams = Settings.load(), streams_on()
     make_private()
     create_schema(connection)
-    record = Record(connection, run_id)
-    raw = Raw(connection)
+    record, raw, phases = Record(connection, run_id), Raw(connection), Phases()
     before = record.last_api_url()
     _refuse_another_world(settings, before, raw)
     if before != settings.api_url:  # what was refused was another, such as a mistyped one
@@ -104,28 +103,58 @@ def extract(
     if mode == "live" and raw.newest_update("users") is None:
         progress.say("There is no full pass to build on yet: doing one.")
         mode = "full"
-    done = Extracted(run_id, mode)
-    phases = Phases()
     quota = Quota(  # shared with every process that uses this application
         settings.application,
         max_calls=max_calls,
         max_wait=LONGEST_WAIT[mode],
         on_wait=progress.waiting,
     )
-    try:
+    done = Extracted(run_id, mode, calls_of=record.calls_of, seconds=phases.seconds)
+    with _on_record(done, record, quota, settings.api_url):
         recorded = recorded_mode(mode, campus_ids)
         record.start(recorded, allow_deletes=settings.allow_deletes)
         calls_before = {name: calls for name, (_, calls) in last_pass(connection, recorded).items()}
         progress.follow(quota, calls_before, record.progress)
-        _pass(settings, done, campus_ids, progress, connection, record, quota, phases, on)
+        kept_out.give_keys(connection)
+        people_kept_out = kept_out.load(connection)
+        client = FortyTwoClient(settings, quota, on_call=record.call)
+        client.auth.prepare_for_run()
+        record.application(settings.api_url, client.auth)
+        _warn_about_secret(client.auth, progress)
+        reader = ListingReader(
+            client,
+            ListingCache(local_directory() / "listings"),
+            settings.api_url,
+            settings.requests_in_flight,
+            on_page=progress.page,
+            on_cached=progress.cached,
+            on_reread=lambda listing, reason: progress.say(
+                f"{listing.table} ({listing.key}): {reason}; reading it again."
+            ),
+            kept_out=people_kept_out,
+        )
+        context = Pass(settings, reader, raw, record, streams, campus_ids, progress.say)
+        context.plan = progress.plan
+        done.degraded, done.rows = context.degraded, context.rows
+        _pass(context, client, connection, done, phases)
+        if client.cleaned:
+            progress.say(
+                f"{client.cleaned} texts had NUL or broken Unicode characters, which PostgreSQL "
+                "cannot store: they were replaced."
+            )
+    return done
+
+
+@contextmanager
+def _on_record(done: Extracted, record: Record, quota: Quota, api_url: str) -> Iterator[None]:
+    """Put on record how the run ended, whatever ended it."""
+    try:
+        yield
         record.update(status="stopped" if done.stopped else "loaded", message=done.stopped or None)
-    except BudgetSpent as error:
-        record.update(status="stopped", message=str(error))
-        raise
     except BaseException as error:
         cause = named(error)
         text = str(cause) if isinstance(cause, MirrorError) else type(cause).__name__
-        status = "failed"
+        status = "stopped" if isinstance(cause, BudgetSpent) else "failed"
         if isinstance(cause, KeyboardInterrupt):
             status, text = (
                 "stopped",
@@ -135,74 +164,42 @@ def extract(
         with suppress(psycopg2.Error):
             record.update(status=status, message=text)
             if isinstance(cause, CredentialsError):
-                record.refused(settings.api_url)
+                record.refused(api_url)
         if cause is error:
             raise
         raise cause from error
     finally:
         # dlt's trace of a failure repeats what the API or the database said, people's data included
         shutil.rmtree(working_directory("dlt"), ignore_errors=True)
-        done.calls, done.seconds = quota.calls, phases.seconds
-        done.calls_of = dict(record.calls_of)
+        done.calls = quota.calls
         with suppress(psycopg2.Error):
-            record.update(calls=quota.calls, seconds=phases.seconds, degraded=done.degraded or None)
+            record.update(calls=done.calls, seconds=done.seconds, degraded=done.degraded or None)
             record.flush()
             record.close()
         logs.event(
             "extract",
-            mode=mode,
-            calls=quota.calls,
+            mode=done.mode,
+            calls=done.calls,
             statuses=dict(record.statuses),
             rows=done.rows,
             degraded=done.degraded,
-            seconds=phases.seconds,
+            seconds=done.seconds,
         )
-    return done
 
 
 def _pass(
-    settings: Settings,
-    done: Extracted,
-    campus_ids: Collection[int] | None,
-    progress: ExtractionProgress,
-    connection: Connection,
-    record: Record,
-    quota: Quota,
-    phases: Phases,
-    streams: frozenset[str],
+    context: Pass, client: FortyTwoClient, connection: Connection, done: Extracted, phases: Phases
 ) -> None:
-    kept_out.give_keys(connection)
-    people_kept_out = kept_out.load(connection)
-    client = FortyTwoClient(settings, quota, on_call=record.call)
-    client.auth.prepare_for_run()
-    record.application(settings.api_url, client.auth)
-    _warn_about_secret(client.auth, progress)
-    cache = ListingCache(local_directory() / "listings")
-    reader = ListingReader(
-        client,
-        cache,
-        settings.api_url,
-        settings.requests_in_flight,
-        on_page=progress.page,
-        on_cached=progress.cached,
-        on_reread=lambda listing, reason: progress.say(
-            f"{listing.table} ({listing.key}): {reason}; reading it again."
-        ),
-        kept_out=people_kept_out,
-    )
-    raw = Raw(connection)
-    context = Pass(settings, reader, raw, record, streams, campus_ids, progress.say)
-    context.plan = progress.plan
-    done.degraded = context.degraded
+    """Read and load what the mode wants, then what there is quota for."""
+    raw, mode = context.raw, done.mode
     context.know_refusals()
     loader = Loader()
     raw.delete_old(done.run_id)
-    mark_what_comes_along_stale(connection, streams)
+    mark_what_comes_along_stale(connection, context.streams)
     phases.done("prepare")
-    mode = done.mode
     if mode != "backfill":
         make = live if mode == "live" else full
-        whole = mode == "full" and campus_ids is None
+        whole = mode == "full" and context.campus_ids is None
         if whole:
             raw.delete_orphaned_relations(without_parent=True)
         loader.load(context, make, on_extracted=lambda: phases.done("read"))
@@ -218,12 +215,6 @@ def _pass(
         phases.done("backfill")
     if mode == "backfill":
         done.stopped = backfill.stopped
-    done.rows = dict(context.rows)
-    if client.cleaned:
-        progress.say(
-            f"{client.cleaned} texts had NUL or broken Unicode characters, which PostgreSQL cannot "
-            "store: they were replaced."
-        )
 
 
 def _backfill(backfill: Backfill, mode: str, context: Pass, connection: Connection) -> None:
