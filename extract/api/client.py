@@ -42,11 +42,11 @@ class Page:
 
 @dataclass(frozen=True)
 class Call:
-    """One HTTP call, as the record keeps it (never with a token).
+    """One HTTP call, in the columns of ops.api_calls and their order (never with a token).
 
     Attributes:
         error: Why the answer did not count; empty for a good one.
-        seconds: From sending to the last byte.
+        milliseconds: From sending to the last byte.
     """
 
     path: str
@@ -55,8 +55,8 @@ class Call:
     status: int | None
     rows: int
     error: str
-    seconds: float
     attempt: int
+    milliseconds: int
     quota_left: int | None
 
 
@@ -219,8 +219,8 @@ class FortyTwoClient:
                     status=None if response is None else response.status_code,
                     rows=len(rows),
                     error=error,
-                    seconds=time.monotonic() - started,
                     attempt=retries,
+                    milliseconds=round(1000 * (time.monotonic() - started)),
                     quota_left=None
                     if response is None
                     else header_number(response.headers, QUOTA_LEFT),

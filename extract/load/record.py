@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import astuple
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -27,9 +28,9 @@ if TYPE_CHECKING:  # dlt takes a second to import
     from extract.api.client import Call
 
 RETENTION_DAYS = 30
-LONGEST_QUERY = 120
 BUFFERED_CALLS = 500  # before they are written, with the listings they were part of
-VERSIONED = ("fortytwo-mirror", "dlt", "dbt-core", "dbt-postgres", "pyarrow")
+# what works together in a run, beside PostgreSQL
+VERSIONED = ("dlt", "dbt-core", "dbt-postgres", "pyarrow")
 
 
 def create_schema(connection: Connection) -> None:
@@ -50,22 +51,18 @@ def create_schema(connection: Connection) -> None:
 
 
 def log_call(call: Call) -> None:
-    """Log one call; the ids in its query say which campus or which batch it was for."""
-    filters = dict(part.partition("=")[::2] for part in call.query.split("&"))
-    batch = filters.get("filter[user_id]")
+    """Log one call; its query says what it was for."""
     logs.event(
         "api_call",
         level=logging.WARNING if call.error else logging.INFO,
         endpoint=call.path,
-        query=call.query[:LONGEST_QUERY] or None,
-        campus=filters.get("filter[primary_campus_id]"),
-        batch=f"from {batch.split(',')[0]}" if batch else None,
+        query=call.query or None,
         page=call.page,
         status=call.status,
         rows=call.rows,
         error=call.error or None,
         retries=call.attempt,
-        milliseconds=round(call.seconds * 1000),
+        milliseconds=call.milliseconds,
         quota_left=call.quota_left,
     )
 
@@ -87,10 +84,12 @@ class Record:
 
     def start(self, mode: str, *, allow_deletes: bool) -> None:
         """Open the run's row, or take it over when `make sync` opened it."""
+        versions = {name: version(name) for name in VERSIONED}
+        versions["postgresql"] = str(self._connection.server_version)
         self._execute(
             "insert into ops.runs (run_id, mode, status, allow_deletes, versions) "
             "values (%s, %s, 'running', %s, %s) on conflict (run_id) do nothing",
-            (self.run_id, mode, allow_deletes, json.dumps(versions(self._connection))),
+            (self.run_id, mode, allow_deletes, json.dumps(versions)),
         )
         # we hold the lock, so none is running
         self._execute(
@@ -115,19 +114,7 @@ class Record:
     def call(self, call: Call) -> None:
         """Take note of one HTTP call."""
         log_call(call)
-        row = (
-            datetime.now(UTC),
-            self.run_id,
-            call.path,
-            call.query,
-            call.page,
-            call.status,
-            call.rows,
-            call.error,
-            call.attempt,
-            round(call.seconds * 1000),
-            call.quota_left,
-        )
+        row = (datetime.now(UTC), self.run_id, *astuple(call))
         with self._lock:
             self.statuses[str(call.status or call.error)] += 1
             self._calls.append(row)
@@ -261,17 +248,6 @@ def last_pass(connection: Connection, mode: str) -> dict[str, tuple[int, int]]:
         needs="ops.runs ops.listings",
     )
     return {row["resource"]: (row["rows"], row["calls"]) for row in found}
-
-
-def versions(connection: Connection) -> dict[str, str]:
-    """Versions of what works together in a run."""
-    found = {"postgresql": str(connection.server_version)}
-    for name in VERSIONED:
-        try:
-            found[name] = version(name)
-        except ModuleNotFoundError:
-            continue
-    return found
 
 
 class Phases:

@@ -21,7 +21,7 @@ from extract.api.quota import Quota
 from extract.base import logs
 from extract.base.folders import locked
 from extract.base.settings import Settings
-from extract.load.record import LONGEST_QUERY, log_call
+from extract.load.record import log_call
 from ops.upkeep.logs import log_build
 from tests.conftest import api, set_variables
 
@@ -66,21 +66,20 @@ def test_only_the_user_may_read_the_files() -> None:
     assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_call_is_logged_with_its_campus_or_its_batch_and_a_short_query() -> None:
+def test_a_call_is_logged_with_its_query_and_what_became_of_it() -> None:
     logs.start()
-    call = Call("/cursus/21/users", "filter[primary_campus_id]=9", 3, 200, 100, "", 0.5, 0, 1100)
-    ids = ",".join(str(user) for user in range(1000, 1100))
-    batch = Call("/achievements_users", f"filter[user_id]={ids}", 1, 502, 0, "502", 1, 2, None)
+    call = Call("/cursus/21/users", "filter[primary_campus_id]=9", 3, 200, 100, "", 0, 500, 1100)
+    batch = Call("/achievements_users", "filter[user_id]=100 ids", 1, 502, 0, "502", 2, 1000, None)
 
     log_call(call)
     log_call(batch)
 
     first, second = lines()
     assert first["endpoint"] == "/cursus/21/users"
-    assert (first["campus"], first["page"], first["status"], first["rows"]) == ("9", 3, 200, 100)
+    assert first["query"] == "filter[primary_campus_id]=9"
+    assert (first["page"], first["status"], first["rows"]) == (3, 200, 100)
     assert (first["retries"], first["milliseconds"], first["quota_left"]) == (0, 500, 1100)
-    assert (second["batch"], second["level"], second["error"]) == ("from 1000", "warning", "502")
-    assert len(second["query"]) == LONGEST_QUERY
+    assert (second["level"], second["error"], second["retries"]) == ("warning", "502", 2)
 
 
 def test_every_call_and_token_of_a_client_is_logged_without_the_secret(

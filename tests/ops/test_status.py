@@ -207,7 +207,7 @@ def test_a_run_at_work_says_its_phase_its_calls_and_its_end(
     with run_lock("full", "run-1") as connection:
         record = Record(connection, "run-1")
         record.start("full", allow_deletes=False)
-        record.call(Call("/users", "", 1, 200, 100, "", 0.5, 0, 1119))
+        record.call(Call("/users", "", 1, 200, 100, "", 0, 500, 1119))
         record.progress("users", 81, 900)
         status = read_status(past)
         record.update(phase=BUILDING)
