@@ -30,7 +30,7 @@ class Quota:
         key: The application (any string; only its hash names the file).
         max_calls: Budget of this run; None for no budget.
         max_wait: Longest wait for the hour's window, in seconds, before `BudgetSpent`.
-        on_wait: Told the seconds of a wait for the hour, once.
+        on_wait: Told the seconds of a wait for the hour, again and again while it lasts.
         clock: Seconds, shared by all processes.
     """
 
@@ -49,7 +49,6 @@ class Quota:
         self._stopping = threading.Event()
         self._clock, self._sleep, self._on_wait = clock, sleep or self.pause, on_wait
         self._max_wait = max_wait
-        self._announced, self._announcing = 0.0, threading.Lock()
         # one call goes ahead alone: its answer tells the limits before six go at once
         self._first = threading.Lock()
         self._told = threading.Event()
@@ -104,15 +103,9 @@ class Quota:
                     + f"; more are free in about {ceil(wait / 60)} min. What was read is kept; "
                     "the next run goes on from here."
                 )
-            self._announce(now, wait)
-            self._sleep(min(wait, 30.0))
-
-    def _announce(self, now: float, wait: float) -> None:
-        """Say once, whichever thread comes first, that the hour is being waited for."""
-        with self._announcing:
-            if wait > 5 and now + wait > self._announced + BUCKET:
-                self._announced = now + wait
+            if wait > 5:
                 self._on_wait(wait)
+            self._sleep(min(wait, 30.0))
 
     def unanswered(self) -> None:
         """Take note of a call that brought no answer: if it went ahead, the next one does."""
