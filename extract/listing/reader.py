@@ -72,7 +72,7 @@ class ListingReader:
         on_cached: Callable[[Finished], None] = lambda finished: None,
         kept_out: KeptOut | None = None,
     ) -> None:
-        self._kept_out = kept_out
+        self._kept_out = kept_out or KeptOut()
         self._client, self._cache, self._api_url = client, cache, api_url
         self._in_flight = in_flight
         self._computing = threading.Lock()
@@ -136,7 +136,20 @@ class ListingReader:
         """Take the next page that arrives; returns its listing when that is read to its end."""
         future = schedule.arrived.get()
         task, generation = schedule.in_flight.pop(future)
-        self._take(task, generation, future)
+        is_current = generation == task.generation  # else of before the last restart
+        try:
+            page = future.result()
+            if is_current:
+                task.add(page)
+                self._on_page(task.listing, page)
+        except PageTooHeavy:
+            if is_current and task.page_size <= SMALLEST_PAGE:
+                raise
+            if is_current:
+                size = max(SMALLEST_PAGE, task.page_size // 2)
+                task.restart(page_size=size)
+                reason = f"a page was too heavy, pages of {size} rows now"
+                self._on_reread(task.listing, reason)
         return task if task.is_read() and not schedule.pages_in_flight(task) else None
 
     def forget(self, listings: Sequence[Listing]) -> None:
@@ -164,40 +177,20 @@ class ListingReader:
         with self._computing:
             return _held_to_contract(listing, page)
 
-    def _take(self, task: _Progress, generation: int, future: Future[Arrived]) -> None:
-        try:
-            page = future.result()
-        except PageTooHeavy:
-            if generation != task.generation:
-                return
-            if task.page_size <= SMALLEST_PAGE:
-                raise
-            task.restart(page_size=max(SMALLEST_PAGE, task.page_size // 2))
-            self._on_reread(
-                task.listing, f"a page was too heavy, pages of {task.page_size} rows now"
-            )
-            return
-        if generation != task.generation:
-            return  # a page of before the last restart
-        task.add(page)
-        self._on_page(task.listing, page)
-
     @property
     def keeps_people_out(self) -> bool:
         """Whether somebody's rows are left out of what the API lists."""
         return bool(self._kept_out)
 
-    def _without_kept_out(self, done: Finished) -> Finished:
-        if not self._kept_out:
-            return done
-        declared = TABLES[done.listing.table]
-        return replace(done, table=leave_out(declared, done.table, self._kept_out))
-
     def _complete(self, task: _Progress) -> Finished | None:
         """The finished listing, or None after starting it again."""
         reason = task.mismatch()
         if not reason:
-            return self._without_kept_out(task.finished())
+            done = task.finished()
+            if not self._kept_out:
+                return done
+            declared = TABLES[done.listing.table]
+            return replace(done, table=leave_out(declared, done.table, self._kept_out))
         if task.readings >= READINGS:
             raise IncompleteListing(
                 f"GET /v2{task.listing.path} ({task.listing.key}) never added up in "
