@@ -267,7 +267,7 @@ class Settings:
             client_secret=env["FORTYTWO_CLIENT_SECRET"],
             client_secret_next=env.get("FORTYTWO_CLIENT_SECRET_NEXT", ""),
             cursus_id=number(env, "FORTYTWO_CURSUS_ID", 21),
-            max_delete_fraction=_fraction(env, "MAX_DELETE_FRACTION", 0.1),
+            max_delete_fraction=max_delete_fraction(env),
             allow_deletes=_is_yes(env, "ALLOW_DELETES"),
             backfill_calls=number(env, "BACKFILL_CALLS", 0) if env.get("BACKFILL_CALLS") else None,
             reconcile_days=number(env, "RECONCILE_DAYS", 30),
@@ -283,13 +283,22 @@ def is_address(url: str) -> bool:
         return False
 
 
-def max_delete_fraction() -> float:
-    """`MAX_DELETE_FRACTION`, for what needs no credentials.
+def max_delete_fraction(env: Mapping[str, str]) -> float:
+    """`MAX_DELETE_FRACTION`, also for what needs no credentials.
 
     Raises:
         UsageError: It is no share.
     """
-    return _fraction(environment(), "MAX_DELETE_FRACTION", 0.1)
+    text = env.get("MAX_DELETE_FRACTION", "0.1")
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise UsageError(
+            f"MAX_DELETE_FRACTION is {text!r}; it must be a share between 0 and 1, like 0.1."
+        )
+    return value
 
 
 def credentials_configured() -> bool:
@@ -320,14 +329,3 @@ def _is_yes(env: Mapping[str, str], name: str) -> bool:
     if text not in ("", "0", "false", "no", "off", "1", "true", "yes", "on"):
         raise UsageError(f"{name} is {text!r}; it must be 1 for yes, or 0 for no.")
     return text in ("1", "true", "yes", "on")
-
-
-def _fraction(env: Mapping[str, str], name: str, default: float) -> float:
-    text = env.get(name, str(default))
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise UsageError(f"{name} is {text!r}; it must be a share between 0 and 1, like {default}.")
-    return value

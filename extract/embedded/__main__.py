@@ -1,25 +1,21 @@
 """`python -m extract.embedded start|stop|status`: the embedded server by hand."""
 
+import argparse
 import sys
 
 from extract import embedded
 from extract.base.errors import MirrorError
 
-USAGE = "usage: python -m extract.embedded start|stop|status"
-
 
 def main() -> int:
     """Do what the one argument says and tell where the server is."""
-    if {"-h", "--help"}.intersection(sys.argv):
-        print(USAGE)
-        return 0
-    if len(sys.argv) != 2 or sys.argv[1] not in ("start", "stop", "status"):
-        print(USAGE, file=sys.stderr)
-        return 2
+    parser = argparse.ArgumentParser("python -m extract.embedded")
+    parser.add_argument("what", choices=("start", "stop", "status"))
+    what = parser.parse_args().what
     try:
-        if sys.argv[1] == "start":
+        if what == "start":
             embedded.start()
-        elif sys.argv[1] == "stop":
+        elif what == "stop":
             embedded.stop()
     except MirrorError as error:
         print(error, file=sys.stderr)

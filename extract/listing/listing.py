@@ -214,22 +214,18 @@ def _listing(
     **more: Any,
 ) -> Listing:
     path = table.path.format(cursus=cursus_id, campus=campus)
-    oldest = table.kept_from()
-    kept = _from(table.kept_by, oldest) if oldest else {}
     params = {name: value.format(cursus=cursus_id) for name, value in table.params.items()}
+    if oldest := table.kept_from():
+        params[f"range[{table.kept_by}]"] = f"{_text(oldest)},{FAR_FUTURE}"
     return Listing(
         table.name,
         key,
         path,
-        {**params, **kept, **filters},
+        {**params, **filters},
         page_size=table.page_size,
         in_flight=table.in_flight,
         **more,
     )
-
-
-def _from(field: str, moment: datetime) -> dict[str, str]:
-    return {f"range[{field}]": f"{_text(moment)},{FAR_FUTURE}"}
 
 
 def _text(moment: datetime) -> str:

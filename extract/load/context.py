@@ -196,29 +196,31 @@ class Pass:
             if done.listing.table == "users" and done.table.num_rows:
                 newest = pc.max(done.table.column("updated_at")).as_py()
                 self.now = max(newest, self.now or newest)
-            fresh = self.record.drift(done.listing.table, "unknown", unknown_fields(done.table))
-            known = TABLES[done.listing.table].known_fields()
-            impossible = known.intersection(fresh)
-            if impossible:
-                self.report(
-                    f"{done.listing.path} sends times that no database holds: "
-                    f"{', '.join(sorted(impossible))}. They are null in raw.{done.listing.table} "
-                    f"and kept as sent in its column {UNKNOWN_FIELDS}."
-                )
-            fresh = [name for name in fresh if name not in known]
-            if fresh:
-                self.report(
-                    f"{done.listing.path} sends fields that the mirror does not know yet: "
-                    f"{', '.join(fresh)}. They are kept in "
-                    f"raw.{done.listing.table}.{UNKNOWN_FIELDS}."
-                )
-            gone = self.record.drift(done.listing.table, "missing", done.missing)
-            if gone:
-                self.report(
-                    f"{done.listing.path} no longer sends fields that the mirror keeps: "
-                    f"{', '.join(gone)}. They are null in raw.{done.listing.table} from now on."
-                )
+            self._report_drift(done)
             yield done
+
+    def _report_drift(self, done: Finished) -> None:
+        """Say once of each field what is new about it."""
+        table, known = done.listing.table, TABLES[done.listing.table].known_fields()
+        unknown = self.record.drift(table, "unknown", unknown_fields(done.table))
+        impossible = ", ".join(name for name in unknown if name in known)
+        fresh = ", ".join(name for name in unknown if name not in known)
+        missing = ", ".join(self.record.drift(table, "missing", done.missing))
+        if impossible:
+            self.report(
+                f"{done.listing.path} sends times that no database holds: {impossible}. They are "
+                f"null in raw.{table} and kept as sent in its column {UNKNOWN_FIELDS}."
+            )
+        if fresh:
+            self.report(
+                f"{done.listing.path} sends fields that the mirror does not know yet: {fresh}. "
+                f"They are kept in raw.{table}.{UNKNOWN_FIELDS}."
+            )
+        if missing:
+            self.report(
+                f"{done.listing.path} no longer sends fields that the mirror keeps: {missing}. "
+                f"They are null in raw.{table} from now on."
+            )
 
     def drop_finished(self) -> None:
         """Forget the cached listings: their rows are loaded."""

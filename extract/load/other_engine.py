@@ -22,7 +22,7 @@ from psycopg2.extensions import connection as Connection
 from extract.base.errors import UsageError
 from extract.base.settings import duckdb_file, lake_url
 from extract.load.copied import Copied
-from extract.load.pipeline import DATASET, named
+from extract.load.pipeline import DATASET, loaded_rows, named
 from extract.load.resources import hints
 from extract.tables import TABLES
 from extract.tables.ownership import names
@@ -85,9 +85,7 @@ def replace(
     except PipelineStepFailed as error:
         raise named(error) from error
     _record(pipeline, "delete from {} where load_id = %s", UNDER_WAY)
-    trace = pipeline.last_trace
-    normalized = trace.last_normalize_info if trace else None
-    return normalized.row_counts if normalized else {}
+    return loaded_rows(pipeline)
 
 
 def _record(pipeline: dlt.Pipeline, statement: str, *values: object) -> None:

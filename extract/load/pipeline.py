@@ -103,15 +103,18 @@ class Loader:
         context.raw.create_indexes()
         context.raw.record_deletions()
         logs.event(
-            "load", rows=self._rows(), milliseconds=round(1000 * (time.monotonic() - started))
+            "load",
+            rows=loaded_rows(self._pipeline),
+            milliseconds=round(1000 * (time.monotonic() - started)),
         )
 
-    def _rows(self) -> dict[str, int]:
-        """Rows that the last load carried, by table."""
-        trace = self._pipeline.last_trace
-        normalized = trace.last_normalize_info if trace else None
-        counts = normalized.row_counts if normalized else {}
-        return {name: rows for name, rows in counts.items() if not name.startswith("_dlt") and rows}
+
+def loaded_rows(pipeline: dlt.Pipeline) -> dict[str, int]:
+    """Rows that the last load carried, by table."""
+    trace = pipeline.last_trace
+    normalized = trace.last_normalize_info if trace else None
+    counts = normalized.row_counts if normalized else {}
+    return {name: rows for name, rows in counts.items() if not name.startswith("_dlt") and rows}
 
 
 class LibpqCredentials(PostgresCredentials):

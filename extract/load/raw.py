@@ -94,12 +94,11 @@ class Raw:
 
     def students(self, campus_ids: Collection[int] | None = None) -> list[int]:
         """Ids of the students whose relations are mirrored, the newest first."""
-        query = (
-            "select id from {0} where kind = %s and alumni is not true "
-            "and (%s::bigint[] is null or campus_id = any(%s)) order by id desc"
-        )
-        chosen = None if campus_ids is None else list(campus_ids)
-        return self._ids("users", query, values=(STUDENT_KIND, chosen, chosen))
+        query = "select id from {0} where kind = %s and alumni is not true"
+        if campus_ids is None:
+            return self._ids("users", query + " order by id desc", values=(STUDENT_KIND,))
+        chosen = query + " and campus_id = any(%s) order by id desc"
+        return self._ids("users", chosen, values=(STUDENT_KIND, list(campus_ids)))
 
     def parents(self, table: Table, campus_ids: Collection[int] | None = None) -> list[int]:
         """Whose rows of a table are mirrored, the newest first: students, all events, or days."""

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from extract.base import database
 from extract.base.errors import CredentialsError, MirrorError
-from extract.base.settings import Settings, credentials_configured, max_delete_fraction
+from extract.base.settings import Settings, credentials_configured, environment, max_delete_fraction
 from extract.console import make_console
 from extract.load.record import Record, create_schema
 from extract.people import kept_out
@@ -65,7 +65,7 @@ def check_mirror(console: Console, *, json: bool = False, sample: int = 5) -> No
                 json=json,
                 sample=sample,
                 fetch=_ask(connection) if credentials_configured() else None,
-                max_delete_fraction=max_delete_fraction(),
+                max_delete_fraction=max_delete_fraction(environment()),
                 console=console,
             )
             if connection is not None and not json:
