@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn
+from rich.status import Status
+from rich.text import Text
 
 from extract.api.quota import Quota, seconds_left
 from extract.base import logs
@@ -36,13 +37,9 @@ class ExtractionProgress:
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or make_console()
         terminal = self.console.is_terminal and not self.console.is_dumb_terminal
-        self._line: Progress | None = None
+        self._line: Status | None = None
         if terminal and not self.console.no_color:
-            columns = SpinnerColumn("line"), TextColumn("{task.description}", markup=False)
-            self._line = Progress(
-                *columns, console=self.console, transient=True, refresh_per_second=4
-            )
-            self._line.add_task("")
+            self._line = self.console.status("", spinner="line", refresh_per_second=4)
         self._quota: Quota | None = None
         self._note: Callable[[str, int, int | None], None] = lambda phase, calls, planned: None
         self._planned: dict[str, int] = {}
@@ -107,7 +104,7 @@ class ExtractionProgress:
         self._rows[table] += page.table.num_rows
         self._calls[table] += 1
         if self._line:
-            self._line.update(self._line.task_ids[0], description=self.sentence())
+            self._line.update(Text(self.sentence(), no_wrap=True, overflow="ellipsis"))
         if time.monotonic() - self._noted > NOTE_EVERY:
             self._tell(table)
 

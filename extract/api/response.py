@@ -100,7 +100,8 @@ def rows_of(body: bytes) -> tuple[list[dict[str, Any]], int]:
         raise Trouble("the answer is no whole JSON document") from None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise Trouble("the answer is no list of objects")
-    return _clean(rows) if unstorable else (rows, 0)
+    changed: list[str] = []
+    return _clean(rows, changed) if unstorable else rows, len(changed)
 
 
 def _refuse(word: str) -> None:
@@ -113,20 +114,20 @@ def is_json(response: requests.Response) -> bool:
     return "json" in response.headers.get("Content-Type", "")
 
 
-def _clean(value: Any) -> tuple[Any, int]:
-    """The value without NUL and lone surrogates, and how many texts had them."""
+def _clean(value: Any, changed: list[str]) -> Any:
+    """The value without NUL and lone surrogates.
+
+    Args:
+        changed: The texts that had them are added.
+    """
     if isinstance(value, str):
         text = value.replace("\x00", "").encode("utf-16", "surrogatepass")
         clean = text.decode("utf-16", "replace")
-        return clean, int(clean != value)
+        if clean != value:
+            changed.append(clean)
+        return clean
     if isinstance(value, list):
-        pairs = [_clean(item) for item in value]
-        return [item for item, _ in pairs], sum(count for _, count in pairs)
+        return [_clean(item, changed) for item in value]
     if isinstance(value, dict):
-        cleaned, total = {}, 0
-        for key, item in value.items():
-            (name, in_name), (inner, in_value) = _clean(key), _clean(item)
-            cleaned[name] = inner
-            total += in_name + in_value
-        return cleaned, total
-    return value, 0
+        return {_clean(key, changed): _clean(item, changed) for key, item in value.items()}
+    return value

@@ -7,11 +7,12 @@ from typing import Any
 import pyarrow as pa
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
+from psycopg2.extras import register_default_jsonb
 
 from extract.base.errors import UsageError
 from extract.base.query import execute
 from extract.load.raw import Raw
-from extract.tables import READS, TABLES, UNKNOWN_FIELDS
+from extract.tables import READS, TABLES
 
 ROWS_A_PIECE = 50_000
 
@@ -25,14 +26,12 @@ class Copied:
         schema: Of the table here.
         columns: What is copied, JSON as text.
         key: The columns that identify a row.
-        json: Those of the columns that are JSON here.
     """
 
     name: str
     schema: str
     columns: pa.Schema
     key: tuple[str, ...]
-    json: frozenset[str] = frozenset()
 
     @property
     def relation(self) -> sql.Identifier:
@@ -43,14 +42,12 @@ class Copied:
         self, connection: Connection, condition: sql.Composable | None = None
     ) -> Iterator[pa.Table]:
         """The rows in pieces; none are an empty piece, so that the table is made."""
-        columns = sql.SQL(", ").join(
-            sql.SQL("{}::text" if name in self.json else "{}").format(sql.Identifier(name))
-            for name in self.columns.names
-        )
+        columns = sql.SQL(", ").join(map(sql.Identifier, self.columns.names))
         query = sql.SQL("select {} from {}").format(columns, self.relation)
         if condition:
             query += sql.SQL(" where ") + condition
         with connection.cursor(f"copy_{self.name}") as cursor:
+            register_default_jsonb(cursor, loads=str)
             cursor.execute(query)
             while True:
                 rows = cursor.fetchmany(ROWS_A_PIECE)
@@ -67,14 +64,7 @@ def tables_to_copy(connection: Connection) -> list[Copied]:
         UsageError: An earlier version made them, and nothing was read since.
     """
     found = [
-        Copied(
-            name,
-            "raw",
-            TABLES[name].loaded_schema(),
-            TABLES[name].primary_key,
-            frozenset(c.name for c in TABLES[name].loaded if c.data_type == "json")
-            | {UNKNOWN_FIELDS},
-        )
+        Copied(name, "raw", TABLES[name].loaded_schema(), TABLES[name].primary_key)
         for name in sorted(Raw(connection).tables)
     ]
     # whose relations were read, which the reports divide by

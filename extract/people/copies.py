@@ -19,8 +19,8 @@ def without_people(value: Any, people: Container[int]) -> Any:
     null where it was a value. Texts around it that hold the login (a team's name, the address of
     its repository) are null too.
     """
-    cleaned, changed, _ = _cleaned(value, people)
-    return cleaned if changed else value
+    cleaned, _ = _cleaned(value, people)
+    return value if cleaned == value else cleaned
 
 
 def leave_out(table: Table, rows: pa.Table, people: Container[int]) -> pa.Table:
@@ -56,26 +56,20 @@ def _without_people_in_text(text: str | None, people: Container[int]) -> str | N
     return None if cleaned is None else json.dumps(cleaned, ensure_ascii=False)
 
 
-def _cleaned(value: Any, people: Container[int]) -> tuple[Any, bool, set[str]]:
-    """The value, whether it changed, and the logins that went."""
+def _cleaned(value: Any, people: Container[int]) -> tuple[Any, set[str]]:
+    """The value without these people, and the logins that went."""
+    logins: set[str] = set()
     if isinstance(value, dict):
         if _is_one_of(value, people):
-            return None, True, {str(value["login"])} if value.get("login") else set()
-        parts = {name: _cleaned(item, people) for name, item in value.items()}
-        logins: set[str] = set().union(*(gone for _, _, gone in parts.values()))
-        return (
-            {name: _without_logins(item, logins) for name, (item, _, _) in parts.items()},
-            any(changed for _, changed, _ in parts.values()),
-            logins,
-        )
+            return None, {str(value["login"])} if value.get("login") else logins
+        fields = {name: _cleaned(item, people) for name, item in value.items()}
+        logins = logins.union(*(gone for _, gone in fields.values()))
+        return {name: _without_logins(item, logins) for name, (item, _) in fields.items()}, logins
     if isinstance(value, list):
         items = [(_cleaned(item, people), _is_one_of(item, people)) for item in value]
-        return (
-            [item for (item, _, _), goes in items if not goes],
-            any(changed for (_, changed, _), _ in items),
-            set().union(*(gone for (_, _, gone), _ in items)),
-        )
-    return value, False, set()
+        logins = logins.union(*(gone for (_, gone), _ in items))
+        return [item for (item, _), goes in items if not goes], logins
+    return value, logins
 
 
 def _is_one_of(value: Any, people: Container[int]) -> bool:
