@@ -49,9 +49,7 @@ def to_arrow(declared: Table, rows: Sequence[Row], path: str) -> pa.Table:
     A time that no calendar has, or of a year that Python does not have, is null where no rule needs
     the field; it is kept in `unknown_fields` as it came.
     """
-    if declared.prepare:
-        for row in rows:
-            declared.prepare(row)
+    declared.bring_into_form(rows)
     aside = _hold_nested(declared, rows, path)
     _write_json(declared, rows, path)
     arrays, impossible = _arrays(declared, rows, path)

@@ -14,16 +14,9 @@ from collections.abc import Collection
 from functools import partial
 from typing import Any
 
-from extract.tables.table import Row, Table, columns, day_of
+from extract.tables.table import Row, Table, columns, day_of, reduced
 
 STUDENT_KIND = "student"  # of whoever is no alumnus either; rule 7 of the models has it as a var
-
-
-def _nested_id(row: Row, nested: str, column: str) -> None:
-    """Replace a nested copy by its id; of a missing or odd copy null is left, for the rules."""
-    value = row.pop(nested, None)
-    if row.get(column) is None:
-        row[column] = value.get("id") if isinstance(value, dict) else None
 
 
 def _project(row: Row) -> None:
@@ -42,14 +35,7 @@ def _campus_achievement(row: Row) -> None:
     row.update(pair)
 
 
-def _cursus_user(row: Row) -> None:
-    _nested_id(row, "user", "user_id")
-    _nested_id(row, "cursus", "cursus_id")
-
-
 def _projects_user(row: Row) -> None:
-    _nested_id(row, "user", "user_id")
-    _nested_id(row, "project", "project_id")
     teams = row.get("teams")
     if not isinstance(teams, list):
         return
@@ -63,7 +49,7 @@ def _projects_user(row: Row) -> None:
 
 def _team(team: Row) -> Row:
     """A team without its repository's addresses, and without its name, which holds a login."""
-    kept = {column.field: team.get(column.field) for column in TEAM}
+    kept: Row = reduced(team, TEAM)
     users = team.get("users")
     kept["users"] = [
         {
@@ -76,30 +62,8 @@ def _team(team: Row) -> Row:
     return kept
 
 
-def _quests_user(row: Row) -> None:
-    # the list of quests is closed to applications: a copy of each comes with these rows
-    _nested_id(row, "user", "user_id")
-    quest = row.get("quest")
-    if isinstance(quest, dict):
-        row["quest"] = {column.field: quest.get(column.field) for column in QUEST}
-
-
-def _exam(row: Row) -> None:
-    _nested_id(row, "campus", "campus_id")
-    for nested in ("cursus", "projects"):
-        copies = row.get(nested)
-        if isinstance(copies, list):
-            row[nested] = [{"id": one.get("id")} for one in copies if isinstance(one, dict)]
-
-
-def _events_user(row: Row) -> None:
-    _nested_id(row, "user", "user_id")
-    _nested_id(row, "event", "event_id")
-
-
 def _location(row: Row) -> None:
     # `primary` is a word of SQL
-    _nested_id(row, "user", "user_id")
     if "primary" in row:
         row["is_primary"] = row.pop("primary")
 
@@ -122,17 +86,7 @@ def _scale_team(row: Row) -> None:
         row["people"] = people
     if isinstance(team := row.pop("team", None), dict):
         row |= {"team_id": team.get("id"), "project_id": team.get("project_id")}
-    flag = row.get("flag")
-    if isinstance(flag, dict):
-        row["flag"] = {column.field: flag.get(column.field) for column in FLAG}
     row["begin_day"] = day_of(row.get("begin_at"))
-
-
-def _bloc(row: Row) -> None:
-    # the coalitions' scores have a table of their own; here they only say who belongs where
-    coalitions = row.get("coalitions")
-    if isinstance(coalitions, list):
-        row["coalitions"] = [{"id": c.get("id")} for c in coalitions if isinstance(c, dict)]
 
 
 INVISIBLE = "invisible"
@@ -249,8 +203,9 @@ DECLARED = (
         json: coalitions!""",
         published="",
         always_has_rows=True,
-        prepare=_bloc,
         nested={"coalitions": ID},
+        # their scores have a table of their own; here they only say who belongs where
+        reduced=("coalitions",),
     ),
     Table(
         "campus_achievements",
@@ -304,7 +259,7 @@ DECLARED = (
         person="user_id",
         rows_a_student=1,
         moving=frozenset({"level", "skills", "grade", "blackholed_at"}),
-        prepare=_cursus_user,
+        copies=("user", "cursus"),
     ),
     BY_STUDENT(
         "campus_users",
@@ -336,6 +291,7 @@ DECLARED = (
         stream="relations",
         params={},  # it documents no sort: its order is updated_at, descending
         rows_a_student=38,
+        copies=("user", "project"),
         prepare=_projects_user,
         nested={"teams": TEAM, "teams.users": TEAM_USER},
         derived=frozenset({"current_team"}),
@@ -372,8 +328,10 @@ DECLARED = (
         json: quest""",
         stream="milestones",
         rows_a_student=5,
-        prepare=_quests_user,
+        copies=("user",),
         nested={"quest": QUEST},
+        # the list of quests is closed to applications: a copy of each comes with these rows
+        reduced=("quest",),
     ),
     Table(
         "events",
@@ -402,7 +360,7 @@ DECLARED = (
         scope="event_id",
         person="user_id",
         rows_a_student=25,
-        prepare=_events_user,
+        copies=("user", "event"),
     ),
     Table(
         "exams",
@@ -416,8 +374,9 @@ DECLARED = (
         # with a range the rows come once for each of their projects
         again={"filter[future]": "true"},
         moving=frozenset({"nbr_subscribers"}),
-        prepare=_exam,
+        copies=("campus",),
         nested={"cursus": ID, "projects": ID},
+        reduced=("cursus", "projects"),
         left_out=frozenset({"ip_range"}),  # it tells how networks are laid out
     ),
     Table(
@@ -435,6 +394,7 @@ DECLARED = (
         open_column="end_at",
         person="user_id",
         rows_a_student=25,
+        copies=("user",),
         prepare=_location,
         left_out=frozenset({"floor", "row", "post"}),
     ),
@@ -460,6 +420,7 @@ DECLARED = (
         moving=frozenset({"corrector_hidden", "corrected_hidden"}),
         prepare=_scale_team,
         nested={"people": SCALE_TEAM_USER, "flag": FLAG},
+        reduced=("flag",),
         derived=frozenset(
             {"team_id", "project_id", "people", "corrector_hidden", "corrected_hidden", "begin_day"}
         ),

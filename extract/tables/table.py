@@ -81,7 +81,10 @@ class Table:
             told otherwise: which says what a reading costs.
         page_size: Rows a page; more where the endpoint answers so many in time.
         in_flight: Most pages of one listing at once; heavy ones fill the memory.
-        prepare: Reduces nested copies to ids, in place.
+        copies: Nested copies of other resources (`user`), of which the id is kept (`user_id`).
+        reduced: Of which objects in json columns no more is kept than `nested` declares.
+        prepare: Brings an object into the form of its columns where the two do not suffice, in
+            place.
         left_out: Fields that are known and deliberately not kept.
         unknown_values: Whether a field that is not known is kept with its value, or by name alone.
         nested: Where objects are in json columns (`teams.users`: in each of a list's, too), the
@@ -121,6 +124,8 @@ class Table:
     rows_a_student: float = 0
     page_size: int = 100
     in_flight: int = 100
+    copies: tuple[str, ...] = ()
+    reduced: tuple[str, ...] = ()
     prepare: Callable[[Row], None] | None = None
     left_out: frozenset[str] = frozenset()
     unknown_values: bool = True
@@ -195,6 +200,21 @@ class Table:
         fields = [pa.field(c.name, ARROW_TYPES[c.data_type]) for c in columns]
         return pa.schema([*fields, pa.field(UNKNOWN_FIELDS, pa.string())])
 
+    def bring_into_form(self, rows: Sequence[Row]) -> None:
+        """Change objects of the API to the form of the columns, which refuse what is odd."""
+        for name in self.copies:
+            for row in rows:
+                copy = row.pop(name, None)
+                if row.get(f"{name}_id") is None:
+                    row[f"{name}_id"] = copy.get("id") if isinstance(copy, dict) else None
+        for name in self.reduced:
+            for row in rows:
+                if name in row:
+                    row[name] = reduced(row[name], self.nested[name])
+        if self.prepare:
+            for row in rows:
+                self.prepare(row)
+
     def known_fields(self) -> frozenset[str]:
         """Every field that is no drift."""
         return frozenset(c.field for c in self.columns) | self.left_out
@@ -216,6 +236,15 @@ def columns(text: str) -> tuple[Column, ...]:
                 Column(name.rstrip("?"), data_type, name, required, not_null)  # type: ignore[arg-type]
             )
     return tuple(found)
+
+
+def reduced(value: Any, columns: Sequence[Column]) -> Any:
+    """Of an object, or of each in a list, these fields alone; anything else as it is."""
+    if isinstance(value, list):
+        return [reduced(one, columns) for one in value if isinstance(one, dict)]
+    if isinstance(value, dict):
+        return {column.field: value.get(column.field) for column in columns}
+    return value
 
 
 def day_of(moment: date | str | None) -> int | None:

@@ -104,8 +104,7 @@ def _compare(declared: Table, published: list[Row], served: dict[int, Row], rece
 def differing_fields(declared: Table, published: Row, served: Row) -> Iterator[str]:
     """The columns of a published row that a payload, brought into raw's form, contradicts."""
     payload = dict(served)
-    if declared.prepare:
-        declared.prepare(payload)
+    declared.bring_into_form([payload])
     for column in declared.columns:
         if column.name not in published or column.field not in payload:
             continue
