@@ -40,8 +40,6 @@ class ExtractionProgress:
         self._line: Status | None = None
         if terminal and not self.console.no_color:
             self._line = self.console.status("", spinner="line", refresh_per_second=4)
-        self._quota: Quota | None = None
-        self._note: Callable[[str, int, int | None], None] = lambda phase, calls, planned: None
         self._planned: dict[str, int] = {}
         self._rows: Counter[str] = Counter()
         self._calls: Counter[str] = Counter()
@@ -65,14 +63,15 @@ class ExtractionProgress:
     def follow(
         self, quota: Quota, planned: Mapping[str, int], note: Callable[[str, int, int | None], None]
     ) -> None:
-        """Begin.
+        """Begin: nothing else may be told before.
 
         Args:
             quota: Counts the run's calls and knows what the hour has left.
             planned: Calls by table, as far as they are known; empty when nothing is.
             note: Told phase, calls and planned calls now and then, for `make status`.
         """
-        self._quota, self._note = quota, note
+        self._quota: Quota = quota
+        self._note: Callable[[str, int, int | None], None] = note
         self.plan(planned)
 
     def plan(self, planned: Mapping[str, int]) -> None:
@@ -115,7 +114,7 @@ class ExtractionProgress:
 
     def planned(self) -> int | None:
         """Calls that the whole run will take; None while that is not known."""
-        budget = self._quota.max_calls if self._quota else None
+        budget = self._quota.max_calls
         if not self._planned:
             return budget
         tables = self._planned.keys() | self._calls.keys()
@@ -123,7 +122,7 @@ class ExtractionProgress:
             max(self._planned.get(table, 0), self._pages[table], self._calls[table])
             for table in tables
         )
-        tried_again = max(0, self._done() - self._calls.total())
+        tried_again = max(0, self._quota.calls - self._calls.total())
         return min(known + tried_again, budget or known + tried_again)
 
     def sentence(self) -> str:
@@ -131,27 +130,23 @@ class ExtractionProgress:
 
         The end of it is what a terminal of 80 columns leaves out.
         """
-        done, planned = self._done(), self.planned()
+        done, planned = self._quota.calls, self.planned()
         parts = [
             self._current,
             f"{done:,} calls" if planned is None else f"{done:,} of {planned:,} calls",
         ]
-        if self._quota:
-            left, limit, _ = self._quota.left()
-            if planned is not None and done:
-                pace = (time.monotonic() - self._begun) / done
-                seconds = seconds_left(planned - done, pace, left, limit)
-                end = datetime.now(UTC) + timedelta(seconds=seconds)
-                parts.append(f"ends about {end:%H:%M} UTC")
-            parts.append(f"{left:,} of {limit:,} left this hour")
+        left, limit, _ = self._quota.left()
+        if planned is not None and done:
+            pace = (time.monotonic() - self._begun) / done
+            seconds = seconds_left(planned - done, pace, left, limit)
+            end = datetime.now(UTC) + timedelta(seconds=seconds)
+            parts.append(f"ends about {end:%H:%M} UTC")
+        parts.append(f"{left:,} of {limit:,} left this hour")
         return ", ".join(part for part in parts if part)
-
-    def _done(self) -> int:
-        return self._quota.calls if self._quota else self._calls.total()
 
     def _tell(self, phase: str) -> None:
         self._noted = time.monotonic()
-        self._note(phase, self._done(), self.planned())
+        self._note(phase, self._quota.calls, self.planned())
 
     def _turn_to(self, table: str) -> None:
         if table != self._current:

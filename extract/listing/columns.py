@@ -52,9 +52,7 @@ def to_arrow(declared: Table, rows: Sequence[Row], path: str) -> pa.Table:
     declared.bring_into_form(rows)
     aside = _hold_nested(declared, rows, path)
     _write_json(declared, rows, path)
-    arrays, impossible = _arrays(declared, rows, path)
-    for n, times in impossible.items():
-        aside.setdefault(n, {}).update(times)
+    arrays = _arrays(declared, rows, path, aside)
     known = declared.known_fields()
     if not aside and set().union(*rows) <= known:
         arrays.append(pa.nulls(len(rows), pa.string()))
@@ -103,8 +101,8 @@ def _hold_nested(declared: Table, rows: Sequence[Row], path: str) -> dict[int, R
     aside: dict[int, Row] = {}
     for place in declared.nested:
         found = [(n, one) for n, row in enumerate(rows) for one in _objects(row, place.split("."))]
-        # what comes of it are arrays that nobody needs
-        _, impossible = _arrays(_nested(declared, place), [one for _, one in found], path)
+        impossible: dict[int, Row] = {}
+        _arrays(_nested(declared, place), [one for _, one in found], path, impossible)
         for number, times in impossible.items():
             of_row = aside.setdefault(found[number][0], {})
             of_row |= {f"{place}.{name}": text for name, text in times.items()}
@@ -146,13 +144,14 @@ def _write_json(declared: Table, rows: Sequence[Row], path: str) -> None:
 
 
 def _arrays(
-    declared: Table, rows: Sequence[Row], path: str
-) -> tuple[list[pa.Array], dict[int, Row]]:
+    declared: Table, rows: Sequence[Row], path: str, aside: dict[int, Row]
+) -> list[pa.Array]:
     """The columns, null where an optional field is missing.
 
-    Beside them, by the row's number, the times that cannot be: they are taken out of the rows.
+    Args:
+        aside: Takes, by the row's number, the times that cannot be, out of the rows.
     """
-    arrays, aside = [], dict[int, Row]()
+    arrays = []
     for column in declared.columns:
         if column.required and not all(column.field in row for row in rows):
             raise _broken(declared, column, path, "the field is gone from the payload")
@@ -169,7 +168,7 @@ def _arrays(
             kinds = _kinds(map(type, values))
             raise _broken(declared, column, path, f"the API sent {kinds}") from None
         arrays.append(_times(declared, column, rows, array, path, aside) if is_time else array)
-    return arrays, aside
+    return arrays
 
 
 def _times(
