@@ -43,8 +43,7 @@ class ClientCredentials(AuthConfigBase):
         self._sleep = sleep
         self._lock = threading.Lock()
         self._secrets = [s for s in (settings.client_secret, settings.client_secret_next) if s]
-        self._token: str | None = None
-        self._valid_until = 0.0
+        self._token, self._valid_until = "", 0.0
         self.secret_valid_until: int | None = None
         self.using_next_secret = False
         self.refreshes = 0
@@ -54,30 +53,27 @@ class ClientCredentials(AuthConfigBase):
         request.headers["Authorization"] = f"Bearer {self.token()}"
         return request
 
-    def token(self) -> str:
-        """A token that is valid now.
+    def token(self, seconds: float = 0.0) -> str:
+        """A token that is valid for so many seconds.
 
         Raises:
             CredentialsError: The API refuses the secret (and the next one).
             ApiError: The token endpoint stayed out of reach.
         """
         with self._lock:
-            if self._token is None or time.time() >= self._valid_until:
+            if not self._token or time.time() + seconds >= self._valid_until:
                 self._obtain()
-            assert self._token is not None
             return self._token
 
     def refuse(self, token: str) -> None:
         """Forget a token that the API answered 401 to, unless it was replaced already."""
         with self._lock:
             if self._token == token:
-                self._token = None
+                self._token = ""
 
     def prepare_for_run(self) -> None:
         """Ask anew when less than an hour is left, so that few listings see a token end."""
-        with self._lock:
-            if self._token is None or time.time() + LONG_ENOUGH >= self._valid_until:
-                self._obtain()
+        self.token(LONG_ENOUGH)
 
     def life(self) -> float:
         """Seconds that the current token is still good for."""

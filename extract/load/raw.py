@@ -7,36 +7,13 @@ from typing import Any
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from extract.base.query import Values, execute, exists, referring, scalar, transaction
+from extract.base.query import Values, execute, exists, scalar
 from extract.tables import INDEXES, READS, STUDENT_KIND, TABLES, Table
 from extract.tables.table import day_of
 
 # so far ahead people sign up for what is read by days; what is later comes once it changes
 DAYS_AHEAD = 15
 DELETIONS = "record_deleted_rows"  # the trigger
-# as the publication records what it deletes, in sets of up to 10,000 keys
-DELETE_ON_RECORD = """
-with deleted as (
-    delete from {table} as old where {where} returning to_jsonb(old) as content
-),
-
-numbered as (
-    select
-        (row_number() over () - 1) / 10000 as chunk,
-        (
-            select jsonb_object_agg(attname, content -> attname)
-            from pg_constraint
-            inner join pg_attribute on attrelid = conrelid and attnum = any(conkey)
-            where conrelid = {name}::regclass and contype = 'p'
-        ) as key
-    from deleted
-)
-
-insert into ops.change_sets (changed_at, run_id, table_name, action, keys)
-select now(), %(run_id)s, {table_name}, 'delete', jsonb_agg(key)
-from numbered
-group by chunk
-"""
 
 
 def of_reads(table: str, query: str) -> sql.Composed:
@@ -178,33 +155,25 @@ class Raw:
         So goes what has no time: no reading of days asks for it, and nothing says when it is old.
         From `mirror` too: growing old is no loss that a publication's guard should ask about.
         """
-        old = sql.SQL("{0} < %(oldest)s or {0} is null")
         for declared in TABLES.values():
             oldest = declared.kept_from()
             if not oldest:
                 continue
-            values, where = {"oldest": oldest}, old.format(sql.Identifier(declared.kept_by))
+            old = sql.SQL("{0} < {1} or {0} is null").format(
+                sql.Identifier(declared.kept_by), sql.Literal(oldest)
+            )
             if declared.name in self.tables:
-                delete = sql.SQL("delete from {} where {}")
                 name = sql.Identifier("raw", declared.name)
-                execute(self._connection, delete.format(name, where), values)
-            if exists(self._connection, f"mirror.{declared.mirror}"):
-                self._delete_published(declared.mirror, where, {**values, "run_id": run_id})
+                execute(self._connection, sql.SQL("delete from {} where {}").format(name, old))
+            published = f"mirror.{declared.mirror}"
+            if exists(self._connection, published):
+                delete = "select ops.delete_on_record(%s, %s, %s)"
+                values = published, old.as_string(self._connection), run_id
+                execute(self._connection, delete, values)
             if declared.parents == "days":
                 forget = "delete from {reads} where resource = %s and {parent} < %s"
                 forgotten = declared.name, day_of(oldest)
                 execute(self._connection, of_reads(declared.name, forget), forgotten)
-
-    def _delete_published(self, name: str, where: sql.Composable, values: dict[str, Any]) -> None:
-        """Delete rows of mirror, those that go with them first: a cascade leaves no record."""
-        parent = sql.Identifier("mirror", name)
-        with transaction(self._connection) as cursor:
-            for child, column in referring(self._connection, f"mirror.{name}"):
-                theirs = sql.SQL("{} in (select id from {} where {})").format(
-                    sql.Identifier(column), parent, where
-                )
-                _delete_on_record(cursor, child, theirs, values)
-            _delete_on_record(cursor, name, where, values)
 
     def set_scope(self, scope: dict[str, Collection[int]]) -> None:
         """Say what the coming load may delete (see `delete_scope_condition`)."""
@@ -277,19 +246,6 @@ class Raw:
         """What moves whenever a row of raw does: per table its row count and newest load."""
         query = "select count(*), max(_dlt_load_id) from {0}"
         return {table: list(*self._rows(table, query)) for table in sorted(self.tables)}
-
-
-def _delete_on_record(
-    cursor: Any, table: str, where: sql.Composable, values: dict[str, Any]
-) -> None:
-    """Delete rows of a table of mirror, which `ops.changes` shows."""
-    statement = sql.SQL(DELETE_ON_RECORD).format(
-        table=sql.Identifier("mirror", table),
-        where=where,
-        name=sql.Literal(sql.Identifier("mirror", table).as_string(cursor)),
-        table_name=sql.Literal(table),
-    )
-    cursor.execute(statement, values)
 
 
 def delete_scope_condition(table: str) -> str:

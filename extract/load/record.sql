@@ -150,6 +150,55 @@ $function$;
 comment on function ops.record_deleted_rows() is
 'Trigger: records the keys of deleted rows in ops.deleted_rows. Its arguments are the columns of the key.';
 
+create or replace function ops.delete_on_record(relation regclass, condition text, run text)
+returns void language plpgsql as $function$
+declare
+    reference record;
+begin
+    for reference in
+        select conrelid, attname
+        from pg_constraint
+        inner join pg_attribute on attrelid = conrelid and attnum = conkey[1]
+        where contype = 'f' and confrelid = relation
+    loop
+        perform ops.delete_on_record(
+            reference.conrelid,
+            format('%I in (select id from %s where %s)', reference.attname, relation, condition),
+            run
+        );
+    end loop;
+    -- as the publication records what it deletes, in sets of up to 10,000 keys
+    execute format(
+        $delete$
+        with deleted as (
+            delete from %s as old where %s returning to_jsonb(old) as content
+        ),
+
+        numbered as (
+            select
+                (row_number() over () - 1) / 10000 as chunk,
+                (
+                    select jsonb_object_agg(attname, content -> attname)
+                    from pg_constraint
+                    inner join pg_attribute on attrelid = conrelid and attnum = any(conkey)
+                    where conrelid = $1 and contype = 'p'
+                ) as key
+            from deleted
+        )
+
+        insert into ops.change_sets (changed_at, run_id, table_name, action, keys)
+        select now(), $2, relname, 'delete', jsonb_agg(key)
+        from numbered
+        inner join pg_class on oid = $1
+        group by chunk, relname
+        $delete$,
+        relation, condition
+    ) using relation, run;
+end
+$function$;
+comment on function ops.delete_on_record(regclass, text, text) is
+'Deletes rows of a published table, and those that refer to them first: a cascade leaves no record.';
+
 create table if not exists ops.drift (
     resource text not null,
     field text not null,
