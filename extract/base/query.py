@@ -53,16 +53,6 @@ def exists(connection: Connection, relation: str) -> bool:
     )
 
 
-def referring(connection: Connection, relation: str) -> list[tuple[str, str]]:
-    """The tables with a foreign key to a table, e.g. `mirror.users`, and the key's column."""
-    query = (
-        "select relname, attname from pg_constraint inner join pg_class on conrelid = pg_class.oid "
-        "inner join pg_attribute on attrelid = conrelid and attnum = conkey[1] "
-        "where contype = 'f' and confrelid = to_regclass(%s)"
-    )
-    return [(table, column) for table, column in execute(connection, query, (relation,))]
-
-
 def records(
     connection: Connection, statement: Statement, values: Values = None, *, needs: str = ""
 ) -> list[dict[str, Any]]:

@@ -164,13 +164,13 @@ class Backfill:
         """Students whose rows were last read before a moment, the longest ago first."""
         if not self._may_go_on():
             return []
+        return self._mirrored(table, "read_at < %s order by read_at, {parent} desc", moment)
+
+    def _mirrored(self, table: str, condition: str, value: object) -> list[int]:
+        """Whose rows of a table are mirrored, of those whose reading meets a condition."""
+        query = of_reads(table, "select {parent} from {reads} where resource = %s and " + condition)
         parents = set(self._context.raw.parents(TABLES[table]))
-        query = of_reads(
-            table,
-            "select {parent} from {reads} where resource = %s and read_at < %s "
-            "order by read_at, {parent} desc",
-        )
-        read = execute(self._connection, query, (table, moment))
+        read = execute(self._connection, query, (table, value))
         return [parent for (parent,) in read if parent in parents]
 
     def _to_read(self, table: str) -> list[int]:
@@ -234,20 +234,18 @@ class Backfill:
 
         A batch that differs is counted by halves while reading it takes more than a page.
         """
-        query = of_reads(
+        unchecked = self._mirrored(
             table,
-            "select {parent} from {reads} where resource = %s and not stale "
-            "and checked_at < now() - make_interval(hours => %s) order by checked_at, {parent}",
+            "not stale and checked_at < now() - make_interval(hours => %s) "
+            "order by checked_at, {parent}",
+            CHECK_EVERY_HOURS,
         )
-        unchecked = execute(self._connection, query, (table, CHECK_EVERY_HOURS))
-        mirrored = set(self._context.raw.parents(TABLES[table]))
-        parents = [parent for (parent,) in unchecked if parent in mirrored]
         agrees = of_reads(
             table,
             "update {reads} set checked_at = now() where resource = %s and {parent} = any(%s)",
         )
         most = sys.maxsize if most_calls is None else most_calls // len(self._tables)
-        to_count = deque(batches_of_parents(TABLES[table], parents))
+        to_count = deque(batches_of_parents(TABLES[table], unchecked))
         for _ in range(most):
             if not to_count or table in self._context.degraded or not self._may_go_on():
                 return

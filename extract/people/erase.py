@@ -17,7 +17,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from extract.base.lock import COPY_LOCK
-from extract.base.query import execute, referring, scalar, transaction
+from extract.base.query import execute, scalar, transaction
 from extract.base.settings import local_directory, working_directory
 from extract.people import kept_out, log_files
 from extract.people.copies import PATH, without_people
@@ -37,6 +37,14 @@ inner join pg_namespace as space on relation.relnamespace = space.oid
 where space.nspname = any(%s) and relation.relkind = 'r' and not starts_with(relname, '_dlt')
     and attribute.attnum > 0 and not attribute.attisdropped
 order by 1, 2, attribute.attnum
+"""
+
+REFERRING = """
+select relname, attname
+from pg_constraint
+inner join pg_class on conrelid = pg_class.oid
+inner join pg_attribute on attrelid = conrelid and attnum = conkey[1]
+where contype = 'f' and confrelid = to_regclass('mirror.users')
 """
 
 
@@ -174,7 +182,7 @@ def _tables(connection: Connection) -> list[_Table]:
         if f"{schema}.{table}" in names():  # a reader's own table is no business of ours
             columns[schema, table][column] = is_json
     to_users = defaultdict[str, set[str]](set)
-    for table, column in referring(connection, "mirror.users"):
+    for table, column in execute(connection, REFERRING):
         to_users[table].add(column)
     tables = [_Table(*name, found, to_users[name[1]]) for name, found in columns.items()]
     # children first, or a cascade would take their rows uncounted
