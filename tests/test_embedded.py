@@ -108,7 +108,7 @@ def test_another_user_is_refused_by_the_socket_and_by_the_files(used: Path) -> N
         return subprocess.run([*identity, *command], capture_output=True, text=True, check=False)
 
     connect = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
-    refused = as_nobody("/usr/bin/python3", "-c", connect, str(embedded.status(used).socket))
+    refused = as_nobody("/usr/bin/python3", "-c", connect, str(embedded.status(used).place.socket))
     assert "PermissionError" in refused.stderr
     assert "Permission denied" in as_nobody("ls", str(used / "postgres")).stderr
     assert (used / "postgres").stat().st_uid not in (0, NOBODY)
@@ -202,7 +202,7 @@ def test_an_empty_process_file_of_a_full_disk_is_no_obstacle(used: Path) -> None
 
 def test_a_server_that_lost_its_socket_is_started_again(used: Path) -> None:
     embedded.start(used)
-    embedded.status(used).socket.unlink()
+    embedded.status(used).place.socket.unlink()
 
     embedded.start(used)
 

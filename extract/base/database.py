@@ -246,9 +246,8 @@ def _fix(cause: str) -> str:
     if uses_embedded_server() and others and NEVER_WORKS.search(cause):
         return f"Unset what keeps the embedded server out of reach: {', '.join(others)}."
     if uses_embedded_server():
-        return (
-            f"Look at the end of {embedded.status().log}, run `make database-stop` and try again."
-        )
+        log = embedded.status().place.log
+        return f"Look at the end of {log}, run `make database-stop` and try again."
     files = [name for name in OF_FILES if os.environ.get(name)]
     return (
         f"Check {', '.join([*files, 'PGHOST, PGPORT, PGUSER, PGPASSWORD'])} and PGDATABASE "

@@ -25,9 +25,7 @@ class ServerStatus:
 
     running: bool
     process_id: int | None
-    data: Path
-    socket: Path
-    log: Path
+    place: Place
 
 
 def socket_directory(local: Path | None = None) -> Path:
@@ -76,13 +74,7 @@ def stop(local: Path | None = None) -> None:
 def status(local: Path | None = None) -> ServerStatus:
     """Say whether the server runs, without starting it."""
     place = _place(local)
-    return ServerStatus(
-        running=process.answers(place),
-        process_id=process.postmaster(place),
-        data=place.data,
-        socket=place.socket,
-        log=place.log,
-    )
+    return ServerStatus(process.answers(place), process.postmaster(place), place)
 
 
 def _place(local: Path | None) -> Place:

@@ -22,7 +22,8 @@ def main() -> int:
         return error.exit_status
     now = embedded.status()
     state = f"running (process {now.process_id})" if now.running else "not running"
-    print(f"The embedded PostgreSQL is {state}: data in {now.data}, socket in {now.socket.parent}")
+    data, socket = now.place.data, now.place.socket.parent
+    print(f"The embedded PostgreSQL is {state}: data in {data}, socket in {socket}")
     return 0
 
 
