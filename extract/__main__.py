@@ -7,8 +7,8 @@ if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
     # while it is being imported nothing is to be said of where it was
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-from extract.cli import main
+from extract.cli import app
 
 if __name__ == "__main__":
     gc.freeze()  # what is imported stays: the collector need not look at it again
-    main()
+    app(prog_name="python -m extract")

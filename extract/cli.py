@@ -161,8 +161,3 @@ def copy(destination: Destination = "duckdb") -> None:
         f"raw is copied to {destination}: {sum(rows.values()):,} rows of {len(rows)} tables. "
         f"Next: {next_step}"
     )
-
-
-def main() -> None:
-    """Entry point."""
-    app(prog_name="python -m extract")

@@ -243,8 +243,7 @@ class Settings:
             UsageError: Credentials are missing or a number is not a number.
         """
         env = environment() if env is None else env
-        if env.get("CHANGES_RETENTION_DAYS"):  # the publication's: refused before any call is made
-            number(env, "CHANGES_RETENTION_DAYS", 90)
+        number(env, "CHANGES_RETENTION_DAYS", 90)  # the publication's: refused before any call
         missing = [
             name for name in ("FORTYTWO_CLIENT_ID", "FORTYTWO_CLIENT_SECRET") if not env.get(name)
         ]

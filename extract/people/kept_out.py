@@ -83,7 +83,7 @@ def give_keys(connection: Connection) -> None:
         return
     people = [n for n in range(HIGHEST_ID) if _hash_without_key(n) in without_key]
     with transaction(connection) as cursor:
-        _insert(cursor, people, _newest_key())
+        add(cursor, people)
         cursor.execute(
             "delete from ops.kept_out where person = any(%s)",
             ([_hash_without_key(user_id) for user_id in people],),
@@ -92,7 +92,13 @@ def give_keys(connection: Connection) -> None:
 
 def add(cursor: Any, user_ids: Iterable[int]) -> None:
     """Keep people out, in the transaction of the cursor."""
-    _insert(cursor, user_ids, _newest_key())
+    key = _newest_key()
+    execute_values(
+        cursor,
+        "insert into ops.kept_out (person, key_id, since) values %s on conflict do nothing",
+        [(_hash(user_id, key), key_id(key)) for user_id in user_ids],
+        template="(%s, %s, now())",
+    )
 
 
 def remove(connection: Connection, user_id: int) -> bool:
@@ -141,15 +147,6 @@ def _newest_key() -> bytes:
     if not read_keys():
         add_keys([secrets.token_hex(32)])
     return bytes.fromhex(read_keys()[-1])
-
-
-def _insert(cursor: Any, user_ids: Iterable[int], key: bytes) -> None:
-    execute_values(
-        cursor,
-        "insert into ops.kept_out (person, key_id, since) values %s on conflict do nothing",
-        [(_hash(user_id, key), key_id(key)) for user_id in user_ids],
-        template="(%s, %s, now())",
-    )
 
 
 def _hash(user_id: int, key: bytes) -> str:
