@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import orjson
 import pyarrow as pa
 from pyarrow import ipc
 
@@ -132,8 +133,9 @@ class ListingCache:
 
 
 def _name(listing: Listing, api_url: str) -> str:
-    api = hashlib.sha256(api_url.encode()).hexdigest()[:8]
-    return f"{listing.table}-{api}-{listing.question}"
+    """A hash of everything that is asked."""
+    asked = api_url, listing.path, sorted(listing.params.items()), sorted(listing.constants.items())
+    return f"{listing.table}-{hashlib.sha256(orjson.dumps(asked)).hexdigest()}"
 
 
 def _fresh() -> tuple[float, float]:

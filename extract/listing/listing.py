@@ -1,14 +1,11 @@
 """What is asked of the API for a table: one listing, to be read completely."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
 from itertools import islice
 from typing import Any
 
-import orjson
 import pyarrow as pa
 
 from extract.tables import TABLES, Row, Table
@@ -58,12 +55,6 @@ class Listing:
     in_flight: int = 100
     change_row: Callable[[Row], Row] | None = None
     parents: tuple[int, ...] = ()
-
-    @cached_property
-    def question(self) -> str:
-        """A hash of everything that is asked."""
-        asked = self.path, sorted(self.params.items()), sorted(self.constants.items())
-        return hashlib.sha256(orjson.dumps(asked)).hexdigest()[:24]
 
 
 @dataclass(frozen=True)
