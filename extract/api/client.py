@@ -27,7 +27,6 @@ HEADERS = {
     # to unpack an answer costs more than to receive it, and the quota leaves time for both
     "Accept-Encoding": "identity",
 }
-QUOTA_LEFT = "X-Hourly-RateLimit-Remaining"
 
 
 @dataclass(frozen=True)
@@ -179,7 +178,8 @@ class FortyTwoClient:
     def _read(self, question: _Question, retries: int) -> Page:
         """Send one request; its response is on record, whatever it is."""
         started = time.monotonic()
-        response: requests.Response | None = None
+        status: int | None = None
+        headers: Mapping[str, str] = {}
         rows: list[dict[str, Any]] = []
         error = ""
         try:
@@ -194,15 +194,16 @@ class FortyTwoClient:
                 allow_redirects=False,
                 timeout=self._timeout,
             )
+            status, headers = response.status_code, response.headers
             receive(response, started)
-            self.quota.learn(response.headers)
+            self.quota.learn(headers)
             classify(response)
             rows, cleaned = rows_of(response.content)
             with self._cleaned_lock:
                 self.cleaned += cleaned
             # X-Total counts rows, and the API clamps the size; `Link` varies and lacks relations
-            total = header_number(response.headers, "X-Total")
-            per_page = header_number(response.headers, "X-Per-Page") or question.size
+            total = header_number(headers, "X-Total")
+            per_page = header_number(headers, "X-Per-Page") or question.size
             return Page(rows, total, per_page, question.number)
         except BaseException as caught:
             named = _named(caught)
@@ -216,14 +217,12 @@ class FortyTwoClient:
                     path=question.path,
                     query=question.query,
                     page=question.number,
-                    status=None if response is None else response.status_code,
+                    status=status,
                     rows=len(rows),
                     error=error,
                     attempt=retries,
                     milliseconds=round(1000 * (time.monotonic() - started)),
-                    quota_left=None
-                    if response is None
-                    else header_number(response.headers, QUOTA_LEFT),
+                    quota_left=header_number(headers, "X-Hourly-RateLimit-Remaining"),
                 )
             )
 
