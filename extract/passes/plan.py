@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from psycopg2.extensions import connection as Connection
 from rich.console import Console
@@ -137,7 +138,6 @@ class _Planner:
     ) -> None:
         self._client, self._cursus_id = client, cursus_id
         self._campus_ids, self._report = campus_ids, report
-        self._campuses: list[Row] = []
         self._streams = streams_on()
 
     def full(self, known: Mapping[str, tuple[int, int]]) -> Iterator[PlannedResource]:
@@ -203,23 +203,20 @@ class _Planner:
 
     def _by_campus(self, table: Table, students: int) -> int:
         """Each campus is asked for its students, who are as many as its accounts suggest."""
-        campuses = self._read_campuses()
         accounts = [
             campus["users_count"]
-            for campus in campuses
+            for campus in self._campuses
             if self._campus_ids is None or campus["id"] in self._campus_ids
         ]
         total = max(1, sum(accounts))
         return sum(max(1, table.pages(round(students * count / total))) for count in accounts)
 
     def _campuses_asked(self, table: Table) -> int:
-        campuses = self._read_campuses()
-        count = Counter(campus["name"] for campus in campuses)
-        return sum(table.campuses == "every" or count[c["name"]] > 1 for c in campuses)
+        count = Counter(campus["name"] for campus in self._campuses)
+        return sum(table.campuses == "every" or count[c["name"]] > 1 for c in self._campuses)
 
-    def _read_campuses(self) -> list[Row]:
-        if not self._campuses:
-            self._report("asking for the campuses")
-            campus = TABLES["campus"]
-            self._campuses = self._client.page(campus.path, campus.params).rows
-        return self._campuses
+    @cached_property
+    def _campuses(self) -> list[Row]:
+        self._report("asking for the campuses")
+        campus = TABLES["campus"]
+        return self._client.page(campus.path, campus.params).rows
