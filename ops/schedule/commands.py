@@ -17,29 +17,15 @@ from ops.schedule import scheduled as jobs
 from ops.schedule.schedule import JOBS, Schedule, need_settings_in_file, own_variables
 
 app = typer.Typer()
-Full = Annotated[str, typer.Option(help="Nightly full pass, UTC [SCHEDULE_FULL, 01:00].")]
-Live = Annotated[str, typer.Option(help="Minutes between live passes, or off [SCHEDULE_LIVE, 15].")]
-Backup = Annotated[str, typer.Option(help="Daily backup, UTC, or off [SCHEDULE_BACKUP, 03:00].")]
-Check = Annotated[str, typer.Option(help="Daily check, UTC, or off [SCHEDULE_CHECK, 06:30].")]
-Calls = Annotated[
-    str,
-    typer.Option(help="Calls a live pass adds for the backfill [SCHEDULE_BACKFILL_CALLS, 200]."),
-]
 
 
 @app.command("cron-install")
-def cron_install(
-    full: Full = "",
-    live: Live = "",
-    backup: Backup = "",
-    check: Check = "",
-    backfill_calls: Calls = "",
-) -> None:
+def cron_install() -> None:
     """Put the schedule into your crontab, as a marked block; other lines stay as they are.
 
-    Run it again to change the times. Settings: an option, else the variable, else the default.
+    Run it again to change the times: SCHEDULE_FULL, _LIVE, _BACKUP, _CHECK and _BACKFILL_CALLS.
     """
-    schedule = _schedule(full, live, backup, check, backfill_calls)
+    schedule = Schedule.load(environment())
     need_settings_in_file()
     text = crontab.block(schedule, own_variables(schedule))
     changed = crontab.install(text)
@@ -67,15 +53,9 @@ def cron_remove() -> None:
 
 
 @app.command("cron-show")
-def cron_show(
-    full: Full = "",
-    live: Live = "",
-    backup: Backup = "",
-    check: Check = "",
-    backfill_calls: Calls = "",
-) -> None:
+def cron_show() -> None:
     """Show the lines that cron-install would write, and whether they are installed."""
-    schedule = _schedule(full, live, backup, check, backfill_calls)
+    schedule = Schedule.load(environment())
     text = crontab.block(schedule, own_variables(schedule))
     typer.echo(text, nl=False)
     installed = crontab.read_where_allowed()
@@ -100,14 +80,9 @@ def systemd_install(
     directory: Annotated[
         Path | None, typer.Option(help="Default: the system's units for root, else your own.")
     ] = None,
-    full: Full = "",
-    live: Live = "",
-    backup: Backup = "",
-    check: Check = "",
-    backfill_calls: Calls = "",
 ) -> None:
     """Write the schedule as systemd units and timers, and say how to start them."""
-    schedule = _schedule(full, live, backup, check, backfill_calls)
+    schedule = Schedule.load(environment())
     need_settings_in_file()
     place = directory or units.default_directory()
     written = units.install(units.units(schedule, own_variables(schedule)), place)
@@ -138,17 +113,6 @@ def scheduled(job: Annotated[str, typer.Argument(help="live, full, backup or che
     except (BusyError, BudgetSpent) as error:
         logs.event("skipped", job=job, message=str(error))
         raise typer.Exit(error.exit_status) from None
-
-
-def _schedule(full: str, live: str, backup: str, check: str, backfill_calls: str) -> Schedule:
-    options = {
-        "SCHEDULE_FULL": full,
-        "SCHEDULE_LIVE": live,
-        "SCHEDULE_BACKUP": backup,
-        "SCHEDULE_CHECK": check,
-        "SCHEDULE_BACKFILL_CALLS": backfill_calls,
-    }
-    return Schedule.load(environment() | {name: text for name, text in options.items() if text})
 
 
 def _print_next(console: Console, schedule: Schedule) -> None:

@@ -57,13 +57,15 @@ def test_installing_twice_changes_nothing(crontab_program: Crontab, credentials:
 
 
 def test_new_times_replace_the_block_where_it_stands(
-    crontab_program: Crontab, credentials: Path
+    crontab_program: Crontab, credentials: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     CliRunner().invoke(app, ["cron-install"])
     crontab_program(f"{crontab_program()}{OTHERS}")
 
-    options = ["--full", "02:40", "--live", "30", "--backup", "off", "--check", "08:05"]
-    result = CliRunner().invoke(app, ["cron-install", *options])
+    times = {"FULL": "02:40", "LIVE": "30", "BACKUP": "off", "CHECK": "08:05"}
+    for job, value in times.items():
+        monkeypatch.setenv(f"SCHEDULE_{job}", value)
+    result = CliRunner().invoke(app, ["cron-install"])
 
     text = crontab_program()
     assert result.exit_code == 0
@@ -279,11 +281,14 @@ def test_next_runs_are_in_utc_and_the_full_pass_keeps_its_hour_free() -> None:
     assert not schedule.before_full(now - timedelta(minutes=15))
 
 
-def test_the_units_are_what_systemd_accepts(credentials: Path, tmp_path: Path) -> None:
+def test_the_units_are_what_systemd_accepts(
+    credentials: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     directory = tmp_path / "units"
-    options = ["--directory", str(directory), "--full", "02:00", "--check", "off"]
+    monkeypatch.setenv("SCHEDULE_FULL", "02:00")
+    monkeypatch.setenv("SCHEDULE_CHECK", "off")
 
-    result = CliRunner().invoke(app, ["systemd-install", *options])
+    result = CliRunner().invoke(app, ["systemd-install", "--directory", str(directory)])
 
     assert result.exit_code == 0, result.output
     names = sorted(path.name for path in directory.iterdir())
