@@ -6,9 +6,6 @@ import json
 import os
 import subprocess
 from pathlib import Path
-from typing import Any
-
-from markupsafe import Markup
 
 from extract.base import database
 from extract.base.errors import MirrorError, UsageError
@@ -17,13 +14,13 @@ from extract.programs import DBT
 from ops.site import incidents_page, reports_page, status_page
 from ops.site.catalog.contracts import Contracts, read_contracts
 from ops.site.catalog.dbt_docs import mended
-from ops.site.catalog.diagram import entity_relationship_svg
-from ops.site.catalog.dictionary import PAGE, data_dictionary, dictionary_html
+from ops.site.catalog.diagram import diagram
+from ops.site.catalog.dictionary import PAGE, data_dictionary, write_dictionary_page
 from ops.site.catalog.lineage import read_lineage
-from ops.site.handbook import DOCS, Chapter, chapters, copy_images
-from ops.site.history import History, read_history
-from ops.site.pages import PAGES, render, site_directory, write_page
-from ops.status.status import Status, read_status
+from ops.site.handbook import DOCS, chapters, copy_images
+from ops.site.history import read_history
+from ops.site.pages import PAGES, make_page, site_directory, write_page
+from ops.status.status import read_status
 from ops.status.verdict import judge
 
 DICTIONARY = DOCS / "data-dictionary.md"
@@ -44,75 +41,41 @@ def build() -> Path:
     own = (target / "static_index.html").read_text(encoding="utf-8")
     write_page(site, "dbt-docs.html", mended(own))
     manifest = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
-    picture = render(
-        "lineage.html.j2",
-        page="lineage.html",
-        pages=list(PAGES),
+    make_page(
+        site,
+        "lineage.html",
+        *PAGES,
         lineage=read_lineage(manifest),
         texts={table.name: table.description for table in contracts.tables + contracts.reports},
     )
-    write_page(site, "lineage.html", picture)
     copy_images(site)
     book = chapters()
-    write_handbook(site, book)
-    write_page(site, PAGE, dictionary_html(contracts, status))
+    for chapter in book:
+        if chapter.file != PAGE:  # the dictionary has a page of its own
+            make_page(
+                site, "handbook.html", *PAGES, file=chapter.file, chapter=chapter, chapters=book
+            )
+    write_dictionary_page(site, contracts, status)
     verdict = judge(status)
-    banner = status_page.banner_html(status, verdict)
-    overview = _overview(contracts, history, status, banner, book)
-    first = write_page(site, "index.html", overview)
-    reports_page.write(status, verdict, site)
-    incidents_page.write(status, verdict, site)
-    write_page(site, "status.html", status_page.status_html(history, status, verdict, site))
-    return first
-
-
-def _overview(
-    contracts: Contracts, history: History, status: Status, banner: Markup, chapters: list[Chapter]
-) -> str:
-    """What the mirror is, its data, its rules, how fresh it is."""
     rows = history.rows_now
     order = {name: position for position, name in enumerate(rows)}
-    return render(
-        "index.html.j2",
-        page="index.html",
-        pages=list(PAGES),
+    first = make_page(
+        site,
+        "index.html",
+        *PAGES,
         contracts=contracts,
-        history=history,
         status=status,
-        banner=banner,
-        chapters=[chapter for chapter in chapters if chapter.name != "index"],
+        banner=status_page.banner_html(status, verdict),
+        chapters=[chapter for chapter in book if chapter.name != "index"],
         tables=sorted(contracts.tables, key=lambda table: order.get(table.name, 99)),
         rows=rows,
-        changed={  # the day on which each table last changed
-            row["table"]: f"{row['changed_at']:%Y-%m-%d}"
-            for row in status.tables
-            if row["changed_at"]
-        },
-        rules=_rules(contracts, status),
-        diagram=Markup(entity_relationship_svg(contracts, rows)),
+        changed={row["table"]: row["changed_at"] for row in status.tables if row["changed_at"]},
+        diagram=diagram(contracts, rows),
     )
-
-
-def _rules(contracts: Contracts, status: Status) -> list[dict[str, Any]]:
-    """The rules by number, each with the rows that its parts leave out now."""
-    grouped: dict[int, list[dict[str, Any]]] = {}
-    for rule in contracts.rules:
-        names = [(name, status.rejected.get(name, 0)) for name in rule.names]
-        grouped.setdefault(rule.number, []).append({"text": rule.text, "names": names})
-    return [{"number": number, "parts": parts} for number, parts in grouped.items()]
-
-
-def write_handbook(site: Path, book: list[Chapter]) -> None:
-    """Write a page for each chapter; the dictionary has one of its own."""
-    for chapter in (chapter for chapter in book if chapter.file != PAGE):
-        text = render(
-            "handbook.html.j2",
-            page="handbook.html",
-            pages=list(PAGES),
-            chapter=chapter,
-            chapters=book,
-        )
-        write_page(site, chapter.file, text)
+    reports_page.write(status, verdict, site)
+    incidents_page.write(status, verdict, site)
+    status_page.write(status, verdict, site)
+    return first
 
 
 def write_dictionary() -> Path:

@@ -11,7 +11,7 @@ from psycopg2.extensions import connection as Connection
 
 from extract.base.query import records
 from ops.site.history import Row, connected
-from ops.site.pages import existing_pages, render, site_directory, write_page
+from ops.site.pages import make_page, site_directory
 from ops.site.status_page import LEVELS, banner_html
 from ops.status.queries import GOOD
 from ops.status.status import Status
@@ -80,10 +80,10 @@ def write(status: Status, verdict: Verdict, directory: Path | None = None) -> Pa
     days = [midnight - timedelta(days=ago) for ago in range(DAYS - 1, -1, -1)]
     newest = sorted(incidents, key=lambda incident: incident.began, reverse=True)
     parts = dict.fromkeys([*PARTS, *sorted({one.part for one in incidents} - PARTS.keys())])
-    text = render(
-        "incidents.html.j2",
-        page=PAGE,
-        pages=existing_pages(site, PAGE, "status.html"),
+    return make_page(
+        site,
+        PAGE,
+        "status.html",
         banner=banner_html(status, verdict),
         levels=LEVELS,
         days=DAYS,
@@ -92,7 +92,6 @@ def write(status: Status, verdict: Verdict, directory: Path | None = None) -> Pa
         more=len(newest[MOST:]),
         now_at=status.at,
     )
-    return write_page(site, PAGE, text)
 
 
 def read_incidents(connection: Connection, now: datetime) -> tuple[list[Row], list[Incident]]:

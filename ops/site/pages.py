@@ -11,7 +11,7 @@ from math import floor
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
 from extract.base.folders import own_folder, write_whole
@@ -41,9 +41,19 @@ def site_directory() -> Path:
     return own_folder("FORTYTWO_SITE", path, 0o755, (("status.html", "fortytwo-mirror"),))
 
 
-def existing_pages(site: Path, *made_now: str) -> list[str]:
-    """The pages that a link may name."""
-    return [name for name in PAGES if name in made_now or (site / name).exists()]
+def make_page(site: Path, page: str, *beside: str, file: str = "", **values: Any) -> Path:
+    """Put a page into the site, from the template of its name; returns its path.
+
+    Args:
+        site: Where it goes.
+        page: One of PAGES.
+        beside: Others that are made with it, so that it may link to them.
+        file: Its name, where that is not the page's.
+        values: What the template needs.
+    """
+    pages = [name for name in PAGES if name in (page, *beside) or (site / name).exists()]
+    text = render(f"{page}.j2", page=page, pages=pages, **values)
+    return write_page(site, file or page, text)
 
 
 def render(template: str, **values: Any) -> str:
@@ -72,7 +82,7 @@ def write_page(directory: Path, name: str, text: str) -> Path:
 def _environment() -> Environment:
     env = Environment(
         loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
+        autoescape=select_autoescape(("html.j2", "svg.j2")),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

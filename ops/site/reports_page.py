@@ -19,7 +19,7 @@ from extract.tables.streams import ESSENTIAL
 from ops.site.charts import vega
 from ops.site.charts.frames import Spec, bars, chart, field, iso, legend, numbers
 from ops.site.history import connected
-from ops.site.pages import existing_pages, render, site_directory, write_page
+from ops.site.pages import make_page, site_directory
 from ops.site.status_page import banner_html
 from ops.status.status import Status
 from ops.status.verdict import Verdict
@@ -56,10 +56,10 @@ def write(status: Status, verdict: Verdict, directory: Path | None = None) -> Pa
     with connected("reports", PATIENCE) as connection:
         read = {name: read_report(connection, name) for name in REPORTS}
         campuses = _campuses(connection)
-    text = render(
-        "reports.html.j2",
-        page=PAGE,
-        pages=existing_pages(site, PAGE, "incidents.html", "status.html"),  # written with it
+    return make_page(
+        site,
+        PAGE,
+        *("incidents.html", "status.html"),
         banner=banner_html(status, verdict),
         status=status,
         reports=REPORTS,
@@ -77,7 +77,6 @@ def write(status: Status, verdict: Verdict, directory: Path | None = None) -> Pa
         },
         vega=Markup(vega.bundle()),
     )
-    return write_page(site, PAGE, text)
 
 
 def _stream_of(name: str) -> str:

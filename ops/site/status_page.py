@@ -11,7 +11,7 @@ from markupsafe import Markup
 from ops.site.charts import vega
 from ops.site.charts.status import all_charts
 from ops.site.history import History, Row, connected, read_history
-from ops.site.pages import PAGES, existing_pages, render, site_directory, write_page
+from ops.site.pages import PAGES, make_page, render, site_directory, write_page
 from ops.status.status import Status
 from ops.status.verdict import Level, Verdict
 from ops.status.view import facts
@@ -42,7 +42,21 @@ def write(status: Status, verdict: Verdict, directory: Path | None = None) -> Pa
     if not status.unreachable:
         with connected("pages") as connection:
             history = read_history(connection)
-    return write_page(site, "status.html", status_html(history, status, verdict, site))
+    charts = all_charts(history, status.rejected)
+    return make_page(
+        site,
+        "status.html",
+        history=history,
+        status=status,
+        banner=banner_html(status, verdict),
+        facts=facts(status, lambda moment: f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"),
+        cards=[_card(history, table) for table in history.rows_now],
+        runs=[_run(status.settled(run)) for run in history.runs[:25]],
+        phase_modes=[name.removeprefix("phases-") for name in charts if name.startswith("phases-")],
+        rows_table=[{"at": row["at"], **row["rows"]} for row in reversed(history.rows)],
+        charts=charts,
+        vega=Markup(vega.bundle()),
+    )
 
 
 def banner_html(status: Status, verdict: Verdict) -> Markup:
@@ -57,26 +71,6 @@ def freshness_html(status: Status, name: str) -> Markup:
     row = next((row for row in status.tables if row["table"] == table), None)
     row = row if schema == "mirror" else None
     return Markup(render("freshness.html.j2", name=name, schema=schema, table=row, status=status))
-
-
-def status_html(history: History, status: Status, verdict: Verdict, site: Path) -> str:
-    """The page; `site` tells which other pages there are to link to."""
-    charts = all_charts(history, status.rejected)
-    return render(
-        "status.html.j2",
-        page="status.html",
-        pages=existing_pages(site, "status.html"),
-        history=history,
-        status=status,
-        banner=banner_html(status, verdict),
-        facts=facts(status, lambda moment: f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"),
-        cards=[_card(history, table) for table in history.rows_now],
-        runs=[_run(status.settled(run)) for run in history.runs[:25]],
-        phase_modes=[name.removeprefix("phases-") for name in charts if name.startswith("phases-")],
-        rows_table=[{"at": row["at"], **row["rows"]} for row in reversed(history.rows)],
-        charts=charts,
-        vega=Markup(vega.bundle()),
-    )
 
 
 def _card(history: History, table: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 
 from ops.site import status_page
 from ops.site.catalog.contracts import read_contracts
-from ops.site.catalog.dictionary import PAGE, dictionary_html
+from ops.site.catalog.dictionary import PAGE, write_dictionary_page
 from ops.site.catalog.joins import MOST, joins
 from ops.status.status import read_status
 from ops.status.verdict import judge
@@ -74,7 +74,7 @@ def test_a_phone_opens_the_table_that_a_link_names(look: Look) -> None:
 @pytest.mark.usefixtures("ops")
 def test_each_job_renews_how_fresh_a_table_is(manifest: Path, tmp_path: Path) -> None:
     status = read_status()
-    (tmp_path / PAGE).write_text(dictionary_html(read_contracts(manifest), status))
+    write_dictionary_page(tmp_path, read_contracts(manifest), status)
     assert "Not published yet." in (tmp_path / PAGE).read_text()
 
     add_run("published", 1, rows='{"users": 12345}')

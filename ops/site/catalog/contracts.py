@@ -34,6 +34,12 @@ class Column:
     description: str
     not_null: bool
 
+    @property
+    def kind(self) -> str:
+        """Its type and whether it is always filled, as people read them."""
+        name = self.data_type.replace("timestamp with time zone", "timestamptz")
+        return f"{name}, not null" if self.not_null else name
+
 
 @dataclass(frozen=True)
 class Table:
@@ -136,17 +142,18 @@ def _foreign_keys(tests: list[dict[str, Any]]) -> dict[str, list[ForeignKey]]:
 
 
 def _table(node: dict[str, Any], keys: list[ForeignKey]) -> Table:
+    primary_key = node["config"]["meta"].get("primary_key", [])
     columns = [
         Column(
             column["name"],
             column["data_type"] or "",
             _line(column["description"]),
-            any(constraint["type"] == "not_null" for constraint in column["constraints"]),
+            column["name"] in primary_key
+            or any(constraint["type"] == "not_null" for constraint in column["constraints"]),
         )
         for column in node["columns"].values()
     ]
     description = re.sub(r"\s*Primary key:[^.]*\.", "", _line(node["description"]))
-    primary_key = node["config"]["meta"].get("primary_key", [])
     return Table(node["name"], description, columns, primary_key, keys)
 
 

@@ -1,4 +1,4 @@
-"""The entity-relationship diagram as inline SVG, drawn from the contracts.
+"""The entity-relationship diagram: where its boxes and lines lie, from the contracts.
 
 Every box is a table, every line a real foreign key of `mirror`. Colours come from the page's
 stylesheet, so the picture follows its dark and light themes.
@@ -6,8 +6,8 @@ stylesheet, so the picture follows its dark and light themes.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from html import escape
 from itertools import cycle
+from typing import Any
 
 from ops.site.catalog.contracts import Contracts, ForeignKey, Table
 
@@ -33,26 +33,37 @@ class Box:
         return self.y + HEAD + ROW * (self.table.key_columns.index(column) + 0.5)
 
 
-def entity_relationship_svg(contracts: Contracts, rows: Mapping[str, int]) -> str:
-    """The diagram; `rows` are the row counts to show, as far as known."""
+@dataclass(frozen=True)
+class Edge:
+    """A foreign key as a line from its table to another one's edge at `x`, `y`."""
+
+    child: Table
+    key: ForeignKey
+    path: str
+    x: float
+    y: float
+
+
+def diagram(contracts: Contracts, rows: Mapping[str, int]) -> dict[str, Any]:
+    """What the template erd.svg.j2 draws; `rows` are the row counts, as far as known."""
     boxes = _arranged(contracts.tables)
     placed = {box.table.name: box for box in boxes}
-    width = max(box.x for box in boxes) + WIDTH + 2
-    height = max(box.y + box.height for box in boxes) + 2
     tops = cycle((8, 16, 24))
-    lines = [
-        _line(box, placed[key.table], key, tops)
+    edges = [
+        _edge(box, placed[key.table], key, tops)
         for box in boxes
         for key in box.table.foreign_keys
         if key.table in placed
     ]
-    return (
-        f'<svg class="erd" viewBox="-2 0 {width + 2:.0f} {height:.0f}" width="{width:.0f}" '
-        'role="group" aria-labelledby="erd-title">'
-        f'<title id="erd-title">The {len(boxes)} tables of mirror and their {len(lines)} '
-        "foreign keys</title>"
-        f"{''.join(lines)}{''.join(_box(box, rows.get(box.table.name)) for box in boxes)}</svg>"
-    )
+    return {
+        "boxes": boxes,
+        "edges": edges,
+        "rows": rows,
+        "width": max(box.x for box in boxes) + WIDTH + 2,
+        "height": max(box.y + box.height for box in boxes) + 2,
+        "box_width": WIDTH,
+        "head": HEAD,
+    }
 
 
 def _arranged(tables: list[Table]) -> list[Box]:
@@ -98,7 +109,7 @@ def _column_height(column: list[Table]) -> float:
     return sum(Box(table, 0, 0).height for table in column) + GAP_Y * (len(column) - 1)
 
 
-def _line(child: Box, parent: Box, key: ForeignKey, tops: Iterator[int]) -> str:
+def _edge(child: Box, parent: Box, key: ForeignKey, tops: Iterator[int]) -> Edge:
     start, end = child.row(key.column), parent.row(key.target)
     right = child.x < parent.x
     x1, x2 = (child.x + WIDTH, parent.x) if right else (child.x, parent.x + WIDTH)
@@ -110,42 +121,4 @@ def _line(child: Box, parent: Box, key: ForeignKey, tops: Iterator[int]) -> str:
         out, into = (0.3, -0.3) if right else (-0.3, 0.3)
         up, down = x1 + out * GAP_X, x2 + into * GAP_X
         path = f"M{x1} {start} H{up} V{next(tops)} H{down} V{end} H{x2}"
-    name = f"{child.table.name}.{key.column} refers to {key.table}.{key.target}"
-    return (
-        f'<g class="edge" data-from="{child.table.name}" data-to="{key.table}">'
-        f"<title>{escape(name)}</title>"
-        f'<path d="{path}"/><circle cx="{x2}" cy="{end}" r="4"/></g>'
-    )
-
-
-def _box(box: Box, rows: int | None) -> str:
-    table, x, y = box.table, box.x, box.y
-    foreign = {key.column: key.table for key in table.foreign_keys}
-    lines = []
-    for column in table.key_columns:
-        marks = [
-            mark
-            for mark, on in (("PK", column in table.primary_key), ("FK", column in foreign))
-            if on
-        ]
-        lines.append(
-            f'<text class="key" x="{x + 14}" y="{box.row(column) + 4.5}">{escape(column)}</text>'
-            f'<text class="mark" x="{x + WIDTH - 14}" y="{box.row(column) + 4}" '
-            f'text-anchor="end">{" ".join(marks)}</text>'
-        )
-    others = len(table.columns) - len(table.key_columns)
-    counted = "" if rows is None else f"{rows:,} rows"
-    foot = y + box.height - 9
-    return (
-        f'<a href="data-dictionary.html#{table.name}"><g class="entity">'
-        f"<title>{escape(table.description)}</title>"
-        f'<rect class="body" x="{x}" y="{y}" width="{WIDTH}" height="{box.height}" rx="8"/>'
-        f'<path class="head" d="M{x} {y + HEAD - 4} V{y + 8} Q{x} {y} {x + 8} {y} '
-        f'H{x + WIDTH - 8} Q{x + WIDTH} {y} {x + WIDTH} {y + 8} V{y + HEAD - 4} Z"/>'
-        f'<text class="name" x="{x + 14}" y="{y + 20}">{escape(table.name)}</text>'
-        f"{''.join(lines)}"
-        f'<text class="foot" x="{x + 14}" y="{foot}">'
-        f"{f'+ {others} columns' if others else 'a link, no more'}</text>"
-        f'<text class="foot" x="{x + WIDTH - 14}" y="{foot}" text-anchor="end">{counted}</text>'
-        "</g></a>"
-    )
+    return Edge(child.table, key, path, x2, end)

@@ -75,7 +75,7 @@ def _name(table: Table) -> str:
 def _join(child: Table, key: ForeignKey, alias: str = "") -> str:
     """The line that joins what a foreign key refers to."""
     needed = any(column.name == key.column and column.not_null for column in child.columns)
-    kind = "inner" if needed or key.column in child.primary_key else "left"
+    kind = "inner" if needed else "left"
     renamed = f" as {alias}" if alias else ""
     target = f"{alias or key.table}.{key.target}"
     return f"{kind} join mirror.{key.table}{renamed} on {child.name}.{key.column} = {target}"
