@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from extract.base import logs
+from extract.base.query import execute
 from extract.console import make_console
 from ops.checks.integrity import check_keys, check_orphans, check_tables, check_unique
 from ops.checks.record import check_reconciliation, check_record, check_row_counts
@@ -50,7 +51,7 @@ def run_check(
     """Check the mirror and print what was found; every check runs whatever another one does.
 
     Args:
-        connection: To the mirror's database, with no transaction open; None when there is none.
+        connection: To the mirror's database, in autocommit mode; None when there is none.
         json: Print one JSON object instead of a table.
         sample: Rows of each table to compare with the API; 0 leaves the API alone.
         fetch: Asks the API: `fetch(raw table, ids)` returns its objects. None leaves it alone.
@@ -70,15 +71,14 @@ def run_check(
         with _one_moment(connection):
             status = _read(connection, moment)
             results = _verdict(status)
-            for name, check in CHECKS.items():
-                results += _attempt(connection, name, check)
-            results += _attempt(
-                connection, "row_counts", lambda given: check_row_counts(given, max_delete_fraction)
-            )
+            checks = {
+                **CHECKS,
+                "row_counts": lambda given: check_row_counts(given, max_delete_fraction),
+            }
             if fetch and sample:
-                results += _attempt(
-                    connection, "spot", lambda given: _sample(given, sample, sampled)
-                )
+                checks["spot"] = lambda given: _sample(given, sample, sampled)
+            for name, check in checks.items():
+                results += _attempt(connection, name, check)
     if fetch and sampled:
         read_at = {table["table"]: table["read_at"] for table in status.tables}
         results += check_spots(sampled, fetch, read_at)
@@ -119,13 +119,18 @@ def _verdict(status: Status) -> list[Result]:
 
 def _read(connection: Connection, now: datetime) -> Status:
     """The status, read in this transaction, which goes on when that fails."""
-    with suppress(psycopg2.Error), connection.cursor() as cursor:
-        cursor.execute("savepoint reading")
+    with suppress(psycopg2.Error):
+        execute(connection, "savepoint attempt")
     status = read_status(connection, now)
     if status.unreachable:
-        with suppress(psycopg2.Error), connection.cursor() as cursor:
-            cursor.execute("rollback to savepoint reading")
+        _undo(connection)
     return status
+
+
+def _undo(connection: Connection) -> None:
+    """Let the transaction go on after an error, if there still is one."""
+    with suppress(psycopg2.Error):
+        execute(connection, "rollback to savepoint attempt")
 
 
 def _sample(connection: Connection, sample: int, sampled: dict[str, list[Row]]) -> Iterator[Result]:
@@ -139,42 +144,30 @@ def _attempt(
     """What a check found, up to where it broke, if it does."""
     found: list[Result] = []
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("savepoint attempt")
+        execute(connection, "savepoint attempt")
         found.extend(check(connection))  # keeps what came before an error
     except Exception as error:  # noqa: BLE001  (whatever breaks one check is none of the next's)
-        with suppress(psycopg2.Error), connection.cursor() as cursor:
-            cursor.execute("rollback to savepoint attempt")
+        _undo(connection)
         cause = logs.without_secrets(" ".join(str(error).split()))
-        found.append(
-            Result(
-                name,
-                "failed",
-                f"could not be checked to its end: {cause}; `make check` tries again",
-            )
-        )
+        detail = f"could not be checked to its end: {cause}; `make check` tries again"
+        found.append(Result(name, "failed", detail))
     return found
 
 
 @contextmanager
 def _one_moment(connection: Connection) -> Iterator[None]:
     """See one state of the database throughout, and change nothing; a publication may come by."""
-    autocommit = connection.autocommit
-    connection.autocommit = True
+    execute(connection, "begin isolation level repeatable read read only")
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("begin isolation level repeatable read read only")
-            limits = (("statement_timeout", LONGEST_STATEMENT), ("lock_timeout", LONGEST_WAIT))
-            for limit in limits:
-                cursor.execute("select set_config(%s, %s, true)", limit)
-        try:
-            yield
-        finally:
-            with suppress(psycopg2.Error), connection.cursor() as cursor:
-                cursor.execute("rollback")
+        for limit, value in (
+            ("statement_timeout", LONGEST_STATEMENT),
+            ("lock_timeout", LONGEST_WAIT),
+        ):
+            execute(connection, "select set_config(%s, %s, true)", (limit, value))
+        yield
     finally:
-        with suppress(psycopg2.Error):  # it may have gone meanwhile
-            connection.autocommit = autocommit
+        with suppress(psycopg2.Error):  # the connection may have gone meanwhile
+            execute(connection, "rollback")
 
 
 def _print_json(results: list[Result], now: datetime, *, ok: bool) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from extract.base.query import execute, exists
+from extract.base.query import execute, exists, scalar
 from ops.checks.result import Result, mirror, published_tables
 
 UNIQUE = (("users", "login"), ("users", "email"))
@@ -80,13 +80,11 @@ def check_orphans(connection: Connection) -> Iterator[Result]:
         filled = sql.SQL(" and ").join(
             sql.SQL("child.{} is not null").format(sql.Identifier(name)) for name in columns
         )
-        [(orphans,)] = execute(
-            connection,
-            sql.SQL(
-                "select count(*) from {} as child where {} "
-                "and not exists (select from {} as parent where {})"
-            ).format(mirror(child), filled, mirror(parent), match),
+        query = sql.SQL(
+            "select count(*) from {} as child where {} "
+            "and not exists (select from {} as parent where {})"
         )
+        orphans = scalar(connection, query.format(mirror(child), filled, mirror(parent), match))
         yield Result.of(
             f"orphans.{child}.{','.join(columns)}",
             orphans == 0,
@@ -99,10 +97,6 @@ def check_unique(connection: Connection) -> Iterator[Result]:
     for table, column in UNIQUE:
         if not exists(connection, f"mirror.{table}"):
             continue
-        [(repeated,)] = execute(
-            connection,
-            sql.SQL("select count({0}) - count(distinct {0}) from {1}").format(
-                sql.Identifier(column), mirror(table)
-            ),
-        )
+        query = sql.SQL("select count({0}) - count(distinct {0}) from {1}")
+        repeated = scalar(connection, query.format(sql.Identifier(column), mirror(table)))
         yield Result.of(f"unique.{table}.{column}", repeated == 0, f"{repeated:,} repeated")
