@@ -9,7 +9,6 @@ at once, and runs go on while the file is written.
 import errno
 import os
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -45,14 +44,11 @@ class Written:
     left_out: list[str]  # schemas of others
 
 
-def backup(
-    file: Path | None = None, directory: Path | None = None, patience: float = 600.0, keep: str = ""
-) -> Written:
+def backup(file: Path | None = None, patience: float = 600.0, keep: str = "") -> Written:
     """Write a backup.
 
     Args:
         file: Exactly there, and rotation leaves it alone; by default into the folder, rotated.
-        directory: Another folder than BACKUP_DIRECTORY.
         patience: Seconds to wait for a run that is at work.
         keep: What the name begins with in place of the database's, which rotation leaves alone.
 
@@ -65,7 +61,7 @@ def backup(
     keys = age.recipients()  # a wrong key is said before any work
     name = database.libpq_environment()["PGDATABASE"]
     at = datetime.now(UTC)
-    folder = file.absolute().parent if file else directory or archive.folder()
+    folder = file.absolute().parent if file else archive.folder()
     path = file.absolute() if file else archive.new_path(folder, keep or name, at)
     if archive.Manifest.read(path) is None and (
         path.exists() or archive.manifest_path(path).exists()
@@ -174,23 +170,15 @@ def _dump(
         *(f"--exclude-table={table}" for table in postgres.REBUILT_TABLES),
     ]
     name = database.libpq_environment()["PGDATABASE"]
-    with private_file(path) as file, tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=said, env=postgres.variables(name)
-        )
+    running = postgres.running(command, name, stdout=subprocess.PIPE)
+    with private_file(path) as file, running as (process, said):
         assert process.stdout is not None
         writer = age.HashingWriter(file)
-        try:
+        with process.stdout:
             age.encrypt(process.stdout, writer, keys)
-            file.flush()
-            os.fsync(file.fileno())
-        except BaseException:
-            process.kill()
-            raise
-        finally:
-            process.stdout.close()
-            status = process.wait()
-        if status != 0:
+        file.flush()
+        os.fsync(file.fileno())
+        if process.wait() != 0:
             said.seek(0)
             cause = " ".join(said.read().decode(errors="replace").split())[:600]
             raise MirrorError(

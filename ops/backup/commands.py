@@ -18,19 +18,13 @@ from ops.backup.restore import restore as run_restore
 from ops.status.reporting import reported
 
 app = typer.Typer()
-FileArgument = Annotated[
-    Path | None, typer.Argument(show_default=False, help="The backup, a .dump or .dump.age file.")
-]
-FileOption = Annotated[Path | None, typer.Option("--file", help="The same, for make FILE=….")]
+File = Annotated[Path | None, typer.Option(help="The backup, a .dump or .dump.age file.")]
 
 
 @app.command()
 def backup(
     file: Annotated[
         Path | None, typer.Option(help="Write exactly there; rotation leaves it alone.")
-    ] = None,
-    directory: Annotated[
-        Path | None, typer.Option(help="Another folder than BACKUP_DIRECTORY.")
     ] = None,
     keep: Annotated[
         str, typer.Option(help="Another beginning of the name; rotation leaves it alone.")
@@ -41,10 +35,10 @@ def backup(
     Kept are the newest of each of the last 7 days and of the last 4 weeks (BACKUP_KEEP_DAILY,
     BACKUP_KEEP_WEEKLY). With BACKUP_AGE_RECIPIENT it is encrypted.
     """
-    if file and (directory or keep):
-        raise UsageError("Give either --file, or --directory and --keep.")
+    if file and keep:
+        raise UsageError("Give either --file or --keep.")
     with reported("backup"):
-        done = write_backup(file, directory, keep=keep)
+        done = write_backup(file, keep=keep)
     manifest = done.manifest
     rows = sum(count for count, _ in manifest.tables.values())
     console = make_console(markup=False)
@@ -65,8 +59,7 @@ def backup(
 
 @app.command()
 def restore(
-    file: FileArgument = None,
-    file_option: FileOption = None,
+    file: File = None,
     database: Annotated[
         str, typer.Option(help="Another database of the same server; made when it is missing.")
     ] = "",
@@ -75,14 +68,13 @@ def restore(
     ] = False,
 ) -> None:
     """Bring a backup back into an empty database, and compare every table with what was saved."""
-    chosen = file or file_option
-    if chosen is None:
+    if file is None:
         newest = [f"{found.path}" for found in archive.backups(archive.folder())[:1]]
         raise UsageError(
             "Say which backup: make restore FILE=path. "
             + (f"The newest is {newest[0]}." if newest else f"{archive.folder()} has none.")
         )
-    done = run_restore(chosen, database, force=force)
+    done = run_restore(file, database, force=force)
     console = make_console(markup=False)
     _print(console, done, f"Restored {done.path.name} into the database {done.database}")
     if database and database != environment().get("PGDATABASE"):
@@ -95,14 +87,14 @@ def restore(
 
 
 @app.command("restore-drill")
-def restore_drill(file: FileArgument = None, file_option: FileOption = None) -> None:
+def restore_drill(file: File = None) -> None:
     """Prove that a backup, by default the newest, can be restored.
 
     It goes into a scratch database, every table's rows and checksum are compared with those at the
     time of the backup, and the scratch database is dropped.
     """
     with reported("restore-drill"):
-        done = run_drill(file or file_option)
+        done = run_drill(file)
     console = make_console(markup=False)
     for name, (rows, checksum) in done.tables.items():
         console.print(f"  {name:<36} {rows:>11,} rows  {checksum:>16}  same", soft_wrap=True)

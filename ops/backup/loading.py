@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import tempfile
-import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -14,6 +13,7 @@ from extract import programs
 from extract.base.errors import MirrorError, UsageError
 from ops.backup import age, archive, postgres
 
+ERROR = re.compile(r"^pg_restore: (?:error|fatal): (.*?)\.*\s*$", re.MULTILINE)
 MISSING_ROLE = re.compile(r'role "(.+)" does not exist')
 # a line of pg_restore --list: numbers, kind, schema, name, owner
 OURS = re.compile(rb"^\d+; \d+ \d+ TABLE (raw|mirror) ", re.MULTILINE)
@@ -93,38 +93,17 @@ def _run(
         program = programs.program("pg_restore", server_version)
     else:  # listing needs no server, so neither TLS: the newest reads every backup
         program = os.fspath(programs.newest("pg_restore"))
-    process = subprocess.Popen(
-        [program, *arguments],
-        stdin=subprocess.PIPE,
-        stdout=listing or subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env=postgres.variables(name or "postgres"),
-    )
-    assert process.stdin is not None
-    assert process.stderr is not None
-    errors: list[str] = []
-    listener = threading.Thread(target=_listen, args=(process.stderr, errors), daemon=True)
-    listener.start()
-    try:
+    pipes = {"stdin": subprocess.PIPE, "stdout": listing or subprocess.DEVNULL}
+    command = [program, *arguments]
+    with postgres.running(command, name or "postgres", **pipes) as (process, said):
+        assert process.stdin is not None
         with suppress(BrokenPipeError):  # it has read enough, or has failed and says why
             age.decrypt(file, process.stdin)
         with suppress(BrokenPipeError):
             process.stdin.close()
         status = process.wait()
-    except BaseException:
-        process.kill()
-        process.wait()
-        raise
-    finally:
-        listener.join(10)
+        said.seek(0)
+        errors = ERROR.findall(said.read().decode(errors="replace"))
     if status != 0 and not errors:
         errors.append(f"pg_restore ended with status {status}")
     return errors
-
-
-def _listen(stream: IO[bytes], errors: list[str]) -> None:
-    for line in stream:
-        text = line.decode(errors="replace").strip()
-        found = re.match(r"pg_restore: (?:error|fatal): (.*)", text)
-        if found:
-            errors.append(found[1].rstrip("."))

@@ -2,7 +2,11 @@
 
 import os
 import re
-from collections.abc import Sequence
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import IO, Any
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
@@ -74,6 +78,23 @@ def unreadable(connection: Connection) -> list[str]:
 def variables(database_name: str) -> dict[str, str]:
     """The environment of a program that shall reach a database; passwords are in no argument."""
     return {**os.environ, **database.program_environment(database_name), "LC_ALL": "C"}
+
+
+@contextmanager
+def running(
+    command: Sequence[str], database_name: str, **pipes: Any
+) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
+    """A program while it runs at a database, and what it says of errors; killed on an exception."""
+    with tempfile.TemporaryFile() as said:
+        environment = variables(database_name)
+        process = subprocess.Popen(command, stderr=said, env=environment, **pipes)
+        try:
+            yield process, said
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            process.wait()
 
 
 def advice(said: str) -> str:

@@ -30,6 +30,11 @@ from ops.backup import age, archive, databases, loading, postgres
 
 READER_ROLE = "mirror_reader"
 DRILL_DATABASE = "RESTORE_DRILL_DATABASE"
+# marts and staging are not in a backup: the next sync must build, whatever raw says
+FORGET_SIGNATURE = """
+    update ops.runs set raw_signature = null
+    where published_at = (select max(published_at) from ops.runs)
+"""
 
 
 @dataclass
@@ -76,10 +81,8 @@ def restore(file: Path, name: str = "", *, force: bool = False) -> Restored:
     kept_out.add_keys(manifest.kept_out_keys if manifest else ())
     if exists and empty:
         done = _fill(file, manifest, name)
-        _forget_published_signature(name)
     elif not exists:
         done = _fill_new(file, manifest, name)
-        _forget_published_signature(name)
     else:
         done = _replace(file, manifest, name)
     done.notes += _unknown_kept_out(name)
@@ -212,6 +215,7 @@ def _fill(file: Path, manifest: archive.Manifest | None, name: str) -> Restored:
                     "Take another backup; what was restored is dropped."
                 )
             create_schema(connection)  # what a backup leaves out of ops, and what is newer than it
+            execute(connection, FORGET_SIGNATURE)
         except BaseException:
             databases.empty(connection, before)
             raise
@@ -234,7 +238,6 @@ def _replace(file: Path, manifest: archive.Manifest | None, name: str) -> Restor
             done = _fill(file, manifest, fresh)
             _refuse_to_drop_foreign_objects(name, fresh)
             done.notes += _keep_erased(name, fresh)
-            _forget_published_signature(fresh)
         databases.rename(name, old)
         try:
             databases.rename(fresh, name)
@@ -304,17 +307,6 @@ def _unknown_kept_out(name: str) -> list[str]:
     except UsageError as error:
         return [str(error)]
     return []
-
-
-def _forget_published_signature(name: str) -> None:
-    """Marts and staging are not in a backup: the next sync must build, whatever raw says."""
-    # `_fill` has made what was missing of ops
-    with database.session("restore", name) as connection:
-        execute(
-            connection,
-            "update ops.runs set raw_signature = null "
-            "where published_at = (select max(published_at) from ops.runs)",
-        )
 
 
 def _make_reader_role(connection: Connection) -> list[str]:

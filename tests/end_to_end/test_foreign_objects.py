@@ -287,7 +287,8 @@ def test_the_mark_outlives_a_backup_that_is_restored_into_another_database(
     mirror: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     mirror.close()
-    written = backup(directory=tmp_path / "backups")
+    monkeypatch.setenv("BACKUP_DIRECTORY", str(tmp_path / "backups"))
+    written = backup()
     try:
         restore(written.path, "restored_elsewhere")
         monkeypatch.setenv("PGDATABASE", "restored_elsewhere")

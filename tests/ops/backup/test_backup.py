@@ -254,14 +254,15 @@ def test_a_backup_is_written_over_no_file_of_others(unchanged: str, tmp_path: Pa
 
 
 def test_what_killed_backups_left_goes_and_unfinished_files_of_others_stay(
-    unchanged: str, tmp_path: Path
+    unchanged: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     folder = tmp_path / "shared"
     folder.mkdir()
+    monkeypatch.setenv("BACKUP_DIRECTORY", str(folder))
     left = archive.new_path(folder, unchanged, datetime(2025, 1, 1, tzinfo=UTC))
     left.with_name(f"{left.name}.part").write_text("half")
     (folder / "film.part").write_text("theirs")
 
-    backup(directory=folder)
+    backup()
 
     assert [path.name for path in folder.glob("*.part")] == ["film.part"]

@@ -174,7 +174,7 @@ def test_without_its_note_a_backup_is_restored_but_not_called_equal(unchanged: s
     archive.manifest_path(written.path).unlink()
 
     result = CliRunner().invoke(
-        app, ["restore", str(written.path), "--database", f"{unchanged}_other"]
+        app, ["restore", "--file", str(written.path), "--database", f"{unchanged}_other"]
     )
 
     assert result.exit_code == 0

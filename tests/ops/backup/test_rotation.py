@@ -56,7 +56,7 @@ def test_the_backup_before_an_upgrade_stays_whatever_is_saved_afterwards(
 
     kept = sorted(path for path in tmp_path.glob("before-upgrade-v0_1_0-*.dump"))
     assert len(kept) == 2 and len(list(tmp_path.glob("*.dump"))) == 3
-    assert CliRunner().invoke(app, ["restore", str(kept[0]), "--force"]).exit_code == 0
+    assert CliRunner().invoke(app, ["restore", "--file", str(kept[0]), "--force"]).exit_code == 0
     both = CliRunner().invoke(app, ["backup", "--file", "x.dump", "--keep", "before"])
     assert both.exit_code == 2
 
