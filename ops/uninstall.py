@@ -84,7 +84,7 @@ def nothing_at_work() -> Iterator[None]:
 
 def _schedule() -> list[Part]:
     found = []
-    if crontab.installed_block(crontab.read_where_allowed()):
+    if crontab.installed_block(crontab.read(where_allowed=True)):
         found.append(Part("the schedule in your crontab", crontab.remove))
     place = units.default_directory()
     if units.checkout(place) == ROOT:

@@ -58,7 +58,7 @@ def cron_show() -> None:
     schedule = Schedule.load(environment())
     text = crontab.block(schedule, own_variables(schedule))
     typer.echo(text, nl=False)
-    installed = crontab.read_where_allowed()
+    installed = crontab.read(where_allowed=True)
     there = crontab.installed_block(installed)
     states = {None: "Not installed: `make cron-install`.", text: "Installed, just so."}
     console = make_console(markup=False)

@@ -239,7 +239,7 @@ def _read_schedule(status: Status) -> None:
             status.scheduled_by = "scheduler"
             status.schedule = Schedule.load(environment()).next_runs(status.at)
             return
-        text = crontab.read_where_allowed()
+        text = crontab.read(where_allowed=True)
         installed = crontab.installed_schedule(text)
     except MirrorError as error:
         status.schedule_stopped = str(error)
