@@ -153,6 +153,13 @@ def dbt() -> None:
     cli(prog_name="dbt")
 
 
+def run_dbt(*arguments: str, **variables: str) -> int:
+    """Run dbt as a child process that is quiet until something fails; returns its exit status."""
+    env = {**os.environ, **database.libpq_environment(), "PWD": str(ROOT), **variables}
+    command = [*DBT, "--quiet", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=env, check=False).returncode
+
+
 def remove_unfinished_tables(spark: Path) -> None:
     """Remove what a build that was killed left of a table: Spark makes none where files are.
 

@@ -26,14 +26,8 @@ from ops.status.view import app as statuses
 from ops.sync import sync as run_sync
 
 app = application("Run the mirror of the 42 API.")
-app.add_typer(statuses)
-app.add_typer(checks)
-app.add_typer(backups)
-app.add_typer(schedules)
-app.add_typer(pages)
-app.add_typer(scheduler)
-app.add_typer(people)
-app.add_typer(streams)
+for part in (statuses, checks, backups, schedules, pages, scheduler, people, streams):
+    app.add_typer(part)
 NEXT = "`make psql` looks at it, `make check` proves it, `make cron-install` keeps it up."
 NEXT_INVENTED = (
     "`make psql` looks at the invented people; your own credentials bring the real ones: "
@@ -67,9 +61,8 @@ def sync(
         console = make_console()
         address = stack.enter_context(_api(sandbox_scale, console))
         with reported(f"sync {recorded_mode(mode, chosen)}"):
-            status = run_sync(mode, max_calls=max_calls, campus_ids=chosen, console=console)
+            run_sync(mode, max_calls=max_calls, campus_ids=chosen, console=console)
         console.print(f"Next: {NEXT_INVENTED if address else NEXT}")
-    raise typer.Exit(status)
 
 
 @app.command()

@@ -1,31 +1,35 @@
 """`make sync`: extract, build, publish, summarise; one run under one lock."""
 
+from __future__ import annotations
+
 import json
 import os
-import subprocess
 import time
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
 from rich.console import Console
 
-from extract.base import database, logs
+from extract.base import logs
 from extract.base.errors import MirrorError
 from extract.base.lock import new_run_id, run_lock
 from extract.base.query import scalar
-from extract.base.settings import ROOT, local_directory
+from extract.base.settings import local_directory
 from extract.load.record import Record
 from extract.load.signature import build_signature, published_signature
-from extract.programs import DBT, SIGNATURE
+from extract.programs import SIGNATURE, run_dbt
 from extract.progress import ExtractionProgress
 from ops.status.status import BUILDING
 from ops.status.summary import print_summary
 from ops.upkeep import housekeeping
 from ops.upkeep.logs import failures, log_build, log_publication
+
+if TYPE_CHECKING:  # dlt takes a second to import
+    from extract.run import Extracted
 
 
 def sync(
@@ -34,14 +38,11 @@ def sync(
     max_calls: int | None = None,
     campus_ids: Collection[int] | None = None,
     console: Console,
-) -> int:
+) -> None:
     """Run one whole pass and print what it did.
 
-    Returns:
-        The exit status: 0 published (or nothing to publish), 1 failed.
-
     Raises:
-        MirrorError: The extraction failed, or another run holds the lock.
+        MirrorError: The extraction or the build failed, or another run holds the lock.
     """
     from extract.run import extract  # dlt takes a second to import
 
@@ -58,49 +59,60 @@ def sync(
                 connection=connection,
                 run_id=run_id,
             )
-        mode = done.mode  # a live pass may have become a full one
         record = Record(connection, run_id)
-        started = time.monotonic()
         signature = build_signature(connection)
-        if signature == published_signature(connection):
+        unchanged = signature == published_signature(connection)
+        if unchanged:
             record.update(status="unchanged")
             console.print("Build: raw did not change since the last publication; skipped.")
-            record.close()
-            log_publication(connection, run_id)
-            if mode == "full":
-                housekeeping.after_full(connection)
-            print_summary(connection, run_id, done, console)
-            return 0
-        housekeeping.before_build(connection)
-        console.print("Build, test and publish (dbt build)", style="bold")
-        record.update(phase=BUILDING)
-        # dbt keeps quiet until something fails; on a terminal something moves meanwhile
-        with console.status("building", spinner="line"):
-            began = time.time()
-            status = dbt_build(run_id, signature=signature)
-        done.seconds["build and publish"] = round(time.monotonic() - started, 2)
-        if status:
-            failed = _what_failed(status, began)
-            with suppress(psycopg2.Error):  # the database may be what failed
-                record.update(
-                    seconds=done.seconds,
-                    status="failed",
-                    message=f"dbt build failed, nothing was published: {failed}"[:1000],
-                )
-                record.close()
-                log_publication(connection, run_id)
-            raise MirrorError(
-                "dbt build failed, nothing was published and `mirror` is as it was. What failed: "
-                f"{failed}. The whole log is in {dbt_log()}."
-            )
-        record.update(seconds=done.seconds)
+        else:
+            _build(connection, record, done, console, signature)
+            record.update(seconds=done.seconds)
         record.close()
         log_publication(connection, run_id)
-        _require_publication(connection, run_id)
-        if mode == "full":
+        if not unchanged:
+            _require_publication(connection, run_id)
+        if done.mode == "full":  # a live pass may have become one
             housekeeping.after_full(connection)
         print_summary(connection, run_id, done, console)
-    return 0
+
+
+def _build(
+    connection: Connection,
+    record: Record,
+    done: Extracted,
+    console: Console,
+    signature: dict[str, Any],
+) -> None:
+    """Bring raw to `mirror`.
+
+    Raises:
+        MirrorError: It failed, and nothing was published.
+    """
+    started = time.monotonic()
+    housekeeping.before_build(connection)
+    console.print("Build, test and publish (dbt build)", style="bold")
+    record.update(phase=BUILDING)
+    # dbt keeps quiet until something fails; on a terminal something moves meanwhile
+    with console.status("building", spinner="line"):
+        began = time.time()
+        status = dbt_build(record.run_id, signature=signature)
+    done.seconds["build and publish"] = round(time.monotonic() - started, 2)
+    if not status:
+        return
+    failed = _what_failed(status, began)
+    with suppress(psycopg2.Error):  # the database may be what failed
+        record.update(
+            seconds=done.seconds,
+            status="failed",
+            message=f"dbt build failed, nothing was published: {failed}"[:1000],
+        )
+        record.close()
+        log_publication(connection, record.run_id)
+    raise MirrorError(
+        "dbt build failed, nothing was published and `mirror` is as it was. What failed: "
+        f"{failed}. The whole log is in {dbt_log()}."
+    )
 
 
 def _require_publication(connection: Connection, run_id: str) -> None:
@@ -129,20 +141,14 @@ def dbt_build(run_id: str, *arguments: str, signature: dict[str, Any] | None = N
         signature: What it builds from, where that is known already.
     """
     started_at = time.time()
-    status = subprocess.run(
-        [*DBT, "--quiet", "build", *arguments],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            **database.libpq_environment(),
-            "FORTYTWO_RUN_ID": run_id,
-            SIGNATURE: json.dumps(signature) if signature else "",
-            "DBT_TARGET_PATH": str(dbt_target()),
-            "DBT_LOG_PATH": str(dbt_log().parent),
-            "PWD": str(ROOT),
-        },
-        check=False,
-    ).returncode
+    status = run_dbt(
+        "build",
+        *arguments,
+        FORTYTWO_RUN_ID=run_id,
+        **{SIGNATURE: json.dumps(signature) if signature else ""},
+        DBT_TARGET_PATH=str(dbt_target()),
+        DBT_LOG_PATH=str(dbt_log().parent),
+    )
     log_build(dbt_target(), started_at)
     return status
 

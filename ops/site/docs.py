@@ -4,13 +4,12 @@ import functools
 import http.server
 import json
 import os
-import subprocess
 from pathlib import Path
 
 from extract.base import database
 from extract.base.errors import MirrorError, UsageError
-from extract.base.settings import ROOT, local_directory
-from extract.programs import DBT
+from extract.base.settings import local_directory
+from extract.programs import run_dbt
 from ops.site import incidents_page, reports_page, status_page
 from ops.site.catalog.contracts import Contracts, read_contracts
 from ops.site.catalog.dbt_docs import mended
@@ -112,13 +111,7 @@ def serve(port: int) -> None:
 def _dbt(*arguments: str) -> Path:
     """Run dbt on this project; returns the folder with what it wrote."""
     folder = local_directory() / "dbt" / "docs"
-    done = subprocess.run(
-        [*DBT, "--quiet", *arguments, "--target-path", folder, "--log-path", folder],
-        cwd=ROOT,
-        env={**os.environ, **database.libpq_environment(), "PWD": str(ROOT)},
-        check=False,
-    )
-    if done.returncode:
+    if run_dbt(*arguments, DBT_TARGET_PATH=str(folder), DBT_LOG_PATH=str(folder)):
         raise MirrorError(
             f"dbt {arguments[0]} failed; its own message is above and the whole log in "
             f"{folder / 'dbt.log'}. No page was changed."
