@@ -1,6 +1,5 @@
 """Templates to finished pages: one file each, with style, script and data inside."""
 
-import json
 import re
 import tomllib
 from base64 import b64encode
@@ -57,12 +56,17 @@ def make_page(site: Path, page: str, *beside: str, file: str = "", **values: Any
 
 
 def render(template: str, **values: Any) -> str:
-    """The finished text of a page. Everything from `values` is escaped."""
+    """The finished text of a template; in pages everything from `values` is escaped."""
     text = _environment().get_template(template).render(now=datetime.now(UTC), **values)
     scripts = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
     digests = (b64encode(sha256(script.encode()).digest()).decode() for script in scripts)
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
     return text.replace("script-src SCRIPTS;", f"script-src {allowed};", 1)  # and no other
+
+
+def macros(template: str) -> Any:
+    """The macros of a template, to be called from Python."""
+    return _environment().get_template(template).module
 
 
 def write_page(directory: Path, name: str, text: str) -> Path:
@@ -89,6 +93,8 @@ def _environment() -> Environment:
     )
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     env.globals["version"] = project["version"]
+    # for the data of charts and reports: names as people write them, no blanks
+    env.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
     env.filters.update(
         number=lambda value: f"{value:,}",
         cell=_cell,
@@ -96,7 +102,6 @@ def _environment() -> Environment:
         minute=_minute,
         duration=_duration,
         percent=_percent,
-        script_json=_script_json,
         sentence=_sentence,
         code=_code,
     )
@@ -145,12 +150,6 @@ def _duration(seconds: float | None) -> str:
 def _percent(share: float) -> str:
     """Rounded down, so that only all is 100 %."""
     return f"{floor(share * 10000) / 100:g} %"
-
-
-def _script_json(value: Any) -> Markup:
-    """JSON that may stand in a script element."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
-    return Markup(text.replace("<", r"\u003c"))
 
 
 def _code(text: str) -> Markup:

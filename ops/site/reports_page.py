@@ -5,7 +5,6 @@ picks the rows of a campus, sorts and draws.
 """
 
 import tomllib
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from psycopg2.extensions import connection as Connection
 from extract.base.query import execute, exists
 from extract.tables.streams import ESSENTIAL
 from ops.site.charts import vega
-from ops.site.charts.frames import Spec, bars, chart, field, iso, legend, numbers
 from ops.site.history import connected
 from ops.site.pages import make_page, site_directory
 from ops.site.status_page import banner_html
@@ -30,8 +28,6 @@ REPORTS: dict[str, dict[str, Any]] = tomllib.loads(
 )
 PATIENCE = "60s"
 OLDEST = timedelta(hours=6)  # the days to a blackhole go by without a publication
-WEEKDAYS = "['', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'][datum.value]"
-TOP = 12
 
 
 def write_if_due(status: Status, verdict: Verdict) -> Path | None:
@@ -67,7 +63,9 @@ def write(status: Status, verdict: Verdict, directory: Path | None = None) -> Pa
         campuses=campuses,
         data={
             "charts": {
-                name: _chart(name, **report["chart"])
+                name: vega.specification(
+                    f"report-{report['chart']['kind']}", title=report["title"], **report["chart"]
+                )
                 for name, report in REPORTS.items()
                 if "chart" in report
             },
@@ -99,7 +97,7 @@ def read_report(connection: Connection, name: str) -> dict[str, Any] | None:
         if isinstance(cell, str):
             return [texts.setdefault(cell, len(texts))]
         if cell is None or isinstance(cell, datetime):
-            return cell and iso(cell)
+            return cell and vega.iso(cell)
         return int(cell) if float(cell).is_integer() else float(cell)
 
     values = [[value(cell) for cell in row] for row in rows]
@@ -110,78 +108,3 @@ def _campuses(connection: Connection) -> list[tuple[Any, ...]]:
     if not exists(connection, "mirror.campuses"):
         return []
     return execute(connection, "select id, name from mirror.campuses order by name, id")
-
-
-def _chart(report: str, kind: str, **fields: Any) -> Spec:
-    """The chart's specification without its rows, which the page fills in."""
-    kinds: dict[str, Callable[..., Spec]]
-    kinds = {"columns": _columns, "bars": _bars, "heatmap": _heatmap}
-    return kinds[kind](REPORTS[report]["title"], **fields)
-
-
-def _number(name: str) -> Spec:
-    share = name.startswith("share") or name.endswith("rate")
-    return field(name, "quantitative", format=".1%" if share else ",.0f")
-
-
-def _columns(title: str, x: str, y: list[str], upto: int = 0) -> Spec:
-    scale = {"domain": list(range(1, upto + 1))} if upto else {}
-    axis = {"title": x.replace("_", " "), "labelAngle": 0}
-    axis |= {"labelOverlap": True, "labelSeparation": 8}
-    spec = chart(
-        title,
-        [],
-        mark={"type": "bar", "cornerRadiusEnd": 2},
-        encoding={
-            "x": field(x, "ordinal", scale=scale, axis=axis),
-            "y": field("value", "quantitative", stack=None, axis=numbers(y[0])),
-            "color": legend("key", {y[0]: "@soft", y[-1]: "@accent"}),
-            "tooltip": [{"field": x}, {"field": "key"}, _number("value")],
-        },
-    )
-    return spec | {"transform": [{"fold": y}], "usermeta": {"values": y}}
-
-
-def _bars(
-    title: str, name: str, value: str, by: str = "", order: str = "descending", whole: bool = False
-) -> Spec:
-    rank = {"sort": [{"field": by, "order": order}]} if by else {}
-    spec = bars(
-        title,
-        [],
-        name,
-        _number(value),
-        y=field("nth", "ordinal", axis=None),
-        colour="@accent",
-        scale={"domain": [0, 1]} if whole else {},
-    )
-    return spec | {
-        "usermeta": {"values": [value], "rows": TOP, "height": 34},
-        "transform": [
-            {"filter": f"isValid(datum['{value}'])"},
-            {"window": [{"op": "row_number", "as": "nth"}], **rank},
-            {"filter": f"datum.nth <= {TOP}"},
-        ],
-    }
-
-
-def _heatmap(title: str, x: str, y: str, value: str) -> Spec:
-    hours = {"title": x, "labelAngle": 0, "labelOverlap": True}
-    days = {"title": None, "labelExpr": WEEKDAYS}
-    spec = chart(
-        title,
-        [],
-        mark={"type": "rect"},
-        encoding={
-            "x": field(x, "ordinal", scale={"domain": list(range(24))}, axis=hours),
-            "y": field(y, "ordinal", scale={"domain": list(range(1, 8))}, axis=days),
-            "color": field(
-                value,
-                "quantitative",
-                scale={"range": ["@raised", "@accent"]},
-                legend={"title": value, "orient": "top", "gradientLength": 140},
-            ),
-            "tooltip": [{"field": y}, {"field": x}, _number(value)],
-        },
-    )
-    return spec | {"usermeta": {"values": [value]}}

@@ -56,6 +56,16 @@ class Table:
         """Primary key first, then the other foreign keys, each once."""
         return list(dict.fromkeys([*self.primary_key, *(k.column for k in self.foreign_keys)]))
 
+    @property
+    def called(self) -> str:
+        """The column by which a person knows a row."""
+        columns = {column.name for column in self.columns}
+        return next((name for name in ("login", "name") if name in columns), self.primary_key[0])
+
+    def always_has(self, key: ForeignKey) -> bool:
+        """Whether each row has the parent that a foreign key names."""
+        return any(column.name == key.column and column.not_null for column in self.columns)
+
 
 @dataclass(frozen=True)
 class Rule:

@@ -1,1 +1,1 @@
-"""Vega-Lite charts: the library itself, the frame that they share, those of the status page."""
+"""Vega-Lite charts: the library with their specifications, and those of the status page."""
