@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from extract.base.lock import COPY_LOCK, LOCK
-from extract.tables import STUDENT_KIND
+from extract.tables import STUDENT_KIND, TABLES
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("extract", "ops", "sandbox")
@@ -87,6 +87,21 @@ def test_rooms_of_extract_import_one_way() -> None:
         if name.startswith("extract.") and room(other) < room(name)
     ]
     assert wrong == []
+
+
+def test_no_pass_has_a_branch_for_one_table() -> None:
+    """How a table is read is declared: a further one adds a declaration and no branch."""
+    found = set()
+    for path in (ROOT / "extract" / "passes").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Compare):
+                compared = [node.left, *node.comparators]
+            else:
+                compared = list(node.keys) if isinstance(node, ast.Dict) else []
+            values = {one.value for one in compared if isinstance(one, ast.Constant)}
+            found |= {(path.name, name) for name in values & TABLES.keys()}
+
+    assert found == set()
 
 
 def test_no_folder_has_more_files_than_a_reader_can_hold() -> None:

@@ -31,7 +31,8 @@ class Listing:
         key: Names the listing within the table, for people and the record, e.g. `campus 1`.
         path: Endpoint below `/v2`.
         params: Filters, ranges and sort order.
-        constants: Columns that the listing knows and the payload does not, e.g. `campus_id`.
+        constants: Columns that the listing knows and the payload does not: `campus_id`, which is 0
+            where not one campus was asked for.
         background: Leaves quota to live passes.
         must_have_rows: An empty answer is an error (a list that always has members).
         merged: Nothing is deleted by it, and what comes while it is read may wait for the next
@@ -91,14 +92,8 @@ def whole(table: Table, cursus_id: int) -> Listing:
 def of_campus(table: Table, campus_id: int, cursus_id: int) -> Listing:
     """The rows of one campus, which the payload does not name."""
     only = {table.campus_filter: str(campus_id)} if table.campus_filter else {}
-    return _listing(
-        table,
-        f"campus {campus_id}",
-        cursus_id,
-        {**table.students, **only},
-        campus=campus_id,
-        constants={"campus_id": campus_id},
-    )
+    filters = {**table.students, **only}
+    return _listing(table, f"campus {campus_id}", cursus_id, filters, campus=campus_id)
 
 
 def of_campuses(table: Table, ids: Sequence[int], cursus_id: int) -> Listing:
@@ -213,6 +208,7 @@ def _listing(
         key,
         path,
         {**params, **filters},
+        constants={"campus_id": campus} if campus or table.campus_filter else {},
         page_size=table.page_size,
         in_flight=table.in_flight,
         **more,

@@ -20,6 +20,7 @@ def full(context: Pass) -> list[DltResource]:
     """Every table that a full pass reads; an empty one where another pass will be the first."""
     readings: dict[str, Callable[[Pass, Table], Iterator[pa.Table]]] = {
         "whole": _whole,
+        "campuses": _campuses,
         "by campus": _by_campus,
         "students": students,
         "by students": _by_students,
@@ -28,7 +29,7 @@ def full(context: Pass) -> list[DltResource]:
     resources = []
     for table in TABLES.values():
         # of some campuses only the people are read, once the rest is there
-        wanted = context.campus_ids is None or table.person or table.name == "campus"
+        wanted = context.campus_ids is None or table.person or table.full == "campuses"
         if wanted and table.full and context.is_on(table):
             if table.full == "open rows":
                 resources += open_rows(context, table, window_start(context, table), every=True)
@@ -47,9 +48,13 @@ def _whole(context: Pass, table: Table) -> Iterator[pa.Table]:
     for done in context.listing([whole(table, context.settings.cursus_id)]):
         context.check_gone(table.name, len(known - set(done.keys())))
         context.scope[table.name] = known
-        if table.name == "campus":
-            context.campuses = done.table
         yield done.table
+
+
+def _campuses(context: Pass, table: Table) -> Iterator[pa.Table]:
+    for rows in _whole(context, table):
+        context.campuses = rows
+        yield rows
 
 
 def _by_campus(context: Pass, table: Table) -> Iterator[pa.Table]:

@@ -1,6 +1,6 @@
 """A live pass: what changed since the last one, merged; nothing is deleted."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -19,12 +19,12 @@ from extract.passes.students import unseen, with_campus
 from extract.tables import STUDENT_KIND, TABLES, Table
 
 OVERLAPPING_IDS = 98  # with them the newest is on a page that is not full: one call
+Changes = Callable[[Any], Iterator[pa.Table]]  # what changed since where a cursor stands
 
 
 def live(context: Pass) -> list[DltResource]:
     """What changed since the last live pass; nothing is deleted."""
-    changes = LiveUsers(context)
-    read = {"campus_users": changes.moved, "users": changes.users}
+    users = LiveUsers(context)
     there = context.raw.tables
     resources = [context.empty(t) for t in TABLES.values() if t.name not in there]
     # where users belong comes before the users
@@ -46,7 +46,11 @@ def live(context: Pass) -> list[DltResource]:
             if first is None:  # the backfill comes first
                 continue
             cursor = dlt.sources.incremental(field, initial_value=earliest, lag=lag)
-            rows = read.get(table.name, partial(_changed, context, table, field, first))
+            rows = partial(_changed, context, table, field, first)
+            if table.places_people:
+                rows = partial(users.learn_campuses, rows)
+            elif table.full == "students":
+                rows = partial(users.of_students, rows)
             resources.append(context.resource(table.name, rows, cursor))
         if table.again:
             resources.append(
@@ -55,108 +59,98 @@ def live(context: Pass) -> list[DltResource]:
                 )
             )
         resources += context.came_with(table.name)
-    return [
-        *resources,
-        context.resource("users", changes.moved_users, name="moved_users"),
-        context.resource("campus_users", changes.new_campus_users, name="new_campus_users"),
-    ]
+    return [*resources, *users.resources()]
 
 
 class LiveUsers:
-    """Users that changed or moved, with their primary campus.
+    """Users that changed or moved, with their primary campus, which their own list does not say.
 
-    Where they belong is asked of campus_users. When its stream is off, that is so of the primary
+    The table that places people says it. When its stream is off, that one is asked of the primary
     campuses alone, and no row of it is loaded.
     """
 
     def __init__(self, context: Pass) -> None:
         self._context = context
-        self._cursus_id = context.settings.cursus_id
         self._campus_of = context.raw.campus_of_users()
         self._listed = context.raw.keys("campus")
         self._moved: set[int] = set()
         self._done: set[int] = set()
-        self._new_campus_users: list[pa.Table] = []
-        self._campus_users = TABLES["campus_users"]
-        self._is_loaded = context.is_on(self._campus_users)
-        if not self._is_loaded:
-            primary = {**self._campus_users.params, "filter[is_primary]": "true"}
-            self._campus_users = replace(self._campus_users, params=primary)
+        self._new_places: list[pa.Table] = []
+        (self._users,) = (table for table in TABLES.values() if table.full == "students")
+        (self._places,) = (table for table in TABLES.values() if table.places_people)
+        self._are_loaded = context.is_on(self._places)
+        if not self._are_loaded:
+            primary = {**self._places.params, "filter[is_primary]": "true"}
+            self._places = replace(self._places, params=primary)
 
-    def moved(self, updated_at: Any) -> Iterator[pa.Table]:
-        """Campuses of people that changed."""
-        yield from self._moved_since(updated_at.start_value)
+    def learn_campuses(self, changes: Changes, cursor: Any) -> Iterator[pa.Table]:
+        """The campuses of people that changed, of which note is taken."""
+        for rows in changes(cursor):
+            self._learn(rows)
+            yield rows
 
-    def _moved_since(self, since: datetime) -> Iterator[pa.Table]:
-        listings = changed(self._campus_users, "updated_at", since, self._cursus_id)
+    def of_students(self, changes: Changes, cursor: Any) -> Iterator[pa.Table]:
+        """The students among the users that changed; new ones get their campus."""
+        if not self._are_loaded:  # as long ago as the users themselves are asked for
+            since = cursor.start_value
+            places = partial(_changed, self._context, self._places, "updated_at", since)
+            self._or_go_without(self.learn_campuses(places, cursor))
+        known = self._context.raw.keys(self._users.name)
+        for users in changes(cursor):
+            is_student = pc.and_(
+                pc.equal(users.column("kind"), STUDENT_KIND),
+                pc.invert(pc.fill_null(users.column("alumni"), False)),
+            )
+            # somebody else's change is ours only if we have the row: then it leaves the mirror
+            is_known = pc.is_in(users.column("id"), pa.array(known, pa.int64()))
+            ours = users.filter(pc.or_(is_student, is_known))
+            ids = ours.column("id").to_pylist()
+            self._done.update(ids)
+            unknown = [user for user in ids if not self._campus_of.get(user)]
+            self._or_go_without(self._campuses_of(unknown))
+            yield with_campus(ours, self._campus_of)
+
+    def resources(self) -> list[DltResource]:
+        """What is known when the changes are read, to stand behind them."""
+        users, places = self._users.name, self._places.name
+        return [
+            self._context.resource(users, self._moved_users, name=f"moved_{users}"),
+            self._context.resource(places, lambda: iter(self._new_places), name=f"new_{places}"),
+        ]
+
+    def _moved_users(self) -> Iterator[pa.Table]:
+        """Users whose campus changed while nothing else did."""
+        moved = batches(sorted(self._moved - self._done))
+        listings = (by_id(self._users, ids, self._context.settings.cursus_id) for ids in moved)
+        for done in self._context.listing(listings):
+            yield with_campus(done.table, self._campus_of)
+
+    def _campuses_of(self, users: list[int]) -> Iterator[pa.Table]:
+        """Where new users belong."""
+        cursus_id = self._context.settings.cursus_id
+        listings = (of_parents(self._places, ids, cursus_id) for ids in batches(users))
         for done in self._context.listing(listings):
             self._learn(done.table)
+            if self._are_loaded:
+                self._new_places.append(done.table)
             yield done.table
 
-    def users(self, updated_at: Any) -> Iterator[pa.Table]:
-        """Users that changed; new ones get their campus."""
-        if not self._is_loaded and "campus_users" not in self._context.degraded:
-            try:  # as long ago as the users themselves are asked for
-                list(self._moved_since(updated_at.start_value))
-            except ApiError as error:
-                self._context.failed("campus_users", error)
-        known = self._context.raw.keys("users")
-        (listing,) = changed(TABLES["users"], "updated_at", updated_at.start_value, self._cursus_id)
-        listing = replace(listing, change_row=with_campus(self._campus_of))
-        for done in self._context.listing([listing]):
-            table = done.table
-            ids = table.column("id").to_pylist()
-            student = pc.and_(
-                pc.equal(table.column("kind"), STUDENT_KIND),
-                pc.invert(pc.fill_null(table.column("alumni"), False)),
-            ).to_pylist()
-            # somebody else's change is ours only if we have the row: then it leaves the mirror
-            ours = [s or i in known for s, i in zip(student, ids, strict=True)]
-            table = table.filter(pa.array(ours, pa.bool_()))
-            yield self._with_campus(table)
-
-    def moved_users(self) -> Iterator[pa.Table]:
-        """Users whose campus changed while nothing else did."""
-        moved = sorted(self._moved - self._done)
-        listings = (
-            replace(
-                by_id(TABLES["users"], ids, self._cursus_id),
-                change_row=with_campus(self._campus_of),
-            )
-            for ids in batches(moved)
-        )
-        yield from (done.table for done in self._context.listing(listings))
-
-    def new_campus_users(self) -> Iterator[pa.Table]:
-        """Where the new users belong (read for `users`)."""
-        yield from self._new_campus_users if self._is_loaded else ()
-
-    def _with_campus(self, table: pa.Table) -> pa.Table:
-        ids = table.column("id").to_pylist()
-        self._done.update(ids)
-        unknown = [user for user in ids if not self._campus_of.get(user)]
-        try:
-            self._ask_for_campuses(unknown)
-        except ApiError as error:
-            self._context.failed("campus_users", error)
-        campus = pa.array([self._campus_of.get(user, 0) for user in ids], pa.int64())
-        index = table.schema.get_field_index("campus_id")
-        return table.set_column(index, "campus_id", campus)
-
-    def _ask_for_campuses(self, users: list[int]) -> None:
-        if "campus_users" in self._context.degraded:
+    def _or_go_without(self, campuses: Iterator[pa.Table]) -> None:
+        """Read where users belong, unless the API refuses it."""
+        if self._places.name in self._context.degraded:
             return
-        listings = (
-            of_parents(self._campus_users, batch, self._cursus_id) for batch in batches(users)
-        )
-        for done in self._context.listing(listings):
-            self._learn(done.table)
-            self._new_campus_users.append(done.table)
+        try:
+            for _ in campuses:
+                pass
+        except ApiError as error:
+            self._context.failed(self._places.name, error)
 
-    def _learn(self, table: pa.Table) -> None:
-        table = table.filter(table.column("is_primary"))
+    def _learn(self, campuses: pa.Table) -> None:
+        primary = campuses.filter(campuses.column("is_primary"))
         pairs = zip(
-            table.column("user_id").to_pylist(), table.column("campus_id").to_pylist(), strict=True
+            primary.column("user_id").to_pylist(),
+            primary.column("campus_id").to_pylist(),
+            strict=True,
         )
         for user, campus in pairs:
             campus = campus if campus in self._listed else 0

@@ -1,7 +1,6 @@
 """The students of a full pass, a campus at a time, and complete over all campuses."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping
 
 import pyarrow as pa
 
@@ -17,7 +16,7 @@ from extract.listing.listing import (
 )
 from extract.listing.reader import READINGS
 from extract.load.context import Pass
-from extract.tables import TABLES, Row, Table
+from extract.tables import TABLES, Table
 
 
 def students(context: Pass, table: Table) -> Iterator[pa.Table]:
@@ -42,12 +41,9 @@ def students(context: Pass, table: Table) -> Iterator[pa.Table]:
     context.check_gone(table.name, len(missing))
     campus_of = context.raw.campus_of_users() if missing else {}
     still = {user: campus for user, campus in campus_of.items() if campus in listed}
-    listings = (
-        replace(by_id(table, ids, context.settings.cursus_id), change_row=with_campus(still))
-        for ids in batches(missing)
-    )
+    listings = (by_id(table, ids, context.settings.cursus_id) for ids in batches(missing))
     for done in context.listing(listings):
-        yield unseen(done.table, seen)
+        yield unseen(with_campus(done.table, still), seen)
     context.scope[table.name] = scope
     context.students = sorted(seen)
     others = [other for other in TABLES.values() if other.full == "by students"]
@@ -55,9 +51,11 @@ def students(context: Pass, table: Table) -> Iterator[pa.Table]:
     context.gone = sorted(known - seen)
 
 
-def with_campus(campus_of: Mapping[int, int]) -> Callable[[Row], Row]:
-    """Gives a user the listed campus that is known of them, else 0: the payload has none."""
-    return lambda row: {**row, "campus_id": campus_of.get(row.get("id", 0), 0)}
+def with_campus(users: pa.Table, campus_of: Mapping[int, int]) -> pa.Table:
+    """Users with the listed campus that is known of each, else 0: the payload has none."""
+    campuses = [campus_of.get(user, 0) for user in users.column("id").to_pylist()]
+    place = users.schema.get_field_index("campus_id")
+    return users.set_column(place, "campus_id", pa.array(campuses, pa.int64()))
 
 
 def unseen(table: pa.Table, seen: set[int]) -> pa.Table:
@@ -129,15 +127,11 @@ def _elsewhere(
 ) -> Iterator[list[Listing]]:
     """Ways to read the students of no listed campus, each dearer and surer than the one before."""
     cursus_id = context.settings.cursus_id
-
-    def nowhere(*listings: Listing) -> list[Listing]:
-        return [replace(listing, change_row=with_campus({})) for listing in listings]
-
     # campuses that are not listed have numbers like those that are
     others = sorted(set(range(1, max(counts, default=0) + IDS_A_CALL)) - set(counts))
-    yield nowhere(*(of_campuses(table, ids, cursus_id) for ids in batches(others)))
+    yield [of_campuses(table, ids, cursus_id) for ids in batches(others)]
     campus_of = context.raw.campus_of_users()
     known = {user for user, campus in campus_of.items() if campus not in counts} - seen
-    yield nowhere(*(by_id(table, ids, cursus_id) for ids in batches(sorted(known))))
+    yield [by_id(table, ids, cursus_id) for ids in batches(sorted(known))]
     while True:
-        yield nowhere(whole(table, cursus_id))
+        yield [whole(table, cursus_id)]

@@ -152,6 +152,7 @@ DECLARED = (
         bool: default_hidden_phone
         json: endpoint""",
         published="campuses",
+        full="campuses",
         moving=frozenset({"users_count"}),
         always_has_rows=True,
     ),

@@ -13,7 +13,7 @@ from extract.tables.streams import ESSENTIAL, STREAMS
 
 Row = dict[str, Any]
 DataType = Literal["bigint", "text", "bool", "double", "timestamp", "json"]
-Reading = Literal["whole", "by campus", "students", "by students", "open rows"]
+Reading = Literal["whole", "campuses", "by campus", "students", "by students", "open rows"]
 
 ARROW_TYPES: dict[DataType, pa.DataType] = {
     "bigint": pa.int64(),
@@ -57,7 +57,10 @@ class Table:
         stream: See streams.py. What is essential makes or breaks a pass; anything else may be late.
         comes_with: The table in whose answers its rows are: one for each of its rows, by the same
             key, of the columns that `set_apart` takes out of them. No call is made for it.
-        full: How a full pass reads it. None: a full pass does not.
+        full: How a full pass reads it; None: it does not. "students": a campus at a time, until
+            they add up to the cursus' total; "by students": for 100 of those at a time; "by
+            campus": for each of the "campuses", themselves a list that is read "whole"; "open
+            rows": see passes/open_rows.py.
         campuses: Of a reading by campus: every campus, or those whose name another one shares.
         backfill: Read by 100 students at a time with what quota is left.
         parents: The table by 100 of whose ids a backfill reads it; `scope` holds them. "days": no
