@@ -26,7 +26,7 @@ from extract.progress import ExtractionProgress
 from ops.status.status import BUILDING
 from ops.status.summary import print_summary
 from ops.upkeep import housekeeping
-from ops.upkeep.logs import failures, log_build, log_publication
+from ops.upkeep.logs import failures, log_build, log_publication, stopped_by
 
 if TYPE_CHECKING:  # dlt takes a second to import
     from extract.run import Extracted
@@ -156,6 +156,8 @@ def dbt_build(run_id: str, *arguments: str, signature: dict[str, Any] | None = N
 def _what_failed(status: int, started_at: float) -> str:
     named = failures(dbt_target(), started_at)
     if not named:
-        return f"dbt ended with status {status} and named no model or test"
+        said = stopped_by(dbt_log(), started_at)
+        ended = f"dbt ended with status {status}"
+        return f"{ended}: {said}" if said else f"{ended} and named no model or test"
     more = f" and {len(named) - 3} more" if len(named) > 3 else ""
     return ", ".join(named[:3]) + more

@@ -12,6 +12,11 @@ from extract.base import logs
 from extract.base.query import execute
 
 FAILED = ("error", "fail", "runtime error")
+# what stops dbt before it runs anything, such as a source that no yml names, as its log has it
+RUN = re.compile(r"^=+ .* =+$", re.MULTILINE)
+STOPPED = re.compile(
+    r"Encountered an error:\n(.*?)(?=^\d\d:\d\d:\d\d\.|\Z)", re.MULTILINE | re.DOTALL
+)
 QUOTES_DATA = re.compile(r"invalid|malformed|out of range|violates|DETAIL:")
 
 
@@ -48,12 +53,29 @@ def failures(target: Path, started_at: float) -> list[str]:
             kind, _, name, *_ = result["unique_id"].split(".")
             lines = [line.strip() for line in (result.get("message") or "").splitlines()]
             words = " ".join(lines[1:2] if kind == "model" else lines[1:])
-            if QUOTES_DATA.search(words):
-                words = re.sub(r'".*"', '"…"', words.partition(" DETAIL:")[0])
+            words = _without_values(words)
             if kind in ("test", "unit_test") and result.get("failures"):
                 words = f"{result['failures']} rows"
             found.append(f"{kind} {name}" + (f" ({words[:300].rstrip('.')})" if words else ""))
     return found
+
+
+def stopped_by(log: Path, started_at: float) -> str:
+    """What stopped dbt before it ran anything, in the same words; empty when it does not say."""
+    try:
+        if log.stat().st_mtime < started_at:
+            return ""
+        text = log.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    found = STOPPED.search(RUN.split(text)[-1])
+    return _without_values(" ".join(found[1].split()))[:300].rstrip(".") if found else ""
+
+
+def _without_values(words: str) -> str:
+    if QUOTES_DATA.search(words):
+        return re.sub(r'".*"', '"…"', words.partition(" DETAIL:")[0])
+    return words
 
 
 def _results(target: Path, started_at: float) -> list[dict[str, Any]]:

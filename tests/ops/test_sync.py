@@ -124,3 +124,29 @@ def test_a_build_that_names_nothing_says_so(
     monkeypatch.setenv("DBT_TARGET_PATH", str(tmp_path))
 
     assert _what_failed(137, 0) == "dbt ended with status 137 and named no model or test"
+
+
+def test_what_stops_a_build_before_it_begins_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DBT_TARGET_PATH", str(tmp_path))
+    monkeypatch.setenv("DBT_LOG_PATH", str(tmp_path))
+    (tmp_path / "dbt.log").write_text(
+        """
+============================== 18:06:15.783837 | 8b6e ==============================
+18:06:44.041121 [error] [MainThread]: Encountered an error:
+Compilation Error
+  This was another run.
+============================== 19:06:15.783837 | d5cc ==============================
+19:06:15.783837 [info ] [MainThread]: Running with dbt=1.11.16
+19:06:44.041121 [error] [MainThread]: Encountered an error:
+Compilation Error
+  Model 'stg_titles' depends on a source named 'titles' which was not found.
+19:06:44.051121 [info ] [MainThread]: Done
+"""
+    )
+
+    assert _what_failed(2, 0) == (
+        "dbt ended with status 2: Compilation Error "
+        "Model 'stg_titles' depends on a source named 'titles' which was not found"
+    )
