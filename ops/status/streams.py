@@ -51,7 +51,7 @@ def _show(connection: Connection, on: frozenset[str], console: Console) -> None:
     refused = Record(connection, "").refusals()
     read = {name: (at, calls) for name, at, calls in execute(connection, READ)}
     printed = Printed(box=None, pad_edge=False)
-    for name in ("stream", "", "raw tables", "readable", "calls, 24 h", "first fill", "rows"):
+    for name in ("stream", "", "readable", "calls, 24 h", "first fill", "rows"):
         numeric = name in ("calls, 24 h", "first fill", "rows")
         printed.add_column(name, justify="right" if numeric else "left", overflow="fold")
     printed.add_column("last read")
@@ -64,7 +64,6 @@ def _show(connection: Connection, on: frozenset[str], console: Console) -> None:
         printed.add_row(
             stream.name,
             "on" if stream.name in on else "off",
-            ", ".join(table.name for table in tables),
             ", ".join(denied) or (readable if asked else f"with {stream.needs}"),
             f"{sum(read[t.name][1] for t in asked if t.name in read):,}" if asked else "none",
             _first_fill(asked, raw),
@@ -73,7 +72,8 @@ def _show(connection: Connection, on: frozenset[str], console: Console) -> None:
         )
     console.print(printed)
     for stream in STREAMS.values():
-        console.print(f"{stream.name}: {stream.holds}.")
+        names = ", ".join(table.name for table in TABLES.values() if table.stream == stream.name)
+        console.print(f"{stream.name}: {stream.holds}. In raw: {names}.")
     console.print(
         "Next: STREAMS in .env names the streams to read, e.g. "
         f"STREAMS={','.join(name for name in STREAMS if name != ESSENTIAL)}"

@@ -180,6 +180,14 @@ def test_the_first_fill_of_evaluations_is_as_large_as_the_network_or_as_what_was
     assert calls_of_first_fill() == len(days), "a call to see that a day has none"
 
 
+def test_the_names_of_a_streams_tables_are_whole_on_a_narrow_terminal(
+    read_world: str, connection: Connection
+) -> None:
+    said = CliRunner().invoke(app, ["streams"], env={"COLUMNS": "80"}).output
+
+    assert [name for name in TABLES if not re.search(rf"\b{name}\b", said)] == []
+
+
 @pytest.mark.parametrize(
     ("streams", "said"),
     [("relations,seat", "STREAMS names seat; the streams are"), ("attempts", "name relations too")],
