@@ -39,7 +39,7 @@ class Listing:
             pass, which begins `OVERLAP` before.
         to_short_page: When X-Total fills the last page, ask for one more, in case it is wrong.
         in_flight: Most pages of this listing at once; heavy ones fill the memory.
-        change_row: Applied to each object before it is held to the table's columns.
+        on_row: Told of each object as it was sent, before it is reduced to the table's columns.
         parents: The ids of a reading by parents.
     """
 
@@ -54,7 +54,7 @@ class Listing:
     merged: bool = False
     to_short_page: bool = True
     in_flight: int = 100
-    change_row: Callable[[Row], Row] | None = None
+    on_row: Callable[[Row], None] | None = None
     parents: tuple[int, ...] = ()
 
 

@@ -78,11 +78,14 @@ class ListingReader:
         self._computing = threading.Lock()
         self._on_reread, self._on_page, self._on_cached = on_reread, on_page, on_cached
 
-    def finish(self, listings: Iterator[Listing], keep: bool = True) -> Iterator[Finished]:
+    def finish(self, listings: Iterator[Listing], cache: bool = True) -> Iterator[Finished]:
         """Read every listing to its end; yields each as it gets complete.
 
         Pages of an earlier listing go before those of a later one, so that an interruption leaves
         few listings half-read.
+
+        Args:
+            cache: Answer from the cache what an interrupted run has read, and fill it.
 
         Raises:
             IncompleteListing: A listing did not add up, several times.
@@ -92,14 +95,14 @@ class ListingReader:
         pool = ThreadPoolExecutor(self._in_flight, thread_name_prefix="page")
         try:
             while True:
-                yield from self._submit(pool, schedule, keep)
+                yield from self._submit(pool, schedule, cache)
                 if not schedule.in_flight:
                     return
                 task = self._arrived(schedule)
                 finished = self._complete(task) if task else None
                 if task and finished:
                     schedule.active.remove(task)
-                    if keep:
+                    if cache:
                         self._cache.put(finished, self._api_url)
                     yield finished
         except BaseException as error:
@@ -112,7 +115,7 @@ class ListingReader:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _submit(
-        self, pool: ThreadPoolExecutor, schedule: _Schedule, keep: bool
+        self, pool: ThreadPoolExecutor, schedule: _Schedule, cache: bool
     ) -> Iterator[Finished]:
         """Have `in_flight` pages asked for; yields listings that need none, being cached."""
         while len(schedule.in_flight) < self._in_flight:
@@ -121,7 +124,7 @@ class ListingReader:
                 listing = next(schedule.listings, None)
                 if listing is None:
                     return
-                cached = self._cache.get(listing, self._api_url) if keep else None
+                cached = self._cache.get(listing, self._api_url) if cache else None
                 if cached:
                     self._on_cached(cached)
                     yield cached
@@ -204,8 +207,9 @@ class ListingReader:
 
 def _held_to_contract(listing: Listing, page: Page) -> Arrived:
     rows = page.rows
-    if listing.change_row:
-        rows = [listing.change_row(row) for row in rows]
+    if listing.on_row:
+        for row in rows:
+            listing.on_row(row)
     fields: set[str] = set().union(*rows)
     for row in rows:
         row.update(listing.constants)

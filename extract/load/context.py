@@ -39,6 +39,7 @@ class Pass:
         report: Told a sentence that a person should read.
         plan: Told the calls that tables will need, as soon as that is known.
         apart: Per table that comes with another one, what was read of it.
+        campuses, students: What a full pass has listed, for the tables that are read by them.
         gone: Users of raw whom the API no longer lists; `anonymised` of them are to be erased.
         degraded: Optional tables that this run leaves as they were, and why.
         deletions: Rows that this run takes out, by table; `sizes`: what the tables had before.
@@ -187,9 +188,9 @@ class Pass:
             self.record.forget_refusal(table)
         return False
 
-    def listing(self, listings: Iterable[Listing], *, keep: bool = True) -> Generator[Finished]:
-        """Finish the listings; record each, report drift."""
-        for done in self.reader.finish(iter(listings), keep):
+    def listing(self, listings: Iterable[Listing], *, cache: bool = True) -> Generator[Finished]:
+        """Read the listings (see `ListingReader.finish`); record each, report drift."""
+        for done in self.reader.finish(iter(listings), cache):
             self.finished.append(done.listing)
             self.record.listing(done)
             self.rows[done.listing.table] += done.table.num_rows

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
 import pyarrow as pa
 from dlt.extract import DltResource
@@ -13,7 +12,7 @@ from extract.load.context import Pass
 from extract.passes.open_rows import open_rows, window_start
 from extract.passes.students import students, unseen
 from extract.people.erase import ANONYMISED_LOGIN
-from extract.tables import TABLES, Table
+from extract.tables import TABLES, Row, Table
 
 
 def full(context: Pass) -> list[DltResource]:
@@ -92,16 +91,15 @@ def _by_students(context: Pass, table: Table) -> Iterator[pa.Table]:
 def _look_for_anonymised(context: Pass, table: Table) -> None:
     """Who left may have been anonymised: then only nested copies tell (42-api.md section 6)."""
 
-    def note(row: dict[str, Any]) -> dict[str, Any]:
+    def note(row: Row) -> None:
         user = row.get("user")
         if isinstance(user, dict) and str(user.get("login", "")).startswith(ANONYMISED_LOGIN):
             context.anonymised.add(user.get("id", 0))
-        return row
 
     listings = (
-        replace(of_parents(table, ids, context.settings.cursus_id), change_row=note)
+        replace(of_parents(table, ids, context.settings.cursus_id), on_row=note)
         for ids in batches(context.gone)
     )
     # not cached: reading a cached listing would tell nothing of the nested copies
-    for _ in context.listing(listings, keep=False):
+    for _ in context.listing(listings, cache=False):
         pass

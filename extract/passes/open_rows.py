@@ -76,7 +76,7 @@ def open_rows(
         asked = [key for key in open_before if key not in seen]
         gone = set(asked)
         listings = (by_id(table, ids, cursus_id) for ids in batches(asked))
-        for done in context.listing(listings, keep=False):
+        for done in context.listing(listings, cache=False):
             gone -= set(done.keys())
             yield ours(done.table)
         context.check_gone(table.name, len(gone))

@@ -73,11 +73,11 @@ def _of_campuses(
     counts: dict[int, int],
     seen: set[int],
     *,
-    keep: bool = True,
+    cache: bool = True,
 ) -> Iterator[pa.Table]:
     cursus_id = context.settings.cursus_id
     listings = (of_campus(table, campus, cursus_id) for campus in sorted(campuses))
-    for done in context.listing(listings, keep=keep):
+    for done in context.listing(listings, cache=cache):
         counts[done.listing.constants["campus_id"]] = done.listed
         yield unseen(done.table, seen)
 
@@ -104,10 +104,10 @@ def _complete(
                 for campus, count in counts.items()
                 if total_of(of_campus(table, campus, cursus_id)) != count
             ]
-            yield from _of_campuses(context, table, moved, counts, seen, keep=False)
+            yield from _of_campuses(context, table, moved, counts, seen, cache=False)
             continue
         everybody = False
-        for done in context.listing(next(ways), keep=False):
+        for done in context.listing(next(ways), cache=False):
             elsewhere += done.listed
             everybody = done.listed == total
             yield unseen(done.table, seen)

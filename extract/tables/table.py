@@ -52,7 +52,7 @@ class Table:
         name: The table in `raw`, by the API's resource name.
         fields: The columns, as `columns` reads them.
         endpoint: Below `/v2`, where it is another than the name; `{cursus}` is the anchor cursus,
-            `{campus}` each campus.
+            `{campus}` each campus. A list that is below each person alone is not read.
         published: The table in `mirror`, where it has another name; empty when none is published.
         stream: See streams.py. What is essential makes or breaks a pass; anything else may be late.
         comes_with: The table in whose answers its rows are: one for each of its rows, by the same
@@ -65,15 +65,15 @@ class Table:
         backfill: Read by 100 students at a time with what quota is left.
         parents: The table by 100 of whose ids a backfill reads it; `scope` holds them. "days": no
             table, but each day (UTC) of `kept_by`, by its number since 1970.
-        open_until: The time in a row of `parents` until which its rows here come and go without a
-            word: each full pass has the backfill read them again. Of days those to come are open.
+        open_until: The time in a row of `parents` until which its rows here come and go, and no
+            range tells: a full pass has the backfill read them again. Of days those to come do.
         ranges: The fields by whose `range[…]` a live pass reads what is new.
-        again: Filters of a list that every live pass reads whole, of rows that change unsaid.
+        again: Filters of a list that every live pass reads whole, where no range tells what is new.
         params: Filters and sort order of every reading.
-        students: Further filters that leave the students of the cursus.
-        campus_filter: The filter that leaves one campus.
+        students: Further filters, with which only students of the cursus are listed.
+        campus_filter: The filter by campus, of rows that do not say theirs.
         by_id: The endpoint has `filter[id]`.
-        scope: A complete reading may delete rows by the values of this column that it covered.
+        scope: A complete reading may delete rows whose value of this column it covered.
         person: The column with the id of the person whose row it is; empty when it is nobody's.
         mentions: Columns with the id of a person whose row it is not; null once they are erased.
             People nested in json columns are found by `user_id`, or by `id` beside `login`
@@ -82,7 +82,7 @@ class Table:
         always_has_rows: An empty answer to the whole listing is an error.
         rows_a_student: About so many (or an event has), as long as its stream keeps them unless
             told otherwise: which says what a reading costs.
-        page_size: Rows a page; more where the endpoint answers so many in time.
+        page_size: Rows a page; fewer than 100 where the endpoint would take too long.
         in_flight: Most pages of one listing at once; heavy ones fill the memory.
         copies: Nested copies of other resources (`user`), of which the id is kept (`user_id`).
         reduced: Of which objects in json columns no more is kept than `nested` declares.
@@ -95,8 +95,8 @@ class Table:
         derived: Optional columns that `prepare` makes, and may leave null in a whole list: the
             payload has no such field.
         kept_by: The column with the time by which its rows grow too old for their stream.
-        open_rows: The filter that leaves the rows that are still open: `open_column` is null in
-            them until they close or vanish, and no `updated_at` tells (passes/open_rows.py).
+        open_rows: The filter with which only open rows are listed: `open_column` is null in them
+            until they close or vanish, and no `updated_at` tells (passes/open_rows.py).
         places_people: A live pass asks it where people belong, whether its stream is on or not.
         set_apart: Columns that are loaded into the table that comes with this one, not into it.
     """

@@ -49,6 +49,15 @@ def test_a_declaration_names_only_columns_that_it_has(table: Table) -> None:
 
 
 @ALL
+def test_an_endpoint_is_that_of_the_cursus_or_of_each_campus(table: Table) -> None:
+    asked = " ".join([table.path, *table.params.values()])
+    assert set(re.findall(r"{(\w+)}", asked)) <= {"cursus", "campus"}, (
+        "for nothing else is it asked"
+    )
+    assert ("{campus}" in table.path) == (table.full == "by campus")
+
+
+@ALL
 def test_a_declaration_with_people_says_whose_rows_they_are(table: Table) -> None:
     names = {column.name for column in table.columns}
     assert {name for name in names if name.endswith("user_id")} <= {table.person, *table.mentions}
