@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from extract.base import errors
+from extract.tables import TABLES
+from extract.tables.streams import STREAMS
 from ops.site.catalog.contracts import read_contracts
 from ops.site.catalog.dictionary import data_dictionary
 from ops.site.docs import DICTIONARY
@@ -128,6 +130,15 @@ def test_every_check_is_in_the_handbook() -> None:
 
     assert families
     assert {name for name in families if f"`{name}`" not in section} == set()
+
+
+def test_the_tables_of_a_stream_are_named_where_it_is_explained() -> None:
+    rows = re.findall(r"^\| (\w+) \| (.*?) \|", (DOCS / "operate.md").read_text(), re.MULTILINE)
+    named = {stream: set(re.findall(r"\w+", tables)) for stream, tables in rows}
+    optional = [table for table in TABLES.values() if table.mirror and not table.essential]
+
+    assert named.keys() >= STREAMS.keys()
+    assert [table.name for table in optional if table.mirror not in named[table.stream]] == []
 
 
 def test_the_data_dictionary_is_current(manifest: Path) -> None:
