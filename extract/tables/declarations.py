@@ -14,6 +14,7 @@ from collections.abc import Collection
 from functools import partial
 from typing import Any
 
+from extract.tables.streams import ESSENTIAL
 from extract.tables.table import Row, Table, columns, day_of, reduced
 
 STUDENT_KIND = "student"  # of whoever is no alumnus either; rule 7 of the models has it as a var
@@ -138,6 +139,7 @@ DECLARED = (
         """bigint: id!!
         timestamp: created_at
         text: name! slug kind""",
+        stream=ESSENTIAL,
         always_has_rows=True,
     ),
     Table(
@@ -151,6 +153,7 @@ DECLARED = (
         text: email_extension
         bool: default_hidden_phone
         json: endpoint""",
+        stream=ESSENTIAL,
         published="campuses",
         full="campuses",
         moving=frozenset({"users_count"}),
@@ -168,6 +171,7 @@ DECLARED = (
         text: repository recommendation
         json: cursus! campus! videos project_sessions!""",
         "/cursus/{cursus}/projects",
+        stream=ESSENTIAL,
         always_has_rows=True,
         # 100 projects carry some 4,000 campus objects: one such page at a time is enough
         in_flight=1,
@@ -183,6 +187,7 @@ DECLARED = (
         bigint: nbr_of_success
         text: users_url
         json: achievements campus! parent title""",
+        stream=ESSENTIAL,
         moving=frozenset({"nbr_of_success"}),
         always_has_rows=True,
         nested={"parent": ID},
@@ -192,6 +197,7 @@ DECLARED = (
         """bigint: id!!
         text: name! slug image_url cover_url color
         bigint: score user_id""",
+        stream=ESSENTIAL,
         by_id=False,
         mentions=("user_id",),  # the coalition's master
         moving=frozenset({"score"}),
@@ -202,6 +208,7 @@ DECLARED = (
         """bigint: id!! campus_id! cursus_id! squad_size
         timestamp: created_at updated_at
         json: coalitions!""",
+        stream=ESSENTIAL,
         published="",
         always_has_rows=True,
         nested={"coalitions": ID},
@@ -212,6 +219,7 @@ DECLARED = (
         "campus_achievements",
         "bigint: campus_id!! achievement_id!!",
         "/campus/{campus}/achievements",
+        stream=ESSENTIAL,
         primary_key=("campus_id", "achievement_id"),
         full="by campus",
         # achievements name their campuses, without ids: only a name of two is asked for
@@ -234,6 +242,7 @@ DECLARED = (
         bool: alumni?! active?
         bigint: campus_id!!""",
         "/cursus/{cursus}/users",
+        stream=ESSENTIAL,
         full="students",
         ranges=("updated_at",),
         students={"filter[kind]": STUDENT_KIND, "filter[alumni?]": "false"},
@@ -254,6 +263,7 @@ DECLARED = (
         bool: has_coalition
         timestamp: blackholed_at created_at updated_at!""",
         "/cursus/{cursus}/cursus_users",
+        stream=ESSENTIAL,
         full="by students",
         ranges=("updated_at",),
         scope="user_id",

@@ -105,7 +105,7 @@ class Table:
     fields: str | tuple[Column, ...]
     endpoint: str = ""
     published: str | None = None
-    stream: str = ESSENTIAL
+    stream: str = field(kw_only=True)
     comes_with: str = ""
     full: Reading | None = "whole"
     campuses: Literal["every", "of shared name"] = "every"

@@ -50,6 +50,11 @@ def test_a_declaration_names_only_columns_that_it_has(table: Table) -> None:
     assert to_arrow(table, [], "/v2/x").schema == table.schema()
 
 
+def test_no_table_is_essential_without_a_word() -> None:
+    with pytest.raises(TypeError, match="stream"):
+        Table("titles", "bigint: id!!")  # type: ignore[call-arg]
+
+
 @ALL
 def test_an_endpoint_is_that_of_the_cursus_or_of_each_campus(table: Table) -> None:
     asked = " ".join([table.path, *table.params.values()])
