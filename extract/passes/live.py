@@ -76,6 +76,7 @@ class LiveUsers:
         self._moved: set[int] = set()
         self._done: set[int] = set()
         self._new_places: list[pa.Table] = []
+        self._seen_places: set[int] = set()
         (self._users,) = (table for table in TABLES.values() if table.full == "students")
         (self._places,) = (table for table in TABLES.values() if table.places_people)
         self._are_loaded = context.is_on(self._places)
@@ -87,7 +88,7 @@ class LiveUsers:
         """The campuses of people that changed, of which note is taken."""
         for rows in changes(cursor):
             self._learn(rows)
-            yield rows
+            yield unseen(rows, self._seen_places)
 
     def of_students(self, changes: Changes, cursor: Any) -> Iterator[pa.Table]:
         """The students among the users that changed; new ones get their campus."""
@@ -132,7 +133,8 @@ class LiveUsers:
         for done in self._context.listing(listings):
             self._learn(done.table)
             if self._are_loaded:
-                self._new_places.append(done.table)
+                # who moved to a campus that is not listed is asked for, and has just been read
+                self._new_places.append(unseen(done.table, self._seen_places))
             yield done.table
 
     def _or_go_without(self, campuses: Iterator[pa.Table]) -> None:

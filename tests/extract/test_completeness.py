@@ -103,6 +103,23 @@ def test_students_of_a_campus_that_is_listed_no_more_are_still_read(
     assert {user for user, campus in found if campus == 0} == elsewhere
 
 
+def test_who_moves_to_a_campus_that_is_not_listed_stops_no_live_pass(
+    read_world: str, connection: Connection
+) -> None:
+    world = read_world
+    assert run("run", "--mode", "live").exit_code == 0
+    control(world, "advance", {"transfer": 3})
+    break_(world, "set_field", r"/v2/campus_users\?", field="campus_id", value=998, rows="all")
+
+    result = run("run", "--mode", "live")
+
+    assert result.exit_code == 0, result.output
+    (moved,) = ask(connection, "select array_agg(distinct user_id) from raw.campus_users")[0]
+    assert len(moved) >= 3
+    found = ask(connection, "select campus_id from raw.users where id = any(%s)", moved)
+    assert set(found) == {(0,)}
+
+
 def test_who_joins_a_campus_that_was_read_already_is_in_the_same_pass(
     world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
