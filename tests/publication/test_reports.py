@@ -41,8 +41,8 @@ delete from mirror.locations;
 insert into mirror.locations (id, user_id, campus_id, host, is_primary, begin_at, end_at)
 select
     10 * id + n, id, case n when 5 then 1 + id % 4 else campus_id end,
-    case n when 5 then 'laptop-' || id else 'c' || id % 3 || 'r1s' || id % 12 end, (id + n) % 6 > 0,
-    begin_at,
+    case n when 5 then 'laptop-' || id else 'c' || id % 3 || 'r1s' || id % 12 end,
+    case (id + n) % 6 when 0 then false when 1 then null else true end, begin_at,
     case when n > 0 or id % 3 > 0
         then begin_at + make_interval(mins => 90 + ((id * 13 + n * 31) % 400)::int) end
 from mirror.users
@@ -234,7 +234,9 @@ BY_HAND = {
         from (
             select user_id, range_agg(tstzrange(begin_at, coalesce(end_at, now()))) as present
             from mirror.locations
-            where is_primary and (end_at is not null or begin_at > now() - interval '1 day')
+            where
+                coalesce(is_primary, true)
+                and (end_at is not null or begin_at > now() - interval '1 day')
             group by user_id
         ) as presence
         inner join hand.student on student.id = user_id

@@ -1,6 +1,7 @@
 with sessions as (
     select * from {{ ref('int_locations__sessions') }}
-    where is_primary and until > begin_at
+    -- The API marks those that are no presence; one without the mark is a presence.
+    where is_primary is not false and until > begin_at
 ),
 
 -- A presence begins where no session before it lasts until then.
