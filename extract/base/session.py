@@ -14,6 +14,7 @@ SETTINGS = {
     "idle_session_timeout": "0",
     # what a name, a literal, a comparison or a table means
     "search_path": "public",
+    "quote_all_identifiers": "off",
     "standard_conforming_strings": "on",
     "array_nulls": "on",
     "transform_null_equals": "off",
