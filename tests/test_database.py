@@ -8,13 +8,14 @@ import socket
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from extract import embedded, programs
 from extract.base import database, libpq
-from extract.base.errors import MirrorError, UsageError
+from extract.base.errors import MirrorError, MissingDatabase, UsageError
 from extract.load.pipeline import Loader
 from tests.conftest import ROOT, api, set_variables
 
@@ -254,19 +255,27 @@ def message(kind: bytes, body: bytes) -> bytes:
     return kind + (len(body) + 4).to_bytes(4, "big") + body
 
 
+def refuse(client: socket.socket, code: str, words: str) -> None:
+    text = f"SFATAL\0C{code}\0M{words}\0\0"
+    client.sendall(message(b"E", text.encode()))
+
+
+def await_start(client: socket.socket) -> None:
+    while client.recv(4096)[4:8] != (3 << 16).to_bytes(4, "big"):
+        client.sendall(b"N")  # no encryption here
+
+
 def old_server(listener: socket.socket, refusals: int = 0) -> None:
     """Speak PostgreSQL's protocol up to the first query, as a server of version 14 would.
 
-    The first sessions are refused as by a server that is still starting.
+    The first sessions are refused as by a server that is still starting, somewhere in France.
     """
     for number in range(refusals + 1):
         client, _ = listener.accept()
         with client:
-            while client.recv(4096)[4:8] != (3 << 16).to_bytes(4, "big"):
-                client.sendall(b"N")  # no encryption here
+            await_start(client)
             if number < refusals:
-                text = b"SFATAL\0C57P03\0Mthe database system is starting up\0\0"
-                client.sendall(message(b"E", text))
+                refuse(client, "57P03", "le système de bases de données se lance")
                 continue
             client.sendall(message(b"R", bytes(4)))
             for parameter in (
@@ -291,6 +300,39 @@ def test_a_starting_server_is_waited_for_and_one_too_old_refused(
 
         with pytest.raises(MirrorError, match=r"is version 14; the mirror needs 15 or newer"):
             database.connect("test")
+
+
+def refusing_server(listener: socket.socket, code: str, words: str) -> None:
+    with suppress(OSError):  # the test is over
+        while True:
+            client, _ = listener.accept()
+            with client:
+                await_start(client)
+                refuse(client, code, words)
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "kind"),
+    [
+        ("3D000", "la base de données « test » n'existe pas", MissingDatabase),
+        ("28000", "le rôle « test » n'existe pas", UsageError),
+        ("28P01", "authentification par mot de passe échouée", UsageError),
+        ("53300", "désolé, trop de clients sont déjà connectés", MirrorError),
+    ],
+)
+def test_a_refusal_is_understood_in_any_language(
+    code: str, words: str, kind: type[MirrorError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        arguments = (listener, code, words)
+        threading.Thread(target=refusing_server, args=arguments, daemon=True).start()
+        monkeypatch.setenv("PGHOST", "127.0.0.1")
+        monkeypatch.setenv("PGPORT", str(listener.getsockname()[1]))
+
+        with pytest.raises(MirrorError, match=words) as refused:
+            database.connect("test")
+
+    assert type(refused.value) is kind
 
 
 @pytest.fixture
@@ -426,7 +468,7 @@ def test_encryption_that_is_asked_for_in_the_env_file_is_insisted_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=plain_server, args=(listener, 2), daemon=True).start()
+        threading.Thread(target=plain_server, args=(listener, 3), daemon=True).start()
         monkeypatch.setenv("PGHOST", "127.0.0.1")
         monkeypatch.setenv("PGPORT", str(listener.getsockname()[1]))
         (tmp_path / "env").write_text("PGSSLMODE=require\n")

@@ -21,7 +21,7 @@ from extract.base.errors import MirrorError, UsageError
 from extract.base.query import execute
 from extract.base.session import with_settings
 from extract.base.settings import environment
-from extract.base.sqlstate import NEVER_WORKS, refused_connection
+from extract.base.sqlstate import NEVER_WORKS, NO_SUCH_DATABASE, refused_connection
 
 # those that say where the database is, or who asks; the others count for the embedded one as well
 VARIABLES = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGSERVICE")
@@ -31,7 +31,7 @@ OF_FILES = ("PGSERVICE", "PGSERVICEFILE", "PGPASSFILE")
 MAINTENANCE = ("postgres", "template1")
 OLDEST_VERSION = 15
 STARTING_SECONDS = 30
-NOT_YET = ("starting up", "shutting down", "recovery mode", "not yet accepting connections")
+NOT_YET = ("57P03", libpq.LET_IN)  # cannot connect now, or could when it was asked again
 # unless libpq's variables and files say otherwise; a firewall that drops idle connections must not
 # leave a run waiting for ever
 DEFAULTS = {
@@ -171,18 +171,19 @@ def connect(application_name: str, autocommit: bool = False, name: str = "") -> 
 
 def _open(values: dict[str, str], application_name: str) -> Connection:
     deadline = time.monotonic() + STARTING_SECONDS
+    dsn = make_dsn(**{**values, "application_name": application_name})
     while True:
         try:
-            dsn = make_dsn(**{**values, "application_name": application_name})
             return psycopg2.connect(dsn)
         except psycopg2.OperationalError as error:
             # libpq's own question ("Is the server running …?") is what _fix answers
             cause = " ".join(re.sub(r"\n\t.*\?", ".", str(error)).split())
-            if time.monotonic() > deadline or not any(text in cause for text in NOT_YET):
+            code = "" if "timeout expired" in cause else libpq.refusal(dsn)
+            if time.monotonic() > deadline or code not in NOT_YET:
                 name = values["dbname"]
-                if f'database "{name}" does not exist' in cause and name not in MAINTENANCE:
+                if code == NO_SUCH_DATABASE and name not in MAINTENANCE:
                     _refuse_replaced(name)
-                raise refused_connection(cause, _where(values), _fix(cause)) from error
+                raise refused_connection(cause, _where(values), _fix(cause), code) from error
         time.sleep(0.2)
 
 

@@ -17,6 +17,10 @@ class UsageError(MirrorError):
     exit_status = 2
 
 
+class MissingDatabase(UsageError):
+    """The server has no database of that name."""
+
+
 class CredentialsError(UsageError):
     """The API refuses the application's credentials."""
 

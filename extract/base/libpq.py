@@ -7,9 +7,14 @@ Nothing here repeats libpq's rules: PGSERVICE, pg_service.conf, defaults and the
 import ctypes
 import os
 import re
+import select
+import time
+from contextlib import closing
 from itertools import takewhile
 
+import psycopg2
 from psycopg2 import _psycopg
+from psycopg2.extensions import POLL_OK, POLL_READ, POLL_WRITE
 
 from extract.base.errors import UsageError
 from extract.base.settings import environment
@@ -21,6 +26,10 @@ NEWER = (
 )
 # of a session, not of a connection: the mirror sets them itself (extract/base/session.py)
 OF_SESSIONS = ("PGTZ", "PGDATESTYLE", "PGGEQO", "PGCLIENTENCODING", "PGAPPNAME")
+PQERRORS_SQLSTATE = 3  # of a message, the SQLSTATE alone
+SQLSTATE = re.compile(r":  ([0-9A-Z]{5})$", re.MULTILINE)
+LET_IN = "00000"
+REFUSAL_SECONDS = 10
 VARIABLE = re.compile(r"PG[A-Z]+")
 # in these a shell would have made of `~` what it stands for
 PATHS = re.compile(r"PG(PASSFILE|SERVICEFILE|SYSCONFDIR|SSL(CERT|KEY|ROOTCERT|CRL|CRLDIR))")
@@ -70,6 +79,31 @@ def variables() -> set[str]:
     """The variables that this libpq knows, those that are no parameter's among them."""
     of_parameters = {variable for _, variable, _ in _options() if variable}
     return of_parameters | {"PGSERVICEFILE", "PGSYSCONFDIR"}
+
+
+def refusal(dsn: str) -> str:
+    """The SQLSTATE of the refusal that a server answers a connection with; "" when none answers.
+
+    The driver hands on the server's words alone, and those are in the server's language.
+    """
+    library = ctypes.CDLL(_psycopg.__file__)
+    library.PQsetErrorVerbosity.argtypes = [ctypes.c_void_p, ctypes.c_int]
+    deadline = time.monotonic() + REFUSAL_SECONDS
+    try:
+        with closing(psycopg2.connect(dsn, async_=True)) as connection:
+            library.PQsetErrorVerbosity(connection.pgconn_ptr, PQERRORS_SQLSTATE)
+            while (state := connection.poll()) != POLL_OK:
+                files = [connection.fileno()]
+                rest = deadline - time.monotonic()
+                if rest < 0:
+                    return ""
+                to_read, to_write = (
+                    files if state == way else [] for way in (POLL_READ, POLL_WRITE)
+                )
+                select.select(to_read, to_write, [], rest)
+    except psycopg2.Error as error:
+        return "".join(SQLSTATE.findall(str(error))[-1:])
+    return LET_IN
 
 
 def _options() -> list[tuple[str, str, str]]:

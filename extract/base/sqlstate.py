@@ -4,7 +4,7 @@ import re
 
 import psycopg2
 
-from extract.base.errors import MirrorError, UsageError
+from extract.base.errors import MirrorError, MissingDatabase, UsageError
 
 AGAIN = "run the same command again"
 GONE = f"See that the server runs, then {AGAIN}."
@@ -30,7 +30,10 @@ WHAT_TO_DO: dict[str, tuple[str, bool]] = {
     "XX": ("This is a fault of the server's own: look at its log.", False),
 }
 OTHERWISE = f"Run `make status`, then {AGAIN}; report this if it stays."
-# a session that never began has no SQLSTATE in libpq: these words are libpq's and the server's
+NO_SUCH_DATABASE = "3D000"
+# what refuses a session for good: a parameter, the role, the database
+NEVER_STARTS = ("22", "28", "3D", "42")
+# libpq's own words, a pooler's, and an English server's
 NEVER_WORKS = re.compile(
     r"authentication failed|no password supplied|does not exist|pg_hba\.conf"
     r"|not permitted to log in|permission denied|startup parameter|configuration parameter"
@@ -71,12 +74,15 @@ def disk_full() -> MirrorError:
     )
 
 
-def refused_connection(cause: str, where: str, fix: str) -> MirrorError:
-    """The error for a session that did not begin."""
+def refused_connection(cause: str, where: str, fix: str, code: str) -> MirrorError:
+    """The error for a session that did not begin; its SQLSTATE where a server gave one."""
     if POOLER.search(cause):
         fix = USE_SERVER
     message = f"Cannot connect to PostgreSQL at {where}: {cause.rstrip('.?')}. {fix}"
-    return UsageError(message) if NEVER_WORKS.search(cause) else MirrorError(message)
+    if code == NO_SUCH_DATABASE:
+        return MissingDatabase(message)
+    never = code.startswith(NEVER_STARTS) or NEVER_WORKS.search(cause)
+    return UsageError(message) if never else MirrorError(message)
 
 
 def words(error: psycopg2.Error) -> str:
