@@ -11,7 +11,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from extract.base import database
-from extract.base.errors import MirrorError
+from extract.base.errors import MirrorError, MissingDatabase
 from extract.base.query import Statement, Values, execute
 from extract.tables import ownership
 
@@ -139,20 +139,49 @@ def _rights(
 def rename(name: str, other: str) -> None:
     """Rename a database; its sessions end, also those that come back at once."""
     statement = sql.SQL("alter database {} rename to {}")
+    _without_sessions(name, statement.format(sql.Identifier(name), sql.Identifier(other)))
+
+
+def _without_sessions(name: str, statement: sql.Composable) -> None:
+    """Run a statement that needs a database in which nobody is."""
     for patience in reversed(range(10)):
-        administer(
-            "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", (name,)
-        )
+        left = _end_sessions(name)
         try:
-            administer(statement.format(sql.Identifier(name), sql.Identifier(other)))
+            administer(statement)
             return
         except psycopg2.errors.ObjectInUse as error:
-            if not patience:
+            if not patience or left:
+                why = (
+                    f"(this role may not end those of {', '.join(left)})"
+                    if left
+                    else "faster than they can be sent away"
+                )
                 raise MirrorError(
-                    f"Programs connect to {name} faster than they can be sent away: stop them, "
-                    "then run the command again. Nothing was replaced."
+                    f"Programs connect to {name} {why}: stop them, then run the command again. "
+                    "Nothing was replaced."
                 ) from error
             time.sleep(0.1)
+
+
+def _end_sessions(name: str) -> list[str]:
+    """End the sessions in a database; returns the roles whose sessions this role may not end.
+
+    PostgreSQL itself ends autovacuum's processes, which only an administrator may end by name.
+    """
+    left = set()
+    with _administration() as connection:
+        execute(connection, "set role none")  # whoever came in as another role ends those of both
+        for process_id, role in execute(
+            connection,
+            "select pid, usename from pg_stat_activity where datname = %s "
+            "and usename is not null",  # the kind of process is shown to administrators only
+            (name,),
+        ):
+            try:
+                execute(connection, "select pg_terminate_backend(%s)", (process_id,))
+            except psycopg2.errors.InsufficientPrivilege:
+                left.add(role)
+    return sorted(left)
 
 
 OBJECTS = """
@@ -257,10 +286,8 @@ def state(name: str) -> tuple[bool, bool]:
     try:
         with database.session("restore", name) as connection:
             return True, not objects(connection)
-    except MirrorError as error:
-        if f'database "{name}" does not exist' in str(error):
-            return False, True
-        raise
+    except MissingDatabase:
+        return False, True
 
 
 @contextmanager
@@ -287,7 +314,8 @@ def administer(statement: Statement, values: Values = None) -> list[tuple[Any, .
 
 def drop(name: str) -> None:
     """Drop a database if it is there, whoever uses it."""
-    administer(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+    # without force, for which autovacuum at work there is an obstacle
+    _without_sessions(name, sql.SQL("drop database if exists {}").format(sql.Identifier(name)))
 
 
 def drop_leftovers(name: str) -> None:

@@ -27,6 +27,7 @@ from extract.people import kept_out
 from extract.people.erase import erase, everybody
 from extract.tables.ownership import refuse_foreign_objects, schemas
 from ops.backup import age, archive, databases, loading, postgres
+from ops.backup.grants import restore_grants
 
 READER_ROLE = "mirror_reader"
 DRILL_DATABASE = "RESTORE_DRILL_DATABASE"
@@ -206,7 +207,8 @@ def _fill(file: Path, manifest: archive.Manifest | None, name: str) -> Restored:
         before = databases.everything(connection)
         notes = _make_reader_role(connection)
         try:
-            missing = loading.load(file, name, connection.server_version)
+            policies = loading.load(file, name, connection.server_version)
+            missing, of_others = restore_grants(file, connection)
             found = postgres.checksums(connection)
             wrong = postgres.differences(manifest.tables, found) if manifest else []
             if wrong:
@@ -223,6 +225,16 @@ def _fill(file: Path, manifest: archive.Manifest | None, name: str) -> Restored:
             notes.append(
                 f"Grants to {', '.join(missing)} were left out: this server has no such role. "
                 f"Create it and grant it {READER_ROLE} again."
+            )
+        if policies:
+            notes.append(
+                "Policies were left out, mostly for a role that this server does not have, and "
+                f"nobody but the owner sees the rows: {'; '.join(policies)}"
+            )
+        if of_others:
+            notes.append(
+                f"Default privileges of {', '.join(of_others)} were left out: this role may not "
+                f"set them. `make sync` gives {READER_ROLE} those of this role."
             )
         execute(connection, "analyze")
         return Restored(file, name, found, compared=manifest is not None, notes=notes)

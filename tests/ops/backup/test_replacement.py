@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -139,6 +140,55 @@ def test_what_killed_restores_have_left_goes_and_databases_of_others_stay(mirror
     restore(written.path, force=True)
     assert beside(f"{mirrored}\\_%") == [f"{mirrored}_restoring_20260101t000001"]
     assert databases.comment_and_limit(mirrored)[0] is None
+
+
+def test_a_role_that_is_no_superuser_replaces_a_database_while_autovacuum_is_at_work_there(
+    role: str, mirrored: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"{mirrored}_busy"
+    slow = {
+        "autovacuum_naptime": "1s",
+        "autovacuum_vacuum_cost_delay": "100ms",
+        "autovacuum_vacuum_cost_limit": "1",
+    }
+    sql(f"alter role {role} createdb")
+    sql(f"create database {name} owner {role}", "postgres")
+    sql("create table t as select repeat('x', 500) from generate_series(1, 20000)", name)
+    sql("delete from t", name)
+    at_work = (
+        f"select from pg_stat_activity where datname = '{name}' and backend_type ~ '^autovacuum'"
+    )
+    try:
+        for setting, value in slow.items():
+            sql(f"alter system set {setting} to '{value}'", "postgres")
+        sql("select pg_reload_conf()", "postgres")
+        deadline = time.monotonic() + 60
+        while not sql(at_work, "postgres"):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        with monkeypatch.context() as patch:
+            patch.setenv("PGUSER", role)
+            databases.rename(name, f"{name}_aside")
+            databases.drop(f"{name}_aside")
+    finally:
+        for setting in slow:
+            sql(f"alter system reset {setting}", "postgres")
+        sql("alter system set autovacuum_naptime to '1d'", "postgres")
+        sql("select pg_reload_conf()", "postgres")
+
+    assert beside(f"{name}%") == []
+
+
+def test_sessions_that_a_role_may_not_end_are_named(
+    role: str, mirrored: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sql(f"alter role {role} createdb")
+    sql(f"create database {mirrored}_busy owner {role}", "postgres")
+
+    with database.session("dashboard", f"{mirrored}_busy"):
+        monkeypatch.setenv("PGUSER", role)
+        with pytest.raises(MirrorError, match="may not end those of fortytwo"):
+            databases.rename(f"{mirrored}_busy", f"{mirrored}_aside")
 
 
 def test_a_restore_that_was_killed_between_its_renames_is_named_by_every_command(

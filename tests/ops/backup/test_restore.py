@@ -14,11 +14,11 @@ from extract.base import database
 from extract.base import database as databases_of_the_mirror
 from extract.base.errors import MirrorError, UsageError
 from extract.people import kept_out
-from ops.backup import age, archive, databases, postgres
+from ops.backup import age, archive, databases, loading, postgres
 from ops.backup.backup import backup
 from ops.backup.restore import drill, restore
 from ops.cli import app
-from tests.ops.backup.lab import api_and_places, beside, contents, extract, sql
+from tests.ops.backup.lab import api_and_places, beside, contents, drop, extract, sql
 
 
 def test_a_restored_database_is_the_same_and_views_and_keys_are_there(unchanged: str) -> None:
@@ -181,16 +181,64 @@ def test_without_its_note_a_backup_is_restored_but_not_called_equal(unchanged: s
     assert "not compared" in result.output
 
 
-def test_grants_to_a_role_that_is_missing_are_named(mirrored: str) -> None:
-    role = f"dashboard_{uuid4().hex[:8]}"
-    sql(f"create role {role}; grant select on mirror.users to {role}")
+def test_a_role_that_is_missing_loses_its_rights_and_nobody_else_does(mirrored: str) -> None:
+    gone, here = (f"{name}_{uuid4().hex[:8]}" for name in ("gone", "here"))
+    sql(
+        f"create role {gone}; create role {here}; grant usage on schema mirror to {gone}, {here};"
+        f"grant select on mirror.users to {gone}, {here} with grant option;"
+        f"alter default privileges in schema mirror grant select on tables to {gone}, {here};"
+        "create table analyst.notes as select 'x' as note; alter table analyst.notes enable row "
+        f"level security; create policy all_of_it on analyst.notes to {gone} using (true)"
+    )
+    rights = (
+        "select array(select aclitem::text from unnest(relacl || nspacl || defaclacl) as aclitem"
+        " where aclitem::text not like 'gone%' order by 1) from pg_class inner join pg_namespace "
+        "on pg_namespace.oid = relnamespace inner join pg_default_acl on defaclnamespace = "
+        "pg_namespace.oid where pg_class.oid = 'mirror.users'::regclass"
+    )
     written = backup()
-    sql(f"drop owned by {role}; drop role {role}")
+    before = sql(rights)
+    sql(f"drop owned by {gone}; drop role {gone}")
+    try:
+        done = restore(written.path, f"{mirrored}_other")
+
+        assert here in str(before) and sql(rights, f"{mirrored}_other") == before
+    finally:
+        drop(f"{mirrored}\\_other")
+        sql(f"drop owned by {here}; drop role {here}")
+    assert done.compared
+    assert gone in done.notes[0] and here not in str(done.notes)
+    assert "CREATE POLICY all_of_it ON analyst.notes" in done.notes[1]
+
+
+def test_default_privileges_of_a_role_that_is_not_ours_stop_no_restore(
+    role: str, mirrored: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sql("alter default privileges in schema mirror grant select on tables to mirror_reader")
+    written = backup()
+    sql(f"alter role {role} createdb")
+    monkeypatch.setenv("PGUSER", role)
 
     done = restore(written.path, f"{mirrored}_other")
 
     assert done.compared
-    assert role in done.notes[0]
+    assert "Default privileges of fortytwo were left out" in done.notes[0]
+
+
+def test_a_server_that_says_in_another_language_what_it_does_not_know_is_restored_into(
+    unchanged: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "pg_restore"
+    program.write_text(
+        "#!/bin/sh\ncat >/dev/null\nexec >&2\n"
+        "echo 'pg_restore: error: could not execute query: ERREUR:  paramètre de configuration "
+        "« transaction_timeout » non reconnu'\necho 'Command was: SET transaction_timeout = 0;'\n"
+        "exit 1\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(loading.programs, "program", lambda *_: str(program))
+
+    assert loading.load(program, unchanged, 150000) == []
 
 
 @pytest.mark.parametrize("force", [False, True])
