@@ -259,24 +259,14 @@ def parsed_project(
 ) -> Parsed:
     """The project as dbt reads it, which takes it eight seconds."""
     target = tmp_path_factory.mktemp("parsed")
-    done = subprocess.run(
-        [
-            *DBT,
-            *("--no-use-colors", "--warn-error", "parse", "--show-all-deprecations"),
-        ],
-        cwd=ROOT,
-        env=os.environ
-        | postgres_server
-        | {
-            "PGDATABASE": DATABASE,
-            "DBT_TARGET_PATH": str(target),
-            "DBT_LOG_PATH": str(target),
-            "FORTYTWO_ENV_FILE": os.devnull,
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    variables = postgres_server | {
+        "PGDATABASE": DATABASE,
+        "DBT_TARGET_PATH": str(target),
+        "DBT_LOG_PATH": str(target),
+        "FORTYTWO_ENV_FILE": os.devnull,
+    }
+    options = ("--no-use-colors", "--warn-error", "parse", "--show-all-deprecations")
+    done = run_program(*DBT, *options, **variables)
     assert done.returncode == 0, done.stdout
     return Parsed(target / "partial_parse.msgpack", done.stdout)
 
@@ -307,6 +297,27 @@ def set_variables(patch: pytest.MonkeyPatch, values: Mapping[str, str]) -> None:
     """Set variables of the environment until the patch is undone."""
     for name, value in values.items():
         patch.setenv(name, value)
+
+
+def run_program(
+    *command: str | Path, folder: Path = ROOT, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end, with these variables on top of the environment's."""
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def run_module(
+    *arguments: str, folder: Path = ROOT, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a module of this project or of a package, as `python -m` does."""
+    return run_program(sys.executable, "-m", *arguments, folder=folder, **variables)
 
 
 def administer(server: dict[str, str], statement: str) -> None:

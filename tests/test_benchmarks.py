@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from benchmarks import publication
-
-ROOT = Path(__file__).resolve().parent.parent
+from tests.conftest import run_module
 
 
 def table(*arguments: str) -> list[list[str]]:
     """The cells of the lines that a run prints."""
-    command = [sys.executable, "-m", "benchmarks", *arguments, "--runs", "1"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = run_module("benchmarks", *arguments, "--runs", "1")
     # 1: a figure missed its target, as tiny sizes may
     assert done.returncode in (0, 1), done.stderr
     lines = [line for line in done.stdout.splitlines() if line.startswith("| ")]

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import getpass
-import os
 import socket
-import subprocess
-import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +14,7 @@ from extract import embedded, programs
 from extract.base import database, libpq
 from extract.base.errors import MirrorError, MissingDatabase, UsageError
 from extract.load.pipeline import Loader
-from tests.conftest import ROOT, api, set_variables
+from tests.conftest import api, run_module, run_program, set_variables
 
 
 def server(variables: dict[str, str]) -> dict[str, str]:
@@ -149,12 +146,8 @@ def test_what_a_role_or_database_sets_reaches_no_session_of_ours(
         connection.close()
         with Loader()._pipeline.sql_client() as client:
             dlts = dict(client.execute_sql(shown) or [])
-        psql = subprocess.run(
-            [programs.program("psql"), "-XAtF=", "-c", shown],
-            env={**os.environ, **database.libpq_environment()},
-            capture_output=True,
-            text=True,
-            check=True,
+        psql = run_program(
+            *(programs.program("psql"), "-XAtF=", "-c", shown), **database.libpq_environment()
         )
     finally:
         administer(f"alter {whose} reset all")
@@ -363,20 +356,13 @@ def everybody_gets_in(tmp_path: Path) -> None:
     """Our own sessions, dlt's, those of psql and pg_dump, and dbt's."""
     database.connect("test").close()
     Loader()
-    environment = {**os.environ, **database.libpq_environment(), "DBT_LOG_PATH": str(tmp_path)}
+    environment = {**database.libpq_environment(), "DBT_LOG_PATH": str(tmp_path)}
     for program, *arguments in (
         (programs.program("psql"), "-w", "-c", "select 1"),
         (programs.program("pg_dump"), "-w", "--schema-only"),
         (*programs.DBT, "debug", "--connection"),
     ):
-        done = subprocess.run(
-            [program, *arguments],
-            env=environment,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = run_program(program, *arguments, **environment)
         assert done.returncode == 0, f"{program}: {done.stdout}{done.stderr}"
 
 
@@ -495,13 +481,7 @@ def test_a_sync_a_backup_and_a_drill_succeed_whatever_the_role_sets(
         administer(f"alter role current_user set {name} = '{shortest}'")
     try:
         for command in ("sync", "backup", "restore-drill"):
-            done = subprocess.run(
-                [sys.executable, "-m", "ops", command],
-                cwd=ROOT,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            done = run_module("ops", command)
             assert done.returncode == 0, f"{command}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
     finally:
         administer("alter role current_user reset all")

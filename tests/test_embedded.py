@@ -26,8 +26,8 @@ from extract.base.errors import MirrorError
 from extract.base.folders import MARK
 from extract.embedded import cluster as cluster_module
 from extract.embedded.user import as_user
+from tests.conftest import ROOT, run_program
 
-ROOT = Path(__file__).resolve().parent.parent
 NOBODY = 65534
 START = (
     "import sys, pathlib; from extract import embedded; embedded.start(pathlib.Path(sys.argv[1]))"
@@ -104,8 +104,8 @@ def test_another_user_is_refused_by_the_socket_and_by_the_files(used: Path) -> N
     embedded.start(used)
 
     def as_nobody(*command: str) -> subprocess.CompletedProcess[str]:
-        identity = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-        return subprocess.run([*identity, *command], capture_output=True, text=True, check=False)
+        identity = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+        return run_program(*identity, *command)
 
     connect = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
     refused = as_nobody("/usr/bin/python3", "-c", connect, str(embedded.status(used).place.socket))
@@ -285,14 +285,9 @@ def test_root_may_keep_all_of_it_below_a_directory_that_only_root_may_enter(
     without = ["setpriv", f"--bounding-set={withheld}"] if withheld else []
 
     def run(program: str) -> str:
-        done = subprocess.run(
-            [*without, sys.executable, "-c", program],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(packages), "FORTYTWO_LOCAL": str(local)},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        places = {"PYTHONPATH": str(packages), "FORTYTWO_LOCAL": str(local)}
+        done = run_program(*without, sys.executable, "-c", program, **places)
+        assert done.returncode == 0, done.stderr
         return done.stdout
 
     run("from extract import embedded; embedded.start()")

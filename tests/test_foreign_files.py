@@ -13,7 +13,7 @@ from extract.base.errors import UsageError
 from extract.base.folders import MARK
 from extract.base.settings import local_directory
 from ops.site.pages import site_directory
-from tests.conftest import ROOT, api
+from tests.conftest import ROOT, api, run_module
 
 THEIRS = (
     "dlt/project.py",
@@ -59,18 +59,7 @@ def test_no_command_touches_a_folder_of_others(tmp_path: Path, command: tuple[st
     folder = tmp_path / "theirs"
     before = fill(folder, *THEIRS)
 
-    done = subprocess.run(
-        [sys.executable, "-m", *command],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "FORTYTWO_LOCAL": str(folder),
-            **api(),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_module(*command, FORTYTWO_LOCAL=str(folder), **api())
 
     assert done.returncode == 2, done.stdout + done.stderr
     assert "FORTYTWO_LOCAL" in done.stderr

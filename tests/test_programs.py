@@ -14,24 +14,12 @@ import pytest
 from extract import embedded
 from extract.programs import DBT, on_another_engine
 from ops.backup.postgres import variables
-
-ROOT = Path(__file__).resolve().parent.parent
+from tests.conftest import ROOT, run_module, run_program
 
 
 def run(program: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            f"from extract.programs import {program}; {program}()",
-            *arguments,
-        ],
-        cwd=ROOT,
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    script = f"from extract.programs import {program}; {program}()"
+    return run_program(sys.executable, "-c", script, *arguments, **variables)
 
 
 def test_psql_reaches_the_embedded_server_with_nothing_set(local: Path) -> None:
@@ -50,11 +38,13 @@ def test_programs_without_tls_reach_a_socket_where_encryption_is_asked_for(
     variable: str, value: str, database: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, value)
-    dump = [os.fspath(embedded.binary("pg_dump")), "--schema=none*"]
 
     told = run("psql", "-X", "-Atc", "select 1")
     dumped = subprocess.run(
-        dump, env=variables(database["PGDATABASE"]), capture_output=True, check=False
+        [embedded.binary("pg_dump"), "--schema=none*"],
+        env=variables(database["PGDATABASE"]),
+        capture_output=True,
+        check=False,
     )
 
     assert (told.stdout, told.stderr) == ("1\n", "")
@@ -210,14 +200,7 @@ def test_dbt_explains_a_wrong_setting() -> None:
 
 def test_the_embedded_server_can_be_run_by_hand(local: Path) -> None:
     def by_hand(*arguments: str) -> tuple[int, str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "extract.embedded", *arguments],
-            cwd=ROOT,
-            env={**os.environ, "FORTYTWO_LOCAL": str(local)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = run_module("extract.embedded", *arguments, FORTYTWO_LOCAL=str(local))
         return done.returncode, done.stdout + done.stderr
 
     assert by_hand("start")[1].startswith("The embedded PostgreSQL is running (process ")

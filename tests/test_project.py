@@ -21,8 +21,8 @@ from extract import embedded
 from extract.base import libpq
 from extract.console import make_console
 from extract.tables.streams import STREAMS
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 RUNTIME, DEVELOPMENT = "requirements.lock", "requirements-dev.lock"
 SPARK = "requirements-spark.lock"
 INTERNAL = {

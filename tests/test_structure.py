@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
 from collections import Counter
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -14,8 +13,8 @@ import yaml
 
 from extract.base.lock import COPY_LOCK, LOCK
 from extract.tables import STUDENT_KIND, TABLES
+from tests.conftest import ROOT, run_program
 
-ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("extract", "ops", "sandbox")
 MOST_FILES = 12
 # a room imports from those that stand after it, never from those before (docs/how-it-works.md)
@@ -28,14 +27,9 @@ SECTION = re.compile(r"42-api\.md,? sections? (\d+(?:\.\d+)?)")
 
 
 def tracked() -> list[Path]:
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+    listed = run_program("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    assert listed.returncode == 0, listed.stderr
+    return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
 def modules() -> dict[str, Path]:

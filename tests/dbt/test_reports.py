@@ -10,8 +10,13 @@ import psycopg2
 import pytest
 
 from tests.conftest import DATABASE, Parsed, set_variables
-from tests.dbt.world import ROOT, create_raw, dbt, execute, query
-from tests.publication.conftest import copy_database, drop_database, keep_database
+from tests.dbt.world import create_raw, dbt, execute, query
+from tests.publication.conftest import (
+    copy_database,
+    copy_project,
+    drop_database,
+    keep_database,
+)
 
 REPORT = "students_by_level"
 LAST_CHANGE = "select ev_class, xmin::text from pg_rewrite where ev_class = 'reports.%s'::regclass"
@@ -43,12 +48,8 @@ def project(
     reported: str, postgres_server: dict[str, str], dbt_target: Path, tmp_path: Path
 ) -> Path:
     """A copy of the dbt project, to be edited, and of that database."""
-    project = tmp_path / "project"
-    shutil.copytree(ROOT / "dbt_project", project / "dbt_project")
-    for name in ("dbt_project.yml", "profiles.yml"):
-        shutil.copy(ROOT / name, project)
     copy_database(postgres_server, reported)
-    return project
+    return copy_project(tmp_path / "project")
 
 
 def run(project: Path, *arguments: str) -> str:

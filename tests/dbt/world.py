@@ -13,10 +13,10 @@ from psycopg2 import sql
 from extract.load.raw import Raw
 from extract.tables import TABLES, UNKNOWN_FIELDS
 from extract.tables.ownership import OPS_FILES, mark
+from tests.conftest import ROOT
 from tests.publication.lab import Lab, Outcome
 from tests.publication.world import SQL_TYPES
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 NETWORK: dict[str, list[dict[str, Any]]] = {
     "cursus": [{"id": 21, "name": "42cursus"}, {"id": 9, "name": "C Piscine"}],
     "campus": [

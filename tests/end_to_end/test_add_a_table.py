@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from psycopg2.extensions import connection as Connection
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.conftest import ROOT, run_module
+
 STEP = re.compile(
     r"^(?:In|New) `(?P<path>[^`]+)`(?P<place>, at the end|, (?:before|after) `(?P<text>[^`]+)`)?:"
     r"\n\n```\w+\n(?P<block>.*?)```",
@@ -56,15 +54,8 @@ def project(tmp_path: Path) -> Path:
     return project
 
 
-def run(project: Path, *arguments: str, **variables: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", *arguments],
-        cwd=project,
-        env={**os.environ, "NO_COLOR": "1", **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def run(project: Path, *arguments: str) -> str:
+    done = run_module(*arguments, folder=project, NO_COLOR="1")
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -31,6 +29,8 @@ from tests.conftest import (
     Parsed,
     api,
     build_without_unit_tests,
+    run_module,
+    run_program,
     set_variables,
 )
 
@@ -70,32 +70,9 @@ def execute(statement: str, name: str = "") -> list[tuple[object, ...]]:
 
 def everything() -> str:
     """The whole database, its structure, grants and rows."""
-    dump = [str(embedded.binary("pg_dump")), os.environ["PGDATABASE"]]
-    text = subprocess.run(dump, capture_output=True, text=True, check=True).stdout
-    return "\n".join(line for line in text.splitlines() if not line.startswith("\\"))
-
-
-def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", *arguments],
-        cwd=ROOT,
-        env={**os.environ, **UNREACHABLE},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def dbt(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """The dbt of the activated environment, as a person types it."""
-    return subprocess.run(
-        [ROOT / "bin" / "dbt", *arguments],
-        cwd=ROOT,
-        env={**os.environ},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    dump = run_program(embedded.binary("pg_dump"), os.environ["PGDATABASE"])
+    assert dump.returncode == 0, dump.stderr
+    return "\n".join(line for line in dump.stdout.splitlines() if not line.startswith("\\"))
 
 
 @pytest.mark.parametrize(
@@ -139,7 +116,7 @@ def test_each_command_that_writes_is_stopped(
     execute("create schema mirror; create table mirror.users as select 1 as id, 'theirs' as login")
     before = everything()
 
-    done = command(*arguments)
+    done = run_module(*arguments, **UNREACHABLE)
 
     assert done.returncode == 2, done.stdout + done.stderr
     assert "mirror.users (table)" in done.stderr
@@ -153,7 +130,7 @@ def test_each_verb_of_dbt_that_writes_is_stopped(database: dict[str, str], verb:
     execute("create schema marts; create table marts.users as select 1 as id")
     before = everything()
 
-    done = dbt(verb)
+    done = run_program(ROOT / "bin" / "dbt", verb)
 
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
@@ -169,7 +146,7 @@ def test_a_dbt_that_is_not_ours_is_stopped_too_before_it_makes_a_schema(
     before = everything()
 
     for selection in ((), ("--select", "users")):
-        done = command("dbt.cli.main", "--no-use-colors", "build", *selection)
+        done = run_module("dbt.cli.main", "--no-use-colors", "build", *selection)
         assert done.returncode != 0
         assert "marts.users (table)" in done.stdout
     assert everything() == before

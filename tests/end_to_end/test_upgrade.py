@@ -5,7 +5,6 @@ from __future__ import annotations
 import lzma
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import psycopg2
 import pytest
 
 from extract.programs import program
-from tests.conftest import ROOT, api
+from tests.conftest import api, run_module
 
 # pg_dump of a mirror of the small sandbox, as of commit 1a75c3f; all people in it are invented
 DUMP = Path(__file__).with_name("version_0_1.sql.xz")
@@ -44,17 +43,11 @@ def test_a_database_of_the_previous_version_is_upgraded_by_a_sync(
         check=True,
     )
     before = past()
-    settings = {**os.environ, **api(start_sandbox())}
+    settings = api(start_sandbox())
     settings["ALLOW_DELETES"] = "1"  # the sandbox has invented other projects since
 
     for command in (["sync"], ["check", "--sample", "0"]):
-        done = subprocess.run(
-            [sys.executable, "-m", "ops", *command],
-            cwd=ROOT,
-            env=settings,
-            capture_output=True,
-            text=True,
-        )
+        done = run_module("ops", *command, **settings)
         assert done.returncode == 0, done.stdout + done.stderr
 
     assert len(before) > 300 and past() > before

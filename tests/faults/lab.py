@@ -27,9 +27,9 @@ from extract.listing.listing import Listing
 from extract.listing.reader import Arrived
 from extract.progress import ExtractionProgress
 from extract.run import Extracted
+from tests.conftest import ROOT
 from tests.faults.truth import RELATIONS, Truth
 
-ROOT = Path(__file__).resolve().parents[2]
 NAME = "faults_lab"
 SECRET, NEXT_SECRET = "sandbox", "sandbox-next"
 # what happens in the network between the last good run and the one that meets the fault

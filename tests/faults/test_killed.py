@@ -8,7 +8,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -16,14 +15,13 @@ from extract.api.auth import ClientCredentials
 from extract.api.quota_file import machine_clock
 from extract.listing.listing import Listing
 from extract.programs import DBT
-from tests.conftest import WITHOUT_UNIT_TESTS
+from tests.conftest import ROOT, WITHOUT_UNIT_TESTS
 from tests.end_to_end import oracle
 from tests.faults import children
 from tests.faults.lab import Case, run_here, stale
 from tests.faults.truth import FULL, RELATIONS, contents, differences
 
 pytestmark = pytest.mark.faults
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def wait_for(condition: Callable[[], object], what: str, seconds: float = 120) -> None:

@@ -20,7 +20,7 @@ from extract.api.client import HEADERS, FortyTwoClient
 from extract.api.quota import Quota
 from extract.base.folders import MARK
 from extract.base.settings import Settings
-from tests.conftest import set_variables
+from tests.conftest import ROOT, set_variables
 from tests.faults import lab
 from tests.faults.lab import Case, Postgres, Sandbox, run_here
 from tests.faults.truth import FULL, differences
@@ -326,10 +326,10 @@ def test_every_server_of_ours_listens_on_this_machine_only(
             if connection.status == psutil.CONN_LISTEN:
                 assert connection.laddr.ip in ("127.0.0.1", "::1"), process.cmdline()
     assert _ask(postgres, "show listen_addresses") in ([("",)], [("localhost",)])
-    for path in (lab.ROOT / "ops").rglob("*.py"):
+    for path in (ROOT / "ops").rglob("*.py"):
         for host in re.findall(r"HTTPServer\(\s*\(([^,]*),", path.read_text(encoding="utf-8")):
             assert host == '"127.0.0.1"', f"{path} serves on {host}"
-    compose = (lab.ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    compose = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
     for published in re.findall(r"ports:\s*\n\s*- (.*)", compose):
         assert published.strip("\"'").startswith("127.0.0.1:")
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
+from tests.conftest import ROOT
 from tests.faults import table
 
-ROOT = Path(__file__).resolve().parents[2]
 EXECUTES = {
     "execute",
     "executemany",

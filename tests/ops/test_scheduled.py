@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from extract.base.lock import PAUSE, run_lock
 from ops.backup import archive
 from ops.schedule import scheduled
 from ops.status.outcomes import last_outcomes
+from tests.conftest import run_module
 
 NOW = datetime(2025, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -239,17 +238,13 @@ def test_a_run_that_finds_the_lock_taken_is_quiet_and_says_75(
             "insert into ops.runs (run_id, mode, status) values ('a', 'full', 'published')"
         )
     with run_lock("full", "20251121T010000Z-1"):
-        done = subprocess.run(
-            [sys.executable, "-m", "ops", "scheduled", "live"], capture_output=True, text=True
-        )
+        done = run_module("ops", "scheduled", "live")
 
     assert (done.returncode, done.stdout, done.stderr) == (75, "", "")
 
 
 def test_a_failing_job_says_so_for_crons_mail(database: dict[str, str], credentials: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "ops", "scheduled", "backup"], capture_output=True, text=True
-    )
+    done = run_module("ops", "scheduled", "backup")
 
     assert done.returncode == 1
     assert done.stderr.startswith("Error: ") and "make sync" in done.stderr

@@ -9,7 +9,6 @@ import re
 import shutil
 import stat
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -32,6 +31,7 @@ from ops.status.outcomes import outcome
 from ops.status.reporting import report, reported
 from ops.status.status import BUILDING, read_status
 from ops.status.verdict import judge
+from tests.conftest import run_module
 from tests.ops.conftest import ran, sentences, shown
 
 
@@ -337,12 +337,7 @@ def test_a_job_that_failed_for_the_database_out_of_reach_does_not_say_it_again(
 def test_a_database_out_of_reach_is_one_sentence_and_status_one(
     database: dict[str, str],
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "ops", "status"],
-        env={**os.environ, "PGDATABASE": "no_such_database"},
-        capture_output=True,
-        text=True,
-    )
+    done = run_module("ops", "status", PGDATABASE="no_such_database")
 
     assert done.returncode == 1
     assert "Cannot connect to PostgreSQL" in done.stderr

@@ -9,14 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
-import psycopg2
 import pytest
 
 from extract.tables.ownership import OPS_FILES, mark
 from tests.conftest import DATABASE as NAME  # of every database, while dbt works in it
-from tests.conftest import Parsed
+from tests.conftest import ROOT, Parsed, administer
 from tests.publication import world
-from tests.publication.lab import ROOT, Lab, Outcome
+from tests.publication.lab import Lab, Outcome
 
 
 @dataclass(frozen=True)
@@ -37,14 +36,12 @@ def server(request: pytest.FixtureRequest) -> dict[str, str]:
     return own
 
 
-def administer(server: dict[str, str], statement: str) -> None:
-    connection = psycopg2.connect(
-        host=server["PGHOST"], port=server["PGPORT"], user=server["PGUSER"], dbname="postgres"
-    )
-    connection.autocommit = True
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
-    connection.close()
+def copy_project(folder: Path) -> Path:
+    """Copy the dbt project into a new folder, which is returned."""
+    shutil.copytree(ROOT / "dbt_project", folder / "dbt_project")
+    for name in ("dbt_project.yml", "profiles.yml"):
+        shutil.copy(ROOT / name, folder)
+    return folder
 
 
 def copy_database(server: dict[str, str], original: str, name: str = NAME) -> None:
@@ -103,7 +100,4 @@ def lab(published: Published, server: dict[str, str]) -> Iterator[Lab]:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of the dbt project, to be broken or changed."""
-    shutil.copytree(ROOT / "dbt_project", tmp_path / "project" / "dbt_project")
-    for name in ("dbt_project.yml", "profiles.yml"):
-        shutil.copy(ROOT / name, tmp_path / "project")
-    return tmp_path / "project"
+    return copy_project(tmp_path / "project")

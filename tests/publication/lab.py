@@ -17,9 +17,7 @@ from uuid import uuid4
 import psycopg2
 from psycopg2.extensions import connection as Connection
 
-from tests.conftest import PUBLISHED
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.conftest import PUBLISHED, ROOT
 
 
 @dataclass(frozen=True)

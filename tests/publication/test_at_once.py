@@ -16,7 +16,7 @@ import pytest
 from extract.base.errors import BusyError
 from extract.base.lock import new_run_id, run_lock
 from extract.load.record import create_schema
-from tests.conftest import ROOT
+from tests.conftest import ROOT, run_program
 from tests.publication.lab import Lab
 
 SECONDS = 120
@@ -95,16 +95,6 @@ def building(database: dict[str, str]) -> Iterator[None]:
         process.wait()
 
 
-def build() -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [ROOT / "bin" / "dbt", "build"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def test_while_a_bare_build_is_at_work_nothing_else_that_writes_begins(
     database: dict[str, str], dbt_target: Path
 ) -> None:
@@ -113,7 +103,7 @@ def test_while_a_bare_build_is_at_work_nothing_else_that_writes_begins(
             busy = pytest.raises(BusyError, match=r"Another run holds the lock: .* build ")
             with busy, run_lock(mode, new_run_id()):
                 pass
-        second = build()
+        second = run_program(ROOT / "bin" / "dbt", "build")
 
     assert second.returncode == 75
     assert "Another run holds the lock" in second.stderr
@@ -123,7 +113,7 @@ def test_while_a_bare_build_is_at_work_nothing_else_that_writes_begins(
 def test_while_a_run_is_at_work_no_bare_build_begins(database: dict[str, str], mode: str) -> None:
     with run_lock(mode, new_run_id()) as connection:
         create_schema(connection)
-        done = build()
+        done = run_program(ROOT / "bin" / "dbt", "build")
 
     assert done.returncode == 75
     assert f"fortytwo-mirror {mode}" in done.stderr

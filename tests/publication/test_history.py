@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -12,9 +11,15 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import WITHOUT_UNIT_TESTS
-from tests.publication.conftest import NAME, Published, copy_database, drop_database
-from tests.publication.lab import ROOT, Lab, Outcome
+from tests.conftest import ROOT, WITHOUT_UNIT_TESTS
+from tests.publication.conftest import (
+    NAME,
+    Published,
+    copy_database,
+    copy_project,
+    drop_database,
+)
+from tests.publication.lab import Lab, Outcome
 
 pytestmark = pytest.mark.slow  # a build of a changed project, which dbt reads anew
 
@@ -56,10 +61,7 @@ def story(
         delete from raw.users where id = 7;
         delete from raw.achievements where id = 12;
     """)
-    project = tmp_path_factory.mktemp("changed")
-    shutil.copytree(ROOT / "dbt_project", project / "dbt_project")
-    for file in ("dbt_project.yml", "profiles.yml"):
-        shutil.copy(ROOT / file, project)
+    project = copy_project(tmp_path_factory.mktemp("changed"))
     model = project / "dbt_project/models/marts/users"
     sql, yml = model.with_suffix(".sql"), model.with_suffix(".yml")
     assert CHANGED_COLUMN in yml.read_text() and "users.wallet," in sql.read_text()

@@ -16,7 +16,8 @@ import psycopg2
 import pytest
 
 from extract.programs import DBT
-from tests.publication.lab import ROOT, Lab
+from tests.conftest import ROOT
+from tests.publication.lab import Lab
 
 CLIENT = """
 import sys, psycopg2
@@ -30,6 +31,7 @@ connection.cursor().execute(script)
 GROW = """
 insert into marts.projects_users (id, user_id, project_id, status)
 select 1000000 + n, users.id, 1 + n % 27, 'finished'
+from tests.conftest import ROOT
 from generate_series(1, 20000) as n
 inner join marts.users on users.id = 1 + n % 100 - (1 + n % 100) % 5 + 5;
 """

@@ -11,10 +11,10 @@ from uuid import uuid4
 import psycopg2
 import pytest
 
+from tests.conftest import administer
 from tests.publication.conftest import (
     NAME,
     Published,
-    administer,
     copy_database,
     drop_database,
     keep_database,

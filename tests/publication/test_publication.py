@@ -197,13 +197,9 @@ def test_null_and_json_values_are_compared_by_what_they_mean(lab: Lab) -> None:
 
 
 def test_deleted_parents_take_their_children_and_all_are_on_record(lab: Lab) -> None:
-    of_users = lab.rows("""
-        select relname from pg_constraint inner join pg_class on conrelid = pg_class.oid
-        where contype = 'f' and confrelid = 'mirror.users'::regclass
-    """)
     children = {
         table: lab.value(f"select count(*) from marts.{table} where user_id = 2")
-        for (table,) in of_users
+        for table, _ in lab.of_users()
     }
     lab.run(
         "".join(f"delete from marts.{table} where user_id = 2;" for table in children)

@@ -12,8 +12,9 @@ import yaml
 
 from extract.tables import TABLES
 from ops.site.reports_page import REPORTS, read_report
+from tests.conftest import ROOT
 from tests.publication.conftest import NAME, Published, copy_database, drop_database
-from tests.publication.lab import ROOT, Lab
+from tests.publication.lab import Lab
 
 # Marks, scores and times that differ, written to mirror by hand.
 VARIED = """
@@ -86,6 +87,7 @@ insert into ops.relation_reads (resource, user_id, read_at, checked_at)
 select
     resource, id,
     published_at + case when is_read then interval '-1 hour' else interval '1 hour' end, now()
+from tests.conftest import ROOT
 from hand.student
 cross join unnest(array[{relations}]) as resource
 cross join (select max(published_at) as published_at from ops.runs) as runs

@@ -4,30 +4,19 @@ from __future__ import annotations
 
 import signal
 import socket
-import subprocess
-import sys
 
 import pytest
 import requests
 
-from .conftest import ROOT, start, stop
+from tests.conftest import run_module
 
-
-def run(*options):
-    return subprocess.run(
-        [sys.executable, "-m", "sandbox", *options],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+from .conftest import start, stop
 
 
 def test_a_taken_port_is_explained_in_a_paragraph_with_exit_2():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = run("--port", str(port))
+        done = run_module("sandbox", "--port", str(port))
     assert done.returncode == 2
     assert str(port) in done.stderr
     assert f"--port {port + 1}" in done.stderr
@@ -36,19 +25,19 @@ def test_a_taken_port_is_explained_in_a_paragraph_with_exit_2():
 
 
 def test_a_port_that_does_not_exist_is_wrong_usage():
-    done = run("--port", "65536")
+    done = run_module("sandbox", "--port", "65536")
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)
 
 
 def test_help_teaches():
-    done = run("--help")
+    done = run_module("sandbox", "--help")
     assert done.returncode == 0
     for word in ("--port", "--scale", "--limits", "--latency", "/oauth/token", "/_sandbox/advance"):
         assert word in done.stdout
 
 
 def test_a_wrong_scale_is_wrong_usage():
-    assert run("--scale", "galaxy").returncode == 2
+    assert run_module("sandbox", "--scale", "galaxy").returncode == 2
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -18,7 +16,7 @@ from psycopg2.extensions import connection as Connection
 from extract.programs import DBT
 from extract.tables import TABLES as DECLARED
 from extract.tables import UNKNOWN_FIELDS
-from tests.conftest import PUBLISHED, ROOT
+from tests.conftest import PUBLISHED, ROOT, run_program
 
 # history stands on the snapshots, which are PostgreSQL's
 REPORTS = [
@@ -57,14 +55,8 @@ DAYS = 200  # more than these reports show of the sandbox
 
 def build(target: str, log: Path) -> None:
     """`dbt build` on a target of profiles.yml, all tests included."""
-    done = subprocess.run(
-        [*DBT, "--no-use-colors", "build", "--target", target],
-        cwd=ROOT,
-        env=os.environ | {"DBT_TARGET_PATH": str(log), "DBT_LOG_PATH": str(log)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = (*DBT, "--no-use-colors", "build", "--target", target)
+    done = run_program(*command, DBT_TARGET_PATH=str(log), DBT_LOG_PATH=str(log))
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,13 +16,13 @@ from psycopg2.extensions import connection as Connection
 
 from extract.base import database
 from extract.tables.ownership import OPS_FILES
+from tests.conftest import administer, run_module
 
 if TYPE_CHECKING:  # the import takes a second, in each pytest process
     from playwright.sync_api import Browser, BrowserContext, Page
 
     Look = Callable[..., Page]
 
-ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = next(
     (
         found
@@ -111,34 +109,17 @@ def local_of(site: Path) -> Path:
 def make_site(directory: Path, server: dict[str, str]) -> None:
     administer(server, "create database site")
     server = {**server, "PGDATABASE": "site"}
-    made = (Path(__file__).with_name(name) for name in ("history.sql", "reports.sql"))
-    fill(server, *OPS_FILES, *made)
-    subprocess.run(
-        [sys.executable, "-m", "ops", "docs"],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            **server,
-            "FORTYTWO_ENV_FILE": os.devnull,
-            "FORTYTWO_LOCAL": str(local_of(directory)),
-            "FORTYTWO_SITE": str(directory),
-        },
-        check=True,
-    )
+    invented = (Path(__file__).with_name(name) for name in ("history.sql", "reports.sql"))
+    fill(server, *OPS_FILES, *invented)
+    variables = {
+        **server,
+        "FORTYTWO_ENV_FILE": os.devnull,
+        "FORTYTWO_LOCAL": str(local_of(directory)),
+        "FORTYTWO_SITE": str(directory),
+    }
+    made = run_module("ops", "docs", **variables)
+    assert made.returncode == 0, made.stdout + made.stderr
     administer(server, "drop database site with (force)")
-
-
-def administer(server: dict[str, str], *statements: str) -> None:
-    connection = psycopg2.connect(
-        host=server["PGHOST"], port=server["PGPORT"], user=server["PGUSER"], dbname="postgres"
-    )
-    try:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            for statement in statements:
-                cursor.execute(statement)
-    finally:
-        connection.close()
 
 
 @pytest.fixture(scope="session")
