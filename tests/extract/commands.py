@@ -26,9 +26,26 @@ def run(*arguments: str, app: Typer = cli.app) -> Result:
         return CliRunner().invoke(app, list(arguments))
 
 
-def control(world: str, what: str, body: dict[str, Any]) -> None:
-    """Tell the sandbox what its world or its answers are to do."""
-    requests.post(f"{world}/_sandbox/{what}", json=body, timeout=30).raise_for_status()
+def control(world: str, what: str, body: dict[str, Any]) -> Any:
+    """Tell the sandbox what its world or its answers are to do; returns what it did."""
+    answer = requests.post(f"{world}/_sandbox/{what}", json=body, timeout=30)
+    answer.raise_for_status()
+    return answer.json()
+
+
+def mend(world: str) -> None:
+    """Take every fault away."""
+    requests.delete(f"{world}/_sandbox/faults", timeout=30).raise_for_status()
+
+
+def calls(world: str) -> Any:
+    """The sandbox's record of the calls since it began or was told to forget them."""
+    return requests.get(f"{world}/_sandbox/calls", timeout=10).json()
+
+
+def forget_calls(world: str) -> None:
+    """Have the sandbox count calls anew."""
+    requests.delete(f"{world}/_sandbox/calls", timeout=10).raise_for_status()
 
 
 def ask(connection: Connection, query: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -39,6 +56,16 @@ def ask(connection: Connection, query: str, *values: Any) -> list[tuple[Any, ...
 def count(connection: Connection, table: str) -> int:
     """Rows of a raw table."""
     return int(ask(connection, f"select count(*) from raw.{table}")[0][0])
+
+
+def refuse_updates(connection: Connection) -> None:
+    """Have a load fail when it changes a row of `raw.users`."""
+    ask(
+        connection,
+        "create function refuse() returns trigger language plpgsql as "
+        "$$ begin raise exception 'no'; end $$;"
+        "create trigger refuse before update on raw.users execute function refuse()",
+    )
 
 
 def runs(connection: Connection) -> list[tuple[str, str]]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 import pytest
-import requests
 from psycopg2.extensions import connection as Connection
 
 from extract.progress import ExtractionProgress
-from tests.extract.commands import ask, control, run
+from tests.end_to_end.oracle import rows
+from tests.extract.commands import ask, calls, control, forget_calls, run
 from tests.faults.truth import Truth
 
 pytestmark = pytest.mark.slow  # several passes each
@@ -22,26 +21,20 @@ def break_(world: str, kind: str, path: str, **fault: Any) -> None:
     control(world, "faults", {"kind": kind, "path": path, "call": "every", **fault})
 
 
-def calls(world: str) -> int:
-    answer = requests.get(f"{world}/_sandbox/calls", timeout=10).json()
-    return int(answer["paths"]["/v2/cursus/:cursus_id/users"])
-
-
-def listed(world: str, rows: str) -> list[dict[str, Any]]:
-    """What the API lists."""
-    answer = requests.get(f"{world}/_sandbox/rows/{rows}listed=true", timeout=30)
-    return [orjson.loads(line) for line in answer.iter_lines()]
-
-
 def students_of(world: str, campus: int) -> set[int]:
     """The students of a campus, as the API lists them."""
     users = Truth(world, "sandbox").rows("users")
     return {user for (user,), row in users.items() if row["campus_id"] == campus}
 
 
+def campuses(world: str) -> list[int]:
+    """Those that the API lists."""
+    return sorted(campus["id"] for campus in rows(world, "campus"))
+
+
 def hide_campus(world: str) -> None:
     """Have the list of campuses call it by a number that no student has."""
-    row = sorted(campus["id"] for campus in listed(world, "campus?")).index(CAMPUS)
+    row = campuses(world).index(CAMPUS)
     break_(world, "set_field", r"/v2/campus\?", field="id", value=999, row=row)
 
 
@@ -72,18 +65,18 @@ def test_students_of_no_listed_campus_are_read(
     unlisted: bool, world: str, connection: Connection
 ) -> None:
     assert students_of(world, 0)
-    campuses = {campus["id"] for campus in listed(world, "campus?")}
+    listed = campuses(world)
     if not unlisted:  # as if they had none: the filter finds nobody
-        first = min(set(range(1, 200)) - campuses)
+        first = min(set(range(1, 200)) - set(listed))
         break_(world, "empty_list", rf"primary_campus_id%5D={first},", total=0)
 
-    for expected in (len(campuses) + 12, len(campuses) + 8):  # the second time they are known
-        requests.delete(f"{world}/_sandbox/calls", timeout=10)
+    for expected in (len(listed) + 12, len(listed) + 8):  # the second time they are known
+        forget_calls(world)
         assert run("run").exit_code == 0
         found = ask(connection, "select id, campus_id from raw.users")
         assert {user for user, _ in found} == everybody(world)
         assert {user for user, campus in found if campus == 0} == students_of(world, 0)
-        assert calls(world) <= expected
+        assert calls(world)["paths"]["/v2/cursus/:cursus_id/users"] <= expected
 
 
 def test_students_of_a_campus_that_is_listed_no_more_are_still_read(
@@ -123,15 +116,15 @@ def test_who_moves_to_a_campus_that_is_not_listed_stops_no_live_pass(
 def test_who_joins_a_campus_that_was_read_already_is_in_the_same_pass(
     world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    campuses = len(listed(world, "campus?"))
+    most = len(campuses(world))
     read: set[str] = set()
     show = ExtractionProgress.page
 
     def page(progress: ExtractionProgress, listing: Any, arrived: Any) -> None:
         show(progress, listing, arrived)
-        if listing.table == "users" and len(read) < campuses:
+        if listing.table == "users" and len(read) < most:
             read.add(listing.key)
-            if len(read) == campuses:
+            if len(read) == most:
                 control(world, "advance", {"new_users": 3})
 
     monkeypatch.setattr(ExtractionProgress, "page", page)

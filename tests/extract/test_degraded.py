@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import requests
 from psycopg2.extensions import connection as Connection
 
 from extract.listing.listing import batches
 from extract.tables import TABLES
 from extract.tables.streams import STREAMS
-from tests.extract.commands import ask, count, run
+from tests.extract.commands import ask, calls, control, count, forget_calls, mend, run
 from tests.faults.truth import contents
 
 pytestmark = pytest.mark.faults
@@ -36,28 +35,15 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("extract.api.client.LONGEST_BACKOFF", 0.01)
 
 
-def control(world: str, what: str, body: dict[str, Any] | None = None) -> None:
-    requests.post(f"{world}/_sandbox/{what}", json=body or {}, timeout=30).raise_for_status()
-
-
 def break_(world: str, table: str, kind: str = "500", **fault: Any) -> None:
     """Have every call on a table's endpoint fail."""
     path = TABLES[table].path.format(cursus=21, campus=1) + r"\?"
     control(world, "faults", {"kind": kind, "path": path, "call": "every", **fault})
 
 
-def mend(world: str) -> None:
-    requests.delete(f"{world}/_sandbox/faults", timeout=30).raise_for_status()
-
-
 def calls_on(world: str, table: str) -> int:
     """Calls on a table's endpoint since they were forgotten."""
-    answer = requests.get(f"{world}/_sandbox/calls", timeout=10).json()
-    return int(answer["paths"].get(f"/v2{TABLES[table].path}", 0))
-
-
-def forget_calls(world: str) -> None:
-    requests.delete(f"{world}/_sandbox/calls", timeout=10).raise_for_status()
+    return int(calls(world)["paths"].get(f"/v2{TABLES[table].path}", 0))
 
 
 def read_again(connection: Connection, table: str) -> None:

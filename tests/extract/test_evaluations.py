@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-import requests
 from psycopg2.extensions import connection as Connection
 
 from extract.base.errors import ContractError
@@ -18,7 +17,7 @@ from extract.tables import TABLES
 from extract.tables.streams import STREAMS
 from extract.tables.table import day_of
 from tests.end_to_end.oracle import days_since, rows
-from tests.extract.commands import run
+from tests.extract.commands import ask, calls, control, forget_calls, run
 
 SEVEN, EIGHT = ({"id": n, "login": f"user{n}", "url": ""} for n in (7, 8))
 GIVEN, RECEIVED, MISSED = (
@@ -87,16 +86,15 @@ def test_an_evaluation_that_was_booked_for_weeks_ahead_goes_when_it_is_cancelled
     monkeypatch.setenv("BACKFILL_CALLS", "100")
     assert run("run").exit_code == 0
     day = (day_of(Raw(connection).newest_update("users")) or 0) + DAYS_AHEAD + 5
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "insert into raw.scale_teams select (jsonb_populate_record(t, jsonb_build_object("
-            "'id', 900000000, 'begin_at', to_timestamp(86400 * %(day)s), 'begin_day', %(day)s))).* "
-            "from raw.scale_teams as t limit 1",
-            {"day": day},
-        )
-        assert run("run").exit_code == 0
-        cursor.execute("select count(*) from raw.scale_teams where id = 900000000")
-        assert cursor.fetchone() == (0,)
+    ask(
+        connection,
+        "insert into raw.scale_teams select (jsonb_populate_record(t, jsonb_build_object("
+        "'id', 900000000, 'begin_at', to_timestamp(86400 * %s), 'begin_day', %s))).* "
+        "from raw.scale_teams as t limit 1",
+        *(day, day),
+    )
+    assert run("run").exit_code == 0
+    assert ask(connection, "select id from raw.scale_teams where id = 900000000") == []
 
 
 @pytest.mark.slow
@@ -105,11 +103,8 @@ def test_evaluations_are_booked_held_shown_and_cancelled(
 ) -> None:
     def differ() -> set[Any]:
         """Evaluations of the API and of raw that the other does not have so."""
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "select id, final_mark, corrector_hidden, corrected_hidden from raw.scale_teams"
-            )
-            mirrored = set(cursor.fetchall())
+        query = "select id, final_mark, corrector_hidden, corrected_hidden from raw.scale_teams"
+        mirrored = set(ask(connection, query))
         oldest = STREAMS["evaluations"].kept_from()
         assert mirrored
         return mirrored ^ {
@@ -129,36 +124,32 @@ def test_evaluations_are_booked_held_shown_and_cancelled(
 
     for seed in (1, 2):
         changes = {f"{what}_evaluations": 4 for what in ("book", "hold", "miss", "cancel")}
-        requests.post(f"{world}/_sandbox/advance", json={**changes, "seed": seed}, timeout=30)
-        requests.delete(f"{world}/_sandbox/calls", timeout=10)
+        control(world, "advance", {**changes, "seed": seed})
+        forget_calls(world)
         assert run("run", "--mode", "live").exit_code == 0
-        answer = requests.get(f"{world}/_sandbox/calls", timeout=10).json()
-        assert answer["paths"]["/v2/scale_teams"] == 1
+        assert calls(world)["paths"]["/v2/scale_teams"] == 1
     assert len(differ()) <= 8, "nothing but what was cancelled"
-    requests.post(f"{world}/_sandbox/clock", json={"advance_seconds": 7200}, timeout=10)
+    control(world, "clock", {"advance_seconds": 7200})
     assert run("run").exit_code == 0
     assert not differ()
 
     # from two days ago on a cancelled or hidden one is looked for after each full pass
     raw = Raw(connection)
     mark_open_stale(connection, raw)
-    with connection.cursor() as cursor:
-        cursor.execute("select min(begin_day), max(begin_day) from ops.day_reads where stale")
-        first, last = cursor.fetchone() or (None, None)
+    days = "select min(begin_day), max(begin_day) from ops.day_reads where stale"
+    [(first, last)] = ask(connection, days)
     today = raw.newest_update("users")
     assert (first, last) == (day_of(today - timedelta(days=2)), day_of(today) + DAYS_AHEAD)
 
     # one of before that was deleted is missed when its day is counted, once a day
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "insert into raw.scale_teams "
-            "select (jsonb_populate_record(t, '{\"id\": 900000000}')).* "
-            "from raw.scale_teams as t where begin_day < %s order by id limit 1",
-            (first - 3,),
-        )
-        cursor.execute(
-            "update ops.day_reads set stale = false, checked_at = now() - '25h'::interval"
-        )
+    ask(
+        connection,
+        "insert into raw.scale_teams "
+        "select (jsonb_populate_record(t, '{\"id\": 900000000}')).* "
+        "from raw.scale_teams as t where begin_day < %s order by id limit 1",
+        first - 3,
+    )
+    ask(connection, "update ops.day_reads set stale = false, checked_at = now() - interval '25h'")
     assert differ()
     monkeypatch.setenv("BACKFILL_CALLS", "200")
     assert run("run", "--mode", "live").exit_code == 0
@@ -166,14 +157,12 @@ def test_evaluations_are_booked_held_shown_and_cancelled(
 
     # what was read of days that are kept no longer is forgotten with their rows; no time, no row
     monkeypatch.setenv("EVALUATIONS_RETENTION_DAYS", str(days_since(5)))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "update raw.scale_teams set begin_at = null, begin_day = null "
-            "where id = (select max(id) from raw.scale_teams)"
-        )
+    ask(
+        connection,
+        "update raw.scale_teams set begin_at = null, begin_day = null "
+        "where id = (select max(id) from raw.scale_teams)",
+    )
     raw.delete_old("test")
-    with connection.cursor() as cursor:
-        cursor.execute("select count(*) from raw.scale_teams where begin_at is null")
-        assert cursor.fetchone() == (0,)
-        cursor.execute("select min(begin_day) from ops.day_reads")
-        assert cursor.fetchone() == (day_of(STREAMS["evaluations"].kept_from()),)
+    assert ask(connection, "select id from raw.scale_teams where begin_at is null") == []
+    oldest = day_of(STREAMS["evaluations"].kept_from())
+    assert ask(connection, "select min(begin_day) from ops.day_reads") == [(oldest,)]

@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 import pytest
-import requests
 from psycopg2.extensions import connection as Connection
 from typer.testing import Result
 
@@ -19,7 +18,16 @@ from extract.load.record import create_schema
 from extract.passes.plan import MOST_PROBES, make_plan
 from extract.tables import TABLES
 from tests.conftest import set_variables
-from tests.extract.commands import count, run, runs
+from tests.extract.commands import (
+    ask,
+    calls,
+    control,
+    count,
+    forget_calls,
+    refuse_updates,
+    run,
+    runs,
+)
 from tests.faults.truth import contents
 
 RAW = list(TABLES)
@@ -35,28 +43,21 @@ def test_a_first_extraction_makes_every_raw_table_and_says_what_it_did(
     assert {table for table in RAW if count(connection, table) >= 0} == set(RAW)
     assert count(connection, "users") == 312
     assert runs(connection) == [("full", "loaded")]
-    with connection.cursor() as cursor:
-        cursor.execute("select count(*), min(error), max(status) from ops.api_calls")
-        assert cursor.fetchone() == (27, "", 200)
-        cursor.execute(
-            "select sum(calls), sum(rows) filter (where resource = 'users') from ops.listings"
-        )
-        assert cursor.fetchone() == (27, 312)
-        cursor.execute("select count(*) from ops.delete_scope")
-        assert cursor.fetchone() == (0,)
+    recorded = ask(connection, "select count(*), min(error), max(status) from ops.api_calls")
+    assert recorded == [(27, "", 200)]
+    listed = "select sum(calls), sum(rows) filter (where resource = 'users') from ops.listings"
+    assert ask(connection, listed) == [(27, 312)]
+    assert ask(connection, "select count(*) from ops.delete_scope") == [(0,)]
 
 
 def test_an_extraction_with_nothing_new_writes_nothing(
     read_world: str, connection: Connection
 ) -> None:
-    with connection.cursor() as cursor:
-        query = "select string_agg(distinct _dlt_load_id, ',') from raw.users"
-        cursor.execute(query)
-        before = cursor.fetchone()
-        run("run")
-        run("run", "--mode", "live")
-        cursor.execute(query)
-        assert cursor.fetchone() == before
+    loads = "select distinct _dlt_load_id from raw.users"
+    before = ask(connection, loads)
+    run("run")
+    run("run", "--mode", "live")
+    assert ask(connection, loads) == before
 
 
 def test_nothing_is_left_in_the_folder_that_all_dlt_projects_of_a_user_share(
@@ -71,19 +72,14 @@ def test_nothing_is_left_in_the_folder_that_all_dlt_projects_of_a_user_share(
 
 def test_a_load_is_in_raw_whole_or_not_at_all(read_world: str, connection: Connection) -> None:
     before = contents(connection, "raw")
-    requests.post(f"{read_world}/_sandbox/advance", json={"edit_silently": 10}, timeout=30)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "create function refuse() returns trigger language plpgsql as "
-            "$$ begin raise exception 'no'; end $$;"
-            "create trigger refuse before update on raw.users execute function refuse()"
-        )
-        result = run("run")
-        assert result.exit_code == 1
-        assert contents(connection, "raw") == before
+    control(read_world, "advance", {"edit_silently": 10})
+    refuse_updates(connection)
 
-        cursor.execute("drop trigger refuse on raw.users")
-        assert run("run").exit_code == 0
+    assert run("run").exit_code == 1
+    assert contents(connection, "raw") == before
+
+    ask(connection, "drop trigger refuse on raw.users")
+    assert run("run").exit_code == 0
     after = contents(connection, "raw")
     assert {name for name in before if before[name] != after[name]} >= {
         "coalitions",
@@ -100,21 +96,20 @@ def test_rows_that_a_crash_took_out_of_staging_delete_nothing(
 
     def crash(job: PostponedMergeJob) -> None:
         stage(job)
-        with connection.cursor() as cursor:
-            cursor.execute("truncate raw_staging.users")  # as a crash does: it is unlogged
+        ask(connection, "truncate raw_staging.users")  # as a crash does: it is unlogged
 
     monkeypatch.setattr(PostponedMergeJob, "run", crash)
-    requests.post(f"{read_world}/_sandbox/advance", json={"edit_silently": 10}, timeout=30)
+    control(read_world, "advance", {"edit_silently": 10})
     result = run("run")
     assert result.exit_code == 1
     assert "The database went away during the run" in result.output
     assert contents(connection, "raw") == before
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select count(*) from pg_class where relnamespace = 'raw_staging'::regnamespace "
-            "and relkind = 'r' and relpersistence <> 'u' and not starts_with(relname, '_dlt')"
-        )
-        assert cursor.fetchone() == (0,)
+    logged = ask(
+        connection,
+        "select relname from pg_class where relnamespace = 'raw_staging'::regnamespace "
+        "and relkind = 'r' and relpersistence <> 'u' and not starts_with(relname, '_dlt')",
+    )
+    assert logged == []
 
 
 def calls_of(done: Result) -> int:
@@ -126,12 +121,10 @@ def test_a_row_that_names_nobody_waits_for_the_rules_until_it_does(
     world: str, connection: Connection
 ) -> None:
     def of_nobody() -> int:
-        with connection.cursor() as cursor:
-            cursor.execute("select count(*) from raw.cursus_users where user_id is null")
-            return int((cursor.fetchone() or (0,))[0])
+        return len(ask(connection, "select from raw.cursus_users where user_id is null"))
 
     fault = {"kind": "set_field", "path": r"/cursus_users\?", "field": "user", "value": None}
-    requests.post(f"{world}/_sandbox/faults", json={**fault, "call": 1}, timeout=30)
+    control(world, "faults", {**fault, "call": 1})
     assert run("run").exit_code == 0
     assert of_nobody() == 1
     rows = count(connection, "cursus_users")
@@ -142,13 +135,13 @@ def test_a_row_that_names_nobody_waits_for_the_rules_until_it_does(
 
 def test_the_plan_predicts_the_calls_and_takes_few(world: str, connection: Connection) -> None:
     first = make_plan()
-    calls = calls_of(run("run"))
-    assert abs(first.calls("full") - calls) <= 2
+    made = calls_of(run("run"))
+    assert abs(first.calls("full") - made) <= 2
     again = make_plan()
-    assert again.calls("full") == calls
+    assert again.calls("full") == made
     predicted = again.calls("backfill")
-    calls = calls_of(run("run", "--mode", "backfill"))
-    assert abs(predicted - calls) <= 0.15 * calls
+    made = calls_of(run("run", "--mode", "backfill"))
+    assert abs(predicted - made) <= 0.15 * made
     last = make_plan()
     assert last.calls("backfill") == 0
     assert [plan.probes <= MOST_PROBES for plan in (first, again, last)] == [True] * 3
@@ -161,11 +154,10 @@ def test_a_spent_budget_keeps_what_was_read_and_the_next_run_goes_on(
     assert result.exit_code == 75
     assert "budget of 12 calls is spent" in result.output
     assert runs(connection) == [("full", "stopped")]
-    requests.delete(f"{world}/_sandbox/calls", timeout=10)
+    forget_calls(world)
     assert run("run").exit_code == 0
-    calls = requests.get(f"{world}/_sandbox/calls", timeout=10).json()["limited"]
     # only listings that were cut off in the middle are read again
-    assert calls <= 27 - 8
+    assert calls(world)["limited"] <= 27 - 8
     assert count(connection, "users") == 312
 
 
@@ -176,26 +168,22 @@ def test_the_backfill_stops_at_its_budget_with_what_it_has(
     result = run("run", "--mode", "backfill", "--max-calls", "20")
     assert result.exit_code == 0, result.output
     assert "budget" in result.output
-    with connection.cursor() as cursor:
-        cursor.execute("select count(*) from ops.relation_reads")
-        (read,) = cursor.fetchone() or (0,)
-        assert read >= 100
+    assert len(ask(connection, "select from ops.relation_reads")) >= 100
     assert run("run", "--mode", "backfill").exit_code == 0
-    with connection.cursor() as cursor:
-        cursor.execute("select resource, count(*) from ops.relation_reads group by resource")
-        assert {number for _, number in cursor.fetchall()} == {312}
+    counted = ask(connection, "select count(*) from ops.relation_reads group by resource")
+    assert set(counted) == {(312,)}
 
 
 @pytest.mark.slow
 def test_a_count_that_disagrees_has_the_batch_read_again(
     filled_world: str, connection: Connection
 ) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "delete from raw.achievements_users where id in "
-            "(select id from raw.achievements_users order by id limit 3)"
-        )
-        cursor.execute("update ops.relation_reads set checked_at = now() - interval '2 days'")
+    ask(
+        connection,
+        "delete from raw.achievements_users where id in "
+        "(select id from raw.achievements_users order by id limit 3)",
+    )
+    ask(connection, "update ops.relation_reads set checked_at = now() - interval '2 days'")
     before = count(connection, "achievements_users")
     run("run", "--mode", "backfill")
     assert count(connection, "achievements_users") == before + 3
@@ -204,33 +192,23 @@ def test_a_count_that_disagrees_has_the_batch_read_again(
 def test_a_count_that_disagrees_is_narrowed_down_before_students_are_read_again(
     filled_world: str, connection: Connection
 ) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("update ops.relation_reads set checked_at = now() - interval '2 days'")
-        cursor.execute(
-            "delete from raw.projects_users where id in "
-            "(select min(id) from raw.projects_users union select max(id) from raw.projects_users) "
-            "returning user_id"
-        )
-        lacking = {user for (user,) in cursor.fetchall()}
-        cursor.execute("select now()")
-        (began,) = cursor.fetchone() or (None,)
-        before = count(connection, "projects_users")
-        run("run", "--mode", "backfill")
-        cursor.execute(
-            "select user_id from ops.relation_reads where resource = 'projects_users' "
-            "and read_at > %s",
-            (began,),
-        )
-        again = {user for (user,) in cursor.fetchall()}
-        cursor.execute(
-            "select min(checked_at) > %s from ops.relation_reads where resource = 'projects_users'",
-            (began,),
-        )
-        everybody_was_counted = cursor.fetchone()
+    ask(connection, "update ops.relation_reads set checked_at = now() - interval '2 days'")
+    lacking = ask(
+        connection,
+        "delete from raw.projects_users where id in "
+        "(select min(id) from raw.projects_users union select max(id) from raw.projects_users) "
+        "returning user_id",
+    )
+    before = count(connection, "projects_users")
+    [(began,)] = ask(connection, "select now()")
+
+    run("run", "--mode", "backfill")
 
     assert count(connection, "projects_users") == before + 2
-    assert lacking < again and len(again) < 60
-    assert everybody_was_counted == (True,)
+    reads = "select user_id from ops.relation_reads where resource = 'projects_users' and "
+    again = ask(connection, reads + "read_at > %s", began)
+    assert set(lacking) < set(again) and len(again) < 60
+    assert ask(connection, reads + "checked_at <= %s", began) == [], "everybody was counted"
 
 
 @pytest.mark.slow
@@ -238,39 +216,34 @@ def test_a_batch_that_is_read_again_loses_what_the_api_lists_no_more(
     filled_world: str, connection: Connection
 ) -> None:
     rows = "select id, user_id, achievement_id from raw.achievements_users order by id"
-    with connection.cursor() as cursor:
-        cursor.execute(rows)
-        before = cursor.fetchall()
-        cursor.execute(
-            "insert into raw.achievements_users (id, achievement_id, user_id, _dlt_load_id) "
-            "select 999999999, achievement_id, user_id, 'stray' from raw.achievements_users limit 1"
-        )
-        # a row that another batch will bring
-        cursor.execute(
-            "update raw.achievements_users set user_id = (select max(id) from raw.users) "
-            "where id = (select id from raw.achievements_users order by user_id limit 1)"
-        )
-        cursor.execute("update ops.relation_reads set stale = true")
-        run("run", "--mode", "backfill")
-        cursor.execute(rows)
-        assert cursor.fetchall() == before
+    before = ask(connection, rows)
+    ask(
+        connection,
+        "insert into raw.achievements_users (id, achievement_id, user_id, _dlt_load_id) "
+        "select 999999999, achievement_id, user_id, 'stray' from raw.achievements_users limit 1",
+    )
+    # a row that another batch will bring
+    ask(
+        connection,
+        "update raw.achievements_users set user_id = (select max(id) from raw.users) "
+        "where id = (select id from raw.achievements_users order by user_id limit 1)",
+    )
+    ask(connection, "update ops.relation_reads set stale = true")
+    run("run", "--mode", "backfill")
+    assert ask(connection, rows) == before
 
 
 def test_only_the_chosen_campuses_are_read_and_may_lose_rows(
     read_world: str, connection: Connection
 ) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("select campus_id, count(*) from raw.users group by 1 order by 2 limit 2")
-        (first, _), (second, _) = cursor.fetchall()
-    requests.delete(f"{read_world}/_sandbox/calls", timeout=10)
+    smallest = "select campus_id from raw.users group by 1 order by count(*) limit 2"
+    (first,), (second,) = ask(connection, smallest)
+    forget_calls(read_world)
     result = run("run", "--campus-ids", f"{first},{second}")
     assert result.exit_code == 0, result.output
-    paths = requests.get(f"{read_world}/_sandbox/calls", timeout=10).json()["paths"]
-    assert paths["/v2/cursus/:cursus_id/users"] == 2
+    assert calls(read_world)["paths"]["/v2/cursus/:cursus_id/users"] == 2
     assert count(connection, "users") == 312
-    with connection.cursor() as cursor:
-        cursor.execute("select mode from ops.runs order by started_at desc limit 1")
-        assert cursor.fetchall() == [("campuses",)], "it is no full pass of the mirror"
+    assert runs(connection)[-1] == ("campuses", "loaded"), "it is no full pass of the mirror"
 
 
 @pytest.mark.parametrize(("gone", "fraction"), [(60, "0.1"), (20, "0.05")])
@@ -282,7 +255,7 @@ def test_too_many_deletions_stop_the_run_until_they_are_confirmed(
     fraction: str,
 ) -> None:
     monkeypatch.setenv("MAX_DELETE_FRACTION", fraction)
-    requests.post(f"{read_world}/_sandbox/advance", json={"delete_users": gone}, timeout=30)
+    control(read_world, "advance", {"delete_users": gone})
     result = run("run")
     assert result.exit_code == 1
     assert f"no longer lists {gone} of the 312 rows that raw.users has" in result.output
@@ -325,26 +298,18 @@ def test_a_run_that_is_stopped_is_on_record_as_stopped(
         process.kill()
 
     assert process.returncode == 130 and b"Stopped by Ctrl-C or SIGTERM" in said
-    with connection.cursor() as cursor:
-        cursor.execute("select status, message from ops.runs")
-        status, message = cursor.fetchone() or ("", "")
+    [(status, message)] = ask(connection, "select status, message from ops.runs")
     assert status == "stopped" and message.startswith("Stopped by Ctrl-C or SIGTERM")
 
 
 def test_a_refused_secret_is_on_record_until_one_is_taken(
     read_world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused() -> bool:
-        with connection.cursor() as cursor:
-            cursor.execute("select refused_at is not null from ops.application")
-            return bool((cursor.fetchone() or (False,))[0])
-
-    monkeypatch.setenv("FORTYTWO_CLIENT_SECRET", "no longer this one")
-    run("run", "--mode", "live")
-    assert refused()
-    monkeypatch.setenv("FORTYTWO_CLIENT_SECRET", "sandbox")
-    run("run", "--mode", "live")
-    assert not refused()
+    refused = "select refused_at is not null from ops.application"
+    for secret, recorded in (("no longer this one", True), ("sandbox", False)):
+        monkeypatch.setenv("FORTYTWO_CLIENT_SECRET", secret)
+        run("run", "--mode", "live")
+        assert ask(connection, refused) == [(recorded,)]
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,12 @@ from extract.people import kept_out
 from extract.people.copies import leave_out, without_people
 from extract.people.erase import erase, find, forget_readings
 from extract.tables import TABLES
+from tests.extract.commands import ask
 
+USERS = """
+create schema raw; create table raw.users (id bigint, login text);
+insert into raw.users values (1, 'ann');
+"""
 ANN = {"id": 1, "login": "ann", "url": "https://x/users/ann"}
 BOB = {"id": 2, "login": "bob"}
 TEAM = {"id": 1, "name": "Ann's group", "repo_url": "git@x:intra-ann", "repo_uuid": "intra-7-ann"}
@@ -75,9 +80,7 @@ def connection(database: dict[str, str]) -> Iterator[Connection]:
 
 
 def remembered(connection: Connection) -> set[str]:
-    with connection.cursor() as cursor:
-        cursor.execute("select person from ops.kept_out")
-        return {person for (person,) in cursor.fetchall()}
+    return {person for (person,) in ask(connection, "select person from ops.kept_out")}
 
 
 @pytest.mark.parametrize("name", ["local", "50% local"])
@@ -129,8 +132,7 @@ def test_without_the_key_nobody_is_let_back_in_unseen(connection: Connection) ->
 
 def test_hashes_of_before_there_was_a_key_get_one(connection: Connection) -> None:
     old = hashlib.sha256(b"fortytwo-mirror user 4242").hexdigest()
-    with connection.cursor() as cursor:
-        cursor.execute("insert into ops.kept_out (person, since) values (%s, now())", (old,))
+    ask(connection, "insert into ops.kept_out (person, since) values (%s, now())", old)
     assert 4242 in kept_out.load(connection)
     kept_out.give_keys(connection)
     assert old not in remembered(connection)
@@ -147,41 +149,39 @@ def test_who_was_kept_out_can_be_let_back_in(connection: Connection) -> None:
 
 
 def test_readers_of_ops_do_not_see_who_is_kept_out(connection: Connection) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("create role some_reader nologin")
-        try:
-            cursor.execute("grant select on all tables in schema ops to some_reader")
-            cursor.execute("grant select on ops.kept_out to public")
-            create_schema(connection)
-            cursor.execute("select has_table_privilege('some_reader', 'ops.kept_out', 'select')")
-            assert cursor.fetchone() == (False,)
-            cursor.execute("select has_table_privilege('some_reader', 'ops.runs', 'select')")
-            assert cursor.fetchone() == (True,)
-        finally:
-            cursor.execute("drop owned by some_reader; drop role some_reader")
+    may_read = "select has_table_privilege('some_reader', %s, 'select')"
+    ask(connection, "create role some_reader nologin")
+    try:
+        ask(connection, "grant select on all tables in schema ops to some_reader")
+        ask(connection, "grant select on ops.kept_out to public")
+        create_schema(connection)
+        assert ask(connection, may_read, "ops.kept_out") == [(False,)]
+        assert ask(connection, may_read, "ops.runs") == [(True,)]
+    finally:
+        ask(connection, "drop owned by some_reader; drop role some_reader")
 
 
 def test_erasing_and_keeping_out_happen_together_or_not_at_all(connection: Connection) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("create schema raw; create table raw.users (id bigint, login text)")
-        cursor.execute("insert into raw.users values (1, 'ann')")
-        # fails after the rows are deleted
-        cursor.execute("alter table ops.kept_out add constraint never check (false)")
+    ask(connection, USERS)
+    # fails after the rows are deleted
+    ask(connection, "alter table ops.kept_out add constraint never check (false)")
     with pytest.raises(Exception, match="never"):
         erase(connection, [1], "on request", "run", keep_out=True)
-    with connection.cursor() as cursor:
-        cursor.execute("select count(*) from raw.users")
-        assert cursor.fetchone() == (1,)
-        cursor.execute("select count(*) from ops.erasures")
-        assert cursor.fetchone() == (0,)
+    assert ask(connection, "select id from raw.users") == [(1,)]
+    assert ask(connection, "select count(*) from ops.erasures") == [(0,)]
 
 
 def test_counting_changes_nothing(connection: Connection) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("create schema raw; create table raw.campus (id bigint, name text)")
-        cursor.execute("create table raw.users (id bigint, login text, campus_id bigint)")
-        cursor.execute("insert into raw.campus values (9, 'Lisboa')")
-        cursor.execute("insert into raw.users values (1, 'ann', 9), (2, 'bob', 9)")
+    ask(
+        connection,
+        """
+        create schema raw;
+        create table raw.campus (id bigint, name text);
+        create table raw.users (id bigint, login text, campus_id bigint);
+        insert into raw.campus values (9, 'Lisboa');
+        insert into raw.users values (1, 'ann', 9), (2, 'bob', 9);
+        """,
+    )
     counted = erase(connection, [1], "on request", "run", keep_out=True, only_count=True)
     assert counted == {"raw.users": 1}
     person = find(connection, "ann")
@@ -208,9 +208,7 @@ def test_the_logs_of_server_and_bare_dbt_forget_who_is_erased(
     monkeypatch.setenv("DBT_LOG_PATH", str(tmp_path / "elsewhere"))
     (tmp_path / "env").write_text(f"DBT_TARGET_PATH={tmp_path / 'other'}\n")
     monkeypatch.setenv("FORTYTWO_ENV_FILE", str(tmp_path / "env"))
-    with connection.cursor() as cursor:
-        cursor.execute("create schema raw; create table raw.users (id bigint, login text)")
-        cursor.execute("insert into raw.users values (1, 'ann')")
+    ask(connection, USERS)
     erase(connection, [1], "on request", "run")
     assert of_server[0].read_text() == ""
     assert gzip.decompress(of_server[1].read_bytes()) == b"before\n"
@@ -226,45 +224,46 @@ def test_the_logs_of_server_and_bare_dbt_forget_who_is_erased(
 
 def test_the_planners_statistics_forget_who_is_erased(connection: Connection) -> None:
     def sampled() -> str:
-        cursor.execute("select array_agg(pg_stats::text) from pg_stats where schemaname = 'raw'")
-        return str(cursor.fetchone())
+        return str(ask(connection, "select s::text from pg_stats as s where schemaname = 'raw'"))
 
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            create schema raw;
-            create table raw.users (id bigint, login text);
-            create table raw.projects_users (id bigint, user_id bigint, current_team jsonb);
-            insert into raw.users values (1, 'ann'), (2, 'bob'), (3, 'eve');
-            insert into raw.projects_users
-            select id, 2, '{"users": [{"id": 1, "login": "ann"}]}' from generate_series(1, 9) as id;
-            analyze raw.users, raw.projects_users;
-            """
-        )
-        assert sampled().count("ann") > 1
-        erase(connection, [1], "on request", "run")
-        assert "ann" not in sampled()
-        assert "bob" in sampled()
+    ask(
+        connection,
+        """
+        create schema raw;
+        create table raw.users (id bigint, login text);
+        create table raw.projects_users (id bigint, user_id bigint, current_team jsonb);
+        insert into raw.users values (1, 'ann'), (2, 'bob'), (3, 'eve');
+        insert into raw.projects_users
+        select id, 2, '{"users": [{"id": 1, "login": "ann"}]}' from generate_series(1, 9) as id;
+        analyze raw.users, raw.projects_users;
+        """,
+    )
+    assert sampled().count("ann") > 1
+    erase(connection, [1], "on request", "run")
+    assert "ann" not in sampled()
+    assert "bob" in sampled()
 
 
 def test_the_record_of_other_tables_rows_stays_where_their_number_is_a_persons_rows(
     connection: Connection,
 ) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("create schema raw")
-        for name in (name for name, table in TABLES.items() if table.person == "user_id"):
-            cursor.execute(f"create table raw.{name} (id bigint, user_id bigint)")
-            cursor.execute(f"insert into raw.{name} values (7, 1)")
-        cursor.execute(
-            """
-            insert into ops.change_sets (changed_at, run_id, table_name, action, keys)
-            select now(), 'run', name, 'delete', '[{"id": 7}]'
-            from unnest(array['projects', 'projects_users']) as name
-            """
-        )
-        erase(connection, [1], "on request", "run")
-        cursor.execute("select table_name, keys from ops.change_sets order by 1")
-        assert cursor.fetchall() == [("projects", [{"id": 7}]), ("projects_users", [])]
+    ask(connection, "create schema raw")
+    for name in (name for name, table in TABLES.items() if table.person == "user_id"):
+        ask(connection, f"create table raw.{name} (id bigint, user_id bigint)")
+        ask(connection, f"insert into raw.{name} values (7, 1)")
+    ask(
+        connection,
+        """
+        insert into ops.change_sets (changed_at, run_id, table_name, action, keys)
+        select now(), 'run', name, 'delete', '[{"id": 7}]'
+        from unnest(array['projects', 'projects_users']) as name
+        """,
+    )
+    erase(connection, [1], "on request", "run")
+    assert ask(connection, "select table_name, keys from ops.change_sets order by 1") == [
+        ("projects", [{"id": 7}]),
+        ("projects_users", []),
+    ]
 
 
 def test_a_new_table_is_erased_from_without_a_word_about_it(
@@ -272,35 +271,34 @@ def test_a_new_table_is_erased_from_without_a_word_about_it(
 ) -> None:
     made = ["mirror.users", "mirror.evaluations", "raw.locations"]
     monkeypatch.setattr("extract.people.erase.names", lambda: made)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            create schema raw;
-            create schema mirror;
-            create table mirror.users (id bigint primary key, login text);
-            create table mirror.evaluations (
-                id bigint primary key, corrector_id bigint references mirror.users (id),
-                feedback jsonb
-            );
-            create table raw.locations (id bigint, user_id bigint);
-            insert into mirror.users values (1, 'ann'), (2, 'bob');
-            insert into mirror.evaluations values
-                (1, 1, null), (2, 2, '{"of": {"id": 1, "login": "ann"}, "said": "Ann!", "n": 1}');
-            insert into raw.locations values (1, 1), (2, 2);
-            create table mirror.notes_of_a_reader (user_id bigint);
-            insert into mirror.notes_of_a_reader values (1);
-            """
-        )
-        gone = erase(connection, [1], "on request", "run")
-        assert gone == {
-            "mirror.users": 1,
-            "mirror.evaluations": 1,
-            "mirror.evaluations, copies": 1,
-            "raw.locations": 1,
-        }
-        cursor.execute("select id, feedback from mirror.evaluations")
-        assert cursor.fetchall() == [(2, {"of": None, "said": None, "n": 1})]
-        cursor.execute("select user_id from mirror.notes_of_a_reader")
-        assert cursor.fetchall() == [(1,)]
-        cursor.execute("select user_id from raw.locations")
-        assert cursor.fetchall() == [(2,)]
+    ask(
+        connection,
+        """
+        create schema raw;
+        create schema mirror;
+        create table mirror.users (id bigint primary key, login text);
+        create table mirror.evaluations (
+            id bigint primary key, corrector_id bigint references mirror.users (id),
+            feedback jsonb
+        );
+        create table raw.locations (id bigint, user_id bigint);
+        insert into mirror.users values (1, 'ann'), (2, 'bob');
+        insert into mirror.evaluations values
+            (1, 1, null), (2, 2, '{"of": {"id": 1, "login": "ann"}, "said": "Ann!", "n": 1}');
+        insert into raw.locations values (1, 1), (2, 2);
+        create table mirror.notes_of_a_reader (user_id bigint);
+        insert into mirror.notes_of_a_reader values (1);
+        """,
+    )
+    gone = erase(connection, [1], "on request", "run")
+    assert gone == {
+        "mirror.users": 1,
+        "mirror.evaluations": 1,
+        "mirror.evaluations, copies": 1,
+        "raw.locations": 1,
+    }
+    assert ask(connection, "select id, feedback from mirror.evaluations") == [
+        (2, {"of": None, "said": None, "n": 1})
+    ]
+    assert ask(connection, "select user_id from mirror.notes_of_a_reader") == [(1,)]
+    assert ask(connection, "select user_id from raw.locations") == [(2,)]

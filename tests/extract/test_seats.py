@@ -6,13 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import requests
 from psycopg2.extensions import connection as Connection
 
 from extract.listing.listing import changed
 from extract.tables import TABLES
 from tests.end_to_end.oracle import days_since, rows
-from tests.extract.commands import count, run
+from tests.extract.commands import ask, calls, control, count, forget_calls, run
 
 
 def moment(text: str | None) -> datetime | None:
@@ -27,11 +26,9 @@ def sessions(world: str, connection: Connection, kept: int) -> tuple[set[Any], s
     """The students' sessions as the API has them and as raw does."""
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     oldest = midnight - timedelta(days=kept)
-    with connection.cursor() as cursor:
-        cursor.execute("select id from raw.users")
-        students = {user for (user,) in cursor.fetchall()}
-        cursor.execute("select id, user_id, host, begin_at, end_at from raw.locations")
-        mirrored = set(cursor.fetchall())
+    students = {user for (user,) in ask(connection, "select id from raw.users")}
+    query = "select id, user_id, host, begin_at, end_at from raw.locations"
+    mirrored = set(ask(connection, query))
     listed = {
         (r["id"], r["user"]["id"], r["host"], moment(r["begin_at"]), moment(r["end_at"]))
         for r in rows(world, "locations")
@@ -52,31 +49,30 @@ def test_sessions_open_close_and_vanish_and_grow_too_old(
     assert listed and mirrored == listed
 
     changes = {"open_sessions": 6, "close_sessions": 4, "delete_sessions": 4}
-    for mode, seed, calls in (("live", 1, 0), ("live", 2, 3), ("full", 3, 3)):
-        monkeypatch.setattr("extract.passes.open_rows.LIVE_CALLS", calls)
-        requests.post(f"{world}/_sandbox/advance", json={**changes, "seed": seed}, timeout=30)
-        requests.post(f"{world}/_sandbox/clock", json={"advance_seconds": 900}, timeout=10)
-        requests.delete(f"{world}/_sandbox/calls", timeout=10)
+    for mode, seed, most in (("live", 1, 0), ("live", 2, 3), ("full", 3, 3)):
+        monkeypatch.setattr("extract.passes.open_rows.LIVE_CALLS", most)
+        control(world, "advance", {**changes, "seed": seed})
+        control(world, "clock", {"advance_seconds": 900})
+        forget_calls(world)
         assert run("run", "--mode", mode).exit_code == 0
         if mode == "live":
-            answer = requests.get(f"{world}/_sandbox/calls", timeout=10).json()
-            assert answer["paths"]["/v2/locations"] <= 5
+            assert calls(world)["paths"]["/v2/locations"] <= 5
             # a closed session that vanished is seen when its student is read again
             listed, mirrored = sessions(world, connection, days_since(60))
             assert listed <= mirrored
             # which of the open ones vanished is known of those that are asked for
-            assert bool(calls) == (still_open(mirrored) == still_open(listed))
+            assert bool(most) == (still_open(mirrored) == still_open(listed))
     listed, mirrored = sessions(world, connection, days_since(60))
     assert mirrored == listed
 
     # one that was closed before it vanished goes when its student is read again
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "insert into raw.locations (id, user_id, campus_id, begin_at, end_at, _dlt_load_id) "
-            "select 900000000, user_id, campus_id, begin_at, begin_at, 'stray' "
-            "from raw.locations where end_at is not null limit 1"
-        )
-        cursor.execute("update ops.relation_reads set stale = true where resource = 'locations'")
+    ask(
+        connection,
+        "insert into raw.locations (id, user_id, campus_id, begin_at, end_at, _dlt_load_id) "
+        "select 900000000, user_id, campus_id, begin_at, begin_at, 'stray' "
+        "from raw.locations where end_at is not null limit 1",
+    )
+    ask(connection, "update ops.relation_reads set stale = true where resource = 'locations'")
     assert run("run", "--mode", "backfill").exit_code == 0
     assert sessions(world, connection, days_since(60)) == (listed, listed)
 
@@ -96,12 +92,12 @@ def test_an_open_session_that_vanished_goes_with_a_pass_that_brings_no_row(
 ) -> None:
     monkeypatch.setenv("STREAMS", "seats")
     assert run("run").exit_code == 0
-    with connection.cursor() as cursor:
-        cursor.execute("delete from raw.locations")
-        cursor.execute(
-            "insert into raw.locations (id, user_id, campus_id, begin_at, _dlt_load_id) "
-            "select 900000000, id, campus_id, now(), 'stray' from raw.users limit 1"
-        )
+    ask(connection, "delete from raw.locations")
+    ask(
+        connection,
+        "insert into raw.locations (id, user_id, campus_id, begin_at, _dlt_load_id) "
+        "select 900000000, id, campus_id, now(), 'stray' from raw.users limit 1",
+    )
     monkeypatch.setattr("extract.passes.open_rows.changed", lambda *arguments: [])
 
     assert run("run", "--mode", "live").exit_code == 0

@@ -5,10 +5,8 @@ from __future__ import annotations
 import itertools
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
-import requests
 from psycopg2.extensions import connection as Connection
 from typer.testing import CliRunner
 
@@ -17,15 +15,9 @@ from extract.people.erase import erase
 from extract.tables import TABLES
 from extract.tables.streams import STREAMS
 from ops.cli import app
-from tests.extract.commands import count, run
+from tests.extract.commands import ask, calls, control, count, run
 
 OPTIONAL = [table for table in TABLES.values() if not table.essential]
-
-
-def calls(world: str) -> set[str]:
-    """The addresses that were asked since the world began."""
-    answer: dict[str, Any] = requests.get(f"{world}/_sandbox/calls", timeout=10).json()
-    return set(answer["paths"])
 
 
 def test_of_the_essential_stream_alone_every_table_is_there_and_nothing_else_is_asked(
@@ -36,7 +28,7 @@ def test_of_the_essential_stream_alone_every_table_is_there_and_nothing_else_is_
         assert run("run", "--mode", mode).exit_code == 0
     # where new students belong is asked for with the students
     asked = {f"/v2{table.path}" for table in OPTIONAL if table.name != "campus_users"}
-    assert not asked & calls(world)
+    assert not asked & calls(world)["paths"].keys()
     assert {table.name: count(connection, table.name) for table in OPTIONAL} == {
         table.name: 0 for table in OPTIONAL
     }
@@ -58,10 +50,7 @@ def test_a_stream_that_is_switched_on_later_is_filled_and_off_again_it_stays(
     assert "raw is loaded: 0 rows" in again.output
 
     monkeypatch.setenv("STREAMS", "relations")
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "update ops.relation_reads set stale = true where resource = 'projects_users'"
-        )
+    ask(connection, "update ops.relation_reads set stale = true where resource = 'projects_users'")
     assert run("run", "--mode", "backfill").exit_code == 0
     assert count(connection, "projects_users_teams") == registrations
 
@@ -88,24 +77,17 @@ def test_what_came_and_went_while_a_stream_was_off_is_made_up_for_when_it_is_on_
     before = count(connection, "projects_users_teams")
 
     monkeypatch.setenv("STREAMS", "relations")
-    changes = {"delete_relations": 30, "form_teams": 5}
-    requests.post(f"{filled_world}/_sandbox/advance", json=changes, timeout=10)
+    control(filled_world, "advance", {"delete_relations": 30, "form_teams": 5})
     assert run("run", "--mode", "live").exit_code == 0
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "update ops.relation_reads set stale = true where resource = 'projects_users'"
-        )
+    ask(connection, "update ops.relation_reads set stale = true where resource = 'projects_users'")
     assert run("run", "--mode", "backfill").exit_code == 0
     assert count(connection, "projects_users_teams") == before
 
     monkeypatch.setenv("STREAMS", "relations,attempts")
     assert run("run", "--mode", "backfill").exit_code == 0
-    with connection.cursor() as cursor:
-        for one, other in itertools.permutations(("projects_users", "projects_users_teams")):
-            cursor.execute(
-                f"select count(*) from raw.{one} where id not in (select id from raw.{other})"
-            )
-            assert cursor.fetchone() == (0,), one
+    for one, other in itertools.permutations(("projects_users", "projects_users_teams")):
+        alone = f"select id from raw.{one} where id not in (select id from raw.{other})"
+        assert ask(connection, alone) == [], one
     # of those that are off together nothing was read that could lack the other
     monkeypatch.setenv("STREAMS", "essential")
     assert run("run", "--mode", "live").exit_code == 0
@@ -118,40 +100,35 @@ def test_a_new_sign_up_comes_with_a_live_pass_and_a_cancelled_one_goes_with_a_fu
     agenda_world: str, connection: Connection
 ) -> None:
     before = count(connection, "events_users")
-    requests.post(f"{agenda_world}/_sandbox/advance", json={"sign_up": 4}, timeout=10)
+    control(agenda_world, "advance", {"sign_up": 4})
     live = run("run", "--mode", "live")
     assert count(connection, "events_users") == before + 4, live.output
 
-    day = {"cancel_sign_up": 3, "sign_up": 3}
-    done = requests.post(f"{agenda_world}/_sandbox/advance", json=day, timeout=10).json()
+    done = control(agenda_world, "advance", {"cancel_sign_up": 3, "sign_up": 3})
     gone = done["cancel_sign_up"]["events_users"]
     assert run("run").exit_code == 0
     assert count(connection, "events_users") == before + 4
-    with connection.cursor() as cursor:
-        cursor.execute("select count(*) from raw.events_users where id = any(%s)", (gone,))
-        assert cursor.fetchone() == (0,)
+    assert ask(connection, "select id from raw.events_users where id = any(%s)", gone) == []
     assert "raw is loaded: 0 rows" in run("run", "--mode", "backfill").output
 
 
 def test_sign_ups_of_who_is_kept_out_have_no_event_read_again_and_again(
     agenda_world: str, connection: Connection
 ) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("select user_id from raw.events_users order by id limit 1")
-        ((person,),) = cursor.fetchall()
-        erase(connection, [person], "on request", "run", keep_out=True)
-        cursor.execute("update ops.event_reads set checked_at = now() - interval '2 days'")
+    ((person,),) = ask(connection, "select user_id from raw.events_users order by id limit 1")
+    erase(connection, [person], "on request", "run", keep_out=True)
+    ask(connection, "update ops.event_reads set checked_at = now() - interval '2 days'")
 
     assert "raw is loaded: 0 rows" in run("run", "--mode", "backfill").output
 
 
 def test_an_event_without_an_end_is_never_over(read_world: str, connection: Connection) -> None:
     now = datetime.now(UTC)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "insert into raw.events (id, end_at, _dlt_load_id) values (1, null, ''), (2, %s, '')",
-            (now - timedelta(days=1),),
-        )
+    ask(
+        connection,
+        "insert into raw.events (id, end_at, _dlt_load_id) values (1, null, ''), (2, %s, '')",
+        now - timedelta(days=1),
+    )
 
     assert Raw(connection).open_parents(TABLES["events_users"], now) == {1}
 
@@ -165,18 +142,16 @@ def test_the_first_fill_of_evaluations_is_as_large_as_the_network_or_as_what_was
         (calls,) = re.findall(r"about ([\d,]+)", line)
         return int(calls.replace(",", ""))
 
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "insert into raw.users select (jsonb_populate_record(u, jsonb_build_object("
-            "'id', u.id + 1000000 * n))).* from raw.users as u cross join generate_series(1, 130) n"
-        )
+    ask(
+        connection,
+        "insert into raw.users select (jsonb_populate_record(u, jsonb_build_object("
+        "'id', u.id + 1000000 * n))).* from raw.users as u cross join generate_series(1, 130) n",
+    )
     half_a_million = 500_000 / 30
     assert calls_of_first_fill() == pytest.approx(half_a_million, rel=0.2)
     days = Raw(connection).parents(TABLES["scale_teams"])
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "insert into ops.day_reads select 'scale_teams', unnest(%s), now(), now()", (days,)
-        )
+    read = "insert into ops.day_reads select 'scale_teams', unnest(%s), now(), now()"
+    ask(connection, read, days)
     assert calls_of_first_fill() == len(days), "a call to see that a day has none"
 
 
@@ -198,4 +173,4 @@ def test_a_stream_that_cannot_be_is_wrong_configuration(
     monkeypatch.setenv("STREAMS", streams)
     result = run("run")
     assert (result.exit_code, said in result.output) == (2, True), result.output
-    assert not calls(world)
+    assert not calls(world)["paths"]

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import orjson
 import pytest
-import requests
 from psycopg2.extensions import connection as Connection
 
 from extract.tables import TABLES, Table
 from extract.tables.streams import STREAMS
-from tests.extract.commands import ask, control, run
+from tests.end_to_end.oracle import rows
+from tests.extract.commands import ask, control, mend, refuse_updates, run
 from tests.faults.truth import Truth, differences
 
 pytestmark = pytest.mark.slow  # several passes each
@@ -179,12 +179,7 @@ def test_a_load_that_fails_leaves_every_cursor_where_it_was(
     for seed in (1, 2):  # the later changes would move a cursor beyond the overlap
         control(world, "advance", {"edit_with_updated_at": 40, "seed": seed})
         control(world, "clock", {"advance_seconds": 7200})
-    ask(
-        connection,
-        "create function refuse() returns trigger language plpgsql as "
-        "$$ begin raise exception 'no'; end $$;"
-        "create trigger refuse before update on raw.users execute function refuse()",
-    )
+    refuse_updates(connection)
     before = ask(connection, "select count(*), max(updated_at) from raw.users")
     assert run("run", "--mode", "live").exit_code == 1
     assert ask(connection, "select count(*), max(updated_at) from raw.users") == before
@@ -202,10 +197,8 @@ def test_a_sign_up_is_not_overtaken_by_a_later_one_that_the_backfill_brings(
 ) -> None:
     world = agenda_world
     assert run("run", "--mode", "live").exit_code == 0
-    answer = requests.post(f"{world}/_sandbox/advance", json={"sign_up": 6}, timeout=30).json()
-    ids = answer["sign_up"]["events_users"]
-    rows = requests.get(f"{world}/_sandbox/rows/events_users", timeout=30).text.splitlines()
-    event = {row["id"]: row["event_id"] for row in map(orjson.loads, rows)}
+    ids = control(world, "advance", {"sign_up": 6})["sign_up"]["events_users"]
+    event = {row["id"]: row["event_id"] for row in rows(world, "events_users")}
     ask(connection, "update ops.event_reads set stale = true where event_id = %s", event[max(ids)])
     assert run("run", "--mode", "backfill").exit_code == 0
     there = "select count(*) from raw.events_users where id = any(%s)"
@@ -221,7 +214,7 @@ def test_what_a_live_pass_could_not_read_of_a_stream_the_next_one_does(
 ) -> None:
     world = agenda_world
     assert run("run", "--mode", "live").exit_code == 0
-    answer = requests.post(f"{world}/_sandbox/advance", json={"new_events": 2}, timeout=30).json()
+    new = control(world, "advance", {"new_events": 2})["new_events"]["events"]
     control(world, "clock", {"advance_seconds": 7200})
     control(world, "advance", {"edit_with_updated_at": 40})
     control(world, "faults", {"kind": "denied_403", "path": "/v2/events", "call": 1})
@@ -230,7 +223,7 @@ def test_what_a_live_pass_could_not_read_of_a_stream_the_next_one_does(
     assert run("run", "--mode", "live").exit_code == 0
 
     there = "select count(*) from raw.events where id = any(%s)"
-    assert ask(connection, there, answer["new_events"]["events"]) == [(2,)]
+    assert ask(connection, there, new) == [(2,)]
 
 
 def test_of_a_long_pause_all_parts_are_loaded_or_none(
@@ -239,9 +232,7 @@ def test_of_a_long_pause_all_parts_are_loaded_or_none(
     world, new = agenda_world, []
     assert run("run", "--mode", "live").exit_code == 0
     for day in range(3):
-        change = {"new_events": 2, "seed": day}
-        answer = requests.post(f"{world}/_sandbox/advance", json=change, timeout=30).json()
-        new += answer["new_events"]["events"]
+        new += control(world, "advance", {"new_events": 2, "seed": day})["new_events"]["events"]
         control(world, "clock", {"advance_seconds": 86400})
     control(world, "advance", {"edit_with_updated_at": 6})
     # the part that comes last, again and again
@@ -252,7 +243,7 @@ def test_of_a_long_pause_all_parts_are_loaded_or_none(
     assert "degraded: events" in run("run", "--mode", "live").output
 
     assert ask(connection, there, new) == [(0,)]
-    requests.delete(f"{world}/_sandbox/faults", timeout=30).raise_for_status()
+    mend(world)
     assert run("run", "--mode", "live").exit_code == 0
     assert ask(connection, there, new) == [(6,)]
 
@@ -265,9 +256,7 @@ def test_what_changed_in_a_long_pause_is_read_in_parts_that_are_kept(
     assert run("run").exit_code == 0
     opened = []
     for day in range(6):
-        answer = requests.post(
-            f"{world}/_sandbox/advance", json={"open_sessions": 120, "seed": day}, timeout=30
-        ).json()
+        answer = control(world, "advance", {"open_sessions": 120, "seed": day})
         opened += answer["open_sessions"]["locations"]
         control(world, "advance", {"close_sessions": 120})
         control(world, "clock", {"advance_seconds": 86400})
@@ -278,8 +267,7 @@ def test_what_changed_in_a_long_pause_is_read_in_parts_that_are_kept(
         statuses.append(run("run", "--mode", "live", "--max-calls", "30").exit_code)
 
     assert set(statuses[:-1]) == {75} and statuses[-1] == 0
-    rows = requests.get(f"{world}/_sandbox/rows/locations", timeout=30).text.splitlines()
-    still_open = {row["id"] for row in map(orjson.loads, rows) if row["end_at"] is None}
+    still_open = {row["id"] for row in rows(world, "locations") if row["end_at"] is None}
     there = ask(
         connection,
         "select id, end_at is null from raw.locations where id >= %s order by id",
