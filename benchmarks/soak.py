@@ -22,7 +22,7 @@ from pathlib import Path
 import psutil
 
 from extract import embedded
-from tests.conftest import short_directory
+from tests.conftest import short_directory, started_sandbox
 from tests.end_to_end import oracle
 from tests.faults import lab
 from tests.faults.lab import Case, Postgres, Sandbox, run_here
@@ -195,7 +195,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=42)
     options = parser.parse_args()
     started = time.monotonic()
-    with short_directory() as local, lab.started_sandbox("--scale", options.scale) as address:
+    world = ("--scale", options.scale, "--next-secret", lab.NEXT_SECRET)
+    with short_directory() as local, started_sandbox(*world) as (address, _):
         os.environ.update(lab.settings_of(address, local))
         embedded.start(local)
         variables = {"PGHOST": str(embedded.socket_directory(local)), "PGPORT": str(embedded.PORT)}

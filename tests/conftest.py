@@ -12,9 +12,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -293,6 +292,15 @@ def api(address: str = "http://127.0.0.1:9") -> dict[str, str]:
     return {"FORTYTWO_API_URL": address, **credentials}
 
 
+def places(local: str | Path) -> dict[str, str]:
+    """The settings of a mirror whose files are in one folder, without a `.env` file."""
+    return {
+        "FORTYTWO_ENV_FILE": os.devnull,
+        "FORTYTWO_LOCAL": str(local),
+        "XDG_STATE_HOME": str(local),
+    }
+
+
 def set_variables(patch: pytest.MonkeyPatch, values: Mapping[str, str]) -> None:
     """Set variables of the environment until the patch is undone."""
     for name, value in values.items():
@@ -338,18 +346,13 @@ def start_sandbox() -> Iterator[Callable[..., str]]:
 
     Every call is a server of its own with a fresh world; all end with the session.
     """
-    running: list[subprocess.Popen[str]] = []
+    with ExitStack() as running:
 
-    def start(*, scale: str = "small", limits: str = "fast", latency: float = 0) -> str:
-        process, address = _sandbox(scale, limits, latency)
-        running.append(process)
-        return address
+        def start(*, scale: str = "small", limits: str = "fast", latency: float = 0) -> str:
+            options = ("--scale", scale, "--limits", limits, "--latency", str(latency))
+            return running.enter_context(started_sandbox(*options))[0]
 
-    yield start
-    for process in running:
-        process.terminate()
-    for process in running:
-        process.wait(10)
+        yield start
 
 
 @pytest.fixture(scope="session")
@@ -371,27 +374,25 @@ def fresh_sandbox(own_sandbox: str) -> str:
     return own_sandbox
 
 
-def _sandbox(scale: str, limits: str, latency: float) -> tuple[subprocess.Popen[str], str]:
-    options = ["--port", "0", "--scale", scale, "--limits", limits, "--latency", str(latency)]
+@contextmanager
+def started_sandbox(*options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A sandbox of one's own on a free port: its address and its process."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "sandbox", *options],
+        [sys.executable, "-m", "sandbox", "--port", "0", *options],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
-    assert process.stdout is not None
-    said = ""
-    deadline = time.monotonic() + 60
-    while select.select([process.stdout], [], [], max(0, deadline - time.monotonic()))[0]:
+    try:
+        assert process.stdout is not None
+        assert select.select([process.stdout], [], [], 60)[0], "the sandbox did not start"
         line = process.stdout.readline()
-        said += line
-        if found := re.match(r"sandbox ready on (http://\S+)", line):
-            # Whatever it prints later must not fill the pipe.
-            threading.Thread(target=process.stdout.read, daemon=True).start()
-            return process, found[1]
-        if not line:
-            break
-    process.kill()
-    process.wait()
-    raise RuntimeError(f"the sandbox did not start: {said}")
+        ready = re.match(r"sandbox ready on (http://\S+)", line)
+        assert ready, line + process.stdout.read()
+        # whatever it prints later must not fill the pipe
+        threading.Thread(target=process.stdout.read, daemon=True).start()
+        yield ready[1], process
+    finally:
+        process.terminate()
+        process.wait(10)

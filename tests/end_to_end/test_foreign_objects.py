@@ -29,6 +29,7 @@ from tests.conftest import (
     Parsed,
     api,
     build_without_unit_tests,
+    places,
     run_module,
     run_program,
     set_variables,
@@ -162,10 +163,8 @@ def synced(
     """The name of a database that a sync has filled, beside another project's; and the API."""
     local, address = tmp_path_factory.mktemp("synced"), start_sandbox()
     with pytest.MonkeyPatch.context() as patch:
-        set_variables(patch, {**postgres_server, **api(address), "PGDATABASE": DATABASE})
-        patch.setenv("FORTYTWO_LOCAL", str(local))
-        patch.setenv("FORTYTWO_ENV_FILE", os.devnull)
-        patch.setenv("XDG_STATE_HOME", str(local))
+        settings = {**postgres_server, **api(address), **places(local), "PGDATABASE": DATABASE}
+        set_variables(patch, settings)
         target = local_directory() / "dbt" / "target"
         target.mkdir(parents=True)
         (target / "partial_parse.msgpack").write_bytes(parsed_project.memory.read_bytes())

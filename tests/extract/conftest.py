@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import count
 
 import pytest
-import requests
 from psycopg2.extensions import connection as Connection
 
 from extract.base import database as databases
-from tests.conftest import DATABASE, administer, api, set_variables
-from tests.extract.commands import run
+from tests.conftest import DATABASE, administer, api, places, set_variables
+from tests.extract.commands import control, run
 
 
 @pytest.fixture
@@ -45,24 +43,21 @@ def passed(
             return "template0"
         before = database_after(streams, change, *modes[:-1])
         name = f"after_passes_{next(number)}"
-        requests.post(f"{own_sandbox}/_sandbox/reset", timeout=30).raise_for_status()
+        control(own_sandbox, "reset", {})
         if change:
             change(own_sandbox)
         administer(postgres_server, f"create database {name} template {before} strategy file_copy")
-        local = tmp_path_factory.mktemp(name)
+        settings = {
+            **postgres_server,
+            **api(own_sandbox),
+            **places(tmp_path_factory.mktemp(name)),
+            "PGDATABASE": name,
+            "STREAMS": streams,
+        }
         with pytest.MonkeyPatch.context() as patch:
-            for variable, value in {
-                **postgres_server,
-                **api(own_sandbox),
-                "PGDATABASE": name,
-                "STREAMS": streams,
-                "FORTYTWO_ENV_FILE": os.devnull,
-                "FORTYTWO_LOCAL": str(local),
-                "XDG_STATE_HOME": str(local),
-            }.items():
-                patch.setenv(variable, value)
+            set_variables(patch, settings)
             assert run("run", "--mode", modes[-1]).exit_code == 0
-        requests.post(f"{own_sandbox}/_sandbox/reset", timeout=30).raise_for_status()
+        control(own_sandbox, "reset", {})
         return name
 
     def copy(*modes: str, streams: str = "", change: Callable[[str], None] | None = None) -> None:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
-import select
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,11 +24,11 @@ from extract.listing.listing import Listing
 from extract.listing.reader import Arrived
 from extract.progress import ExtractionProgress
 from extract.run import Extracted
-from tests.conftest import ROOT
+from tests.conftest import ROOT, api
 from tests.faults.truth import RELATIONS, Truth
 
 NAME = "faults_lab"
-SECRET, NEXT_SECRET = "sandbox", "sandbox-next"
+NEXT_SECRET = "sandbox-next"
 # what happens in the network between the last good run and the one that meets the fault
 LIFE = {
     "edit_with_updated_at": 18,
@@ -43,29 +40,6 @@ LIFE = {
     "new_relations": 9,
     "seed": 7,
 }
-
-
-@contextmanager
-def started_sandbox(*options: str) -> Iterator[str]:
-    """A small sandbox of one's own; yields its address."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sandbox", "--port", "0", "--next-secret", NEXT_SECRET, *options],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        assert select.select([process.stdout], [], [], 60)[0], "the sandbox did not start"
-        line = process.stdout.readline()
-        found = re.match(r"sandbox ready on (http://\S+)", line)
-        assert found, line + process.stdout.read()
-        threading.Thread(target=process.stdout.read, daemon=True).start()
-        yield found[1]
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 class Sandbox:
@@ -284,9 +258,7 @@ def stale(connection: Connection) -> None:
 def settings_of(address: str, local: Path) -> dict[str, str]:
     """The environment of a run against a sandbox."""
     return {
-        "FORTYTWO_API_URL": address,
-        "FORTYTWO_CLIENT_ID": "sandbox",
-        "FORTYTWO_CLIENT_SECRET": SECRET,
+        **api(address),
         "FORTYTWO_LOCAL": str(local),
         "XDG_STATE_HOME": str(local / "state"),
         "FORTYTWO_ENV_FILE": os.devnull,

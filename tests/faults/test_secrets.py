@@ -20,7 +20,7 @@ from extract.api.client import HEADERS, FortyTwoClient
 from extract.api.quota import Quota
 from extract.base.folders import MARK
 from extract.base.settings import Settings
-from tests.conftest import ROOT, set_variables
+from tests.conftest import ROOT, set_variables, started_sandbox
 from tests.faults import lab
 from tests.faults.lab import Case, Postgres, Sandbox, run_here
 from tests.faults.truth import FULL, differences
@@ -34,7 +34,8 @@ PASSWORD = "canary-password-77"
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[Sandbox]:
     """A sandbox with secrets that can be searched for."""
-    with lab.started_sandbox("--client-secret", CANARY, "--next-secret", NEXT_CANARY) as address:
+    secrets = ("--client-secret", CANARY, "--next-secret", NEXT_CANARY)
+    with started_sandbox(*secrets) as (address, _):
         yield Sandbox(address, NEXT_CANARY)
 
 
@@ -189,7 +190,7 @@ def test_the_settings_and_the_local_folder_are_closed_to_others(
 def test_the_end_of_the_secret_is_told_from_seven_days_on(
     days: str, warned: bool, case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with lab.started_sandbox("--secret-days", days) as address:
+    with started_sandbox("--secret-days", days) as (address, _):
         monkeypatch.setenv("FORTYTWO_API_URL", address)
         ran = run_here("full", campus_ids=[7])
     assert ran.error is None, ran.said

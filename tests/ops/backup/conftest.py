@@ -10,7 +10,7 @@ import pytest
 from extract.base import database
 from extract.tables.ownership import mark
 from tests.conftest import set_variables
-from tests.ops.backup.lab import PUBLISHED, api_and_places, drop, extract, sql
+from tests.ops.backup.lab import PUBLISHED, drop, extract, sql
 
 
 @pytest.fixture(scope="session")
@@ -19,11 +19,10 @@ def template(
 ) -> str:
     """The name of a database that holds an extraction of the small sandbox."""
     name = "template_of_mirrors"
-    local = str(tmp_path_factory.mktemp("template"))
     with pytest.MonkeyPatch.context() as patch:
         set_variables(patch, postgres_server)
         sql(f"create database {name} template template0", "postgres")
-        extract(api_and_places(sandbox, local) | {"PGDATABASE": name})
+        extract(sandbox, tmp_path_factory.mktemp("template"), name)
         sql(PUBLISHED, name)
         connection = database.connect("test", autocommit=True, name=name)
         mark(connection, "mirror", "snapshots", "marts")

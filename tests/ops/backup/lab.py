@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from extract import run as runs
 from extract.base import database
-from extract.base.lock import new_run_id, run_lock
 from extract.base.query import execute
-from extract.progress import ExtractionProgress
+from extract.people import kept_out
 from ops.backup import postgres
-from tests.conftest import api, set_variables
+from tests.conftest import api, places, set_variables
+from tests.extract.commands import run
 
 # what dbt would have made, and what an analyst would have put on top
 PUBLISHED = """
@@ -38,22 +36,17 @@ def sql(statement: str, name: str = "") -> list[tuple[object, ...]]:
         return execute(connection, statement)
 
 
-def extract(environment: dict[str, str]) -> None:
+def extract(address: str, local: Path, name: str) -> None:
+    """A full pass of an API into a database, with its files in a folder."""
     with pytest.MonkeyPatch.context() as patch:
-        set_variables(patch, environment)
-        run_id = new_run_id()
-        with run_lock("full", run_id) as connection:
-            progress = ExtractionProgress(Console(quiet=True))
-            runs.extract("full", progress=progress, connection=connection, run_id=run_id)
+        set_variables(patch, {**api(address), **places(local), "PGDATABASE": name})
+        assert run("run").exit_code == 0
 
 
-def api_and_places(address: str, local: str) -> dict[str, str]:
-    return {
-        **api(address),
-        "FORTYTWO_ENV_FILE": os.devnull,
-        "FORTYTWO_LOCAL": local,
-        "XDG_STATE_HOME": local,
-    }
+def keep_out(user: int) -> None:
+    """Note that somebody was erased and is to stay out."""
+    with database.session("test") as connection, connection.cursor() as cursor:
+        kept_out.add(cursor, [user])
 
 
 def drop(pattern: str) -> None:

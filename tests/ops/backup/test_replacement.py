@@ -8,24 +8,19 @@ import time
 import pytest
 
 from extract.base import database
-from extract.base import database as databases_of_the_mirror
 from extract.base.errors import MirrorError, UsageError
-from extract.people import kept_out
 from extract.tables.ownership import names
 from ops.backup import archive, databases
 from ops.backup.backup import backup
 from ops.backup.restore import drill, restore
-from tests.ops.backup.lab import beside, contents, sql
+from tests.ops.backup.lab import beside, contents, keep_out, sql
 
 
 def test_force_replaces_it_and_whoever_was_erased_since_stays_erased(mirrored: str) -> None:
     written = backup()
     (user,) = sql("select max(id) from raw.users")[0]
     assert isinstance(user, int)
-    connection = databases_of_the_mirror.connect("test", autocommit=True)
-    with connection.cursor() as cursor:
-        kept_out.add(cursor, [user])
-    connection.close()
+    keep_out(user)
     sql(f"delete from raw.users where id >= {user - 50}; drop schema analyst cascade")
     reader = database.connect("a reader that stays connected", autocommit=True, name=mirrored)
 
@@ -199,7 +194,7 @@ def test_a_restore_that_was_killed_between_its_renames_is_named_by_every_command
     databases.rename(mirrored, aside)
 
     with pytest.raises(UsageError) as refused:
-        databases_of_the_mirror.connect("test")
+        database.connect("test")
     with pytest.raises(UsageError, match="a restore was stopped"):
         restore(written.path, force=True)
 

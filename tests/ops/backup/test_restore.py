@@ -11,14 +11,13 @@ from typer.testing import CliRunner
 
 from extract import programs
 from extract.base import database
-from extract.base import database as databases_of_the_mirror
 from extract.base.errors import MirrorError, UsageError
 from extract.people import kept_out
-from ops.backup import age, archive, databases, loading, postgres
+from ops.backup import age, archive, loading, postgres
 from ops.backup.backup import backup
 from ops.backup.restore import drill, restore
 from ops.cli import app
-from tests.ops.backup.lab import api_and_places, beside, contents, drop, extract, sql
+from tests.ops.backup.lab import beside, contents, drop, extract, keep_out, sql
 
 
 def test_a_restored_database_is_the_same_and_views_and_keys_are_there(unchanged: str) -> None:
@@ -50,7 +49,7 @@ def test_dlt_goes_on_where_the_backup_was_made(
     restore(written.path, other)
     before = sql("select id, _dlt_load_id from raw.users order by id", other)
 
-    extract(api_and_places(sandbox, str(tmp_path / "other")) | {"PGDATABASE": other})
+    extract(sandbox, tmp_path / "other", other)
 
     assert sql("select id, _dlt_load_id from raw.users order by id", other) == before
     assert sql("select count(*) from raw._dlt_version", other) == [(1,)]
@@ -81,10 +80,7 @@ def test_nothing_is_restored_into_a_database_that_no_command_would_use(unchanged
 def test_a_new_machine_learns_who_stays_out_or_says_that_it_cannot(
     mirrored: str, with_note: bool
 ) -> None:
-    connection = databases_of_the_mirror.connect("test", autocommit=True)
-    with connection.cursor() as cursor:
-        kept_out.add(cursor, [4242])
-    connection.close()
+    keep_out(4242)
     written = backup()
     assert archive.manifest_path(written.path).stat().st_mode & 0o777 == 0o600
     kept_out.key_file().unlink()  # a machine that has nothing but the backup
@@ -93,8 +89,7 @@ def test_a_new_machine_learns_who_stays_out_or_says_that_it_cannot(
 
     done = restore(written.path, f"{mirrored}_elsewhere")
 
-    elsewhere = database.connect("test", autocommit=True, name=f"{mirrored}_elsewhere")
-    try:
+    with database.session("test", f"{mirrored}_elsewhere") as elsewhere:
         if with_note:
             assert 4242 in kept_out.load(elsewhere)
             assert not [note for note in done.notes if "stay out" in note]
@@ -102,9 +97,6 @@ def test_a_new_machine_learns_who_stays_out_or_says_that_it_cannot(
             assert [note for note in done.notes if "are to stay out, but the key" in note]
             with pytest.raises(UsageError, match="are to stay out, but the key"):
                 kept_out.load(elsewhere)
-    finally:
-        elsewhere.close()
-        databases.drop(f"{mirrored}_elsewhere")
 
 
 def test_a_damaged_file_a_cut_one_and_a_foreign_one_are_told_apart_from_a_backup(
