@@ -17,7 +17,9 @@ import pytest
 from psycopg2.extensions import connection as Connection
 from rich.console import Console
 
-from extract.base import database, logs
+from extract.base import database as databases
+from extract.base import logs
+from extract.base.query import execute
 from extract.load.record import create_schema
 from ops.status.status import Status
 from ops.status.verdict import Verdict, judge
@@ -42,14 +44,6 @@ exec {program} -u nobody "$@"
 def closed_log() -> Iterator[None]:
     yield
     logs.stop()
-
-
-@pytest.fixture(autouse=True)
-def no_settings_of_the_developers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beside those that every test is kept from (tests/conftest.py)."""
-    for name in list(os.environ):
-        if name.startswith(("SCHEDULE_", "BACKUP_", "WEBHOOK_", "METRICS_")):
-            monkeypatch.delenv(name)
 
 
 @pytest.fixture(autouse=True)
@@ -103,14 +97,9 @@ def credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def ops(database: dict[str, str]) -> Iterator[Connection]:
     """A connection to a database that has the schema `ops` and nothing in it."""
-    connection = _connect()
-    create_schema(connection)
-    yield connection
-    connection.close()
-
-
-def _connect() -> Connection:
-    return database.connect("fortytwo-mirror test", autocommit=True)
+    with databases.session("test") as connection:
+        create_schema(connection)
+        yield connection
 
 
 PAST = """
@@ -149,27 +138,29 @@ values ('https://api', now() + interval '3 days', now() + interval '1 hour', tru
 @pytest.fixture
 def past(ops: Connection) -> Connection:
     """A mirror with two days behind it."""
-    with ops.cursor() as cursor:
-        cursor.execute(PAST)
+    execute(ops, PAST)
     return ops
 
 
 def ran(
-    connection: Connection, mode: str, status: str, hours: float, degraded: str | None = None
+    connection: Connection,
+    mode: str,
+    status: str,
+    hours: float,
+    degraded: str | None = None,
+    *,
+    now: datetime | None = None,
 ) -> None:
-    at = datetime.now(UTC) - timedelta(hours=hours)
+    """Put a run on record that ended so many hours ago."""
+    at = (now or datetime.now(UTC)) - timedelta(hours=hours)
     published = at if status == "published" else None
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "insert into ops.runs (run_id, mode, status, started_at, finished_at, published_at) "
-            "values (%s, %s, %s, %s, %s, %s)",
-            (f"{mode}-{hours}-{status}", mode, status, at, at, published),
-        )
-        if degraded:
-            cursor.execute(
-                "update ops.runs set degraded = %s where run_id = %s",
-                (degraded, f"{mode}-{hours}-{status}"),
-            )
+    execute(
+        connection,
+        "insert into ops.runs "
+        "(run_id, mode, status, started_at, finished_at, published_at, degraded) "
+        "values (%s, %s, %s, %s, %s, %s, %s)",
+        (f"{mode}-{hours}-{status}", mode, status, at, at, published, degraded),
+    )
 
 
 def sentences(verdict: Verdict) -> dict[str, str]:

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from extract import embedded
 from extract.base import database as databases
 from extract.base.lock import run_lock
+from extract.base.query import execute, exists
 from extract.base.settings import local_directory, working_directory
 from ops import doctor
 from ops.cli import app
@@ -27,10 +28,10 @@ def said(name: str) -> tuple[str, str]:
     return finding.level, finding.sentence
 
 
-def names(connection: Connection, query: str) -> list[str]:
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        return [name for (name,) in cursor.fetchall()]
+def schemas(connection: Connection, *names: str) -> set[str]:
+    """Those of these schemas that there are."""
+    query = "select nspname from pg_namespace where nspname = any(%s)"
+    return {name for (name,) in execute(connection, query, (list(names),))}
 
 
 def test_where_a_sync_would_succeed_the_exit_status_is_0(ops: Connection) -> None:
@@ -102,10 +103,8 @@ def test_a_misspelt_name_in_the_env_file_is_named_with_what_is_meant(
 def test_an_object_of_somebody_elses_with_a_name_of_ours_is_a_failure(
     database: dict[str, str],
 ) -> None:
-    connection = databases.connect("fortytwo-mirror test", autocommit=True)
-    with connection.cursor() as cursor:
-        cursor.execute("create schema raw; create table raw.users (id int)")
-    connection.close()
+    with databases.session("test") as connection:
+        execute(connection, "create schema raw; create table raw.users (id int)")
 
     level, sentence = said("database")
 
@@ -205,16 +204,15 @@ def test_uninstall_lists_first_and_removes_what_the_mirror_made_when_it_is_confi
     for file in ("alerts.json", "jobs.lock", "postgres.log.1.gz"):  # logs may name people
         ours.append(local / file)
         ours[-1].touch()
-    schemas = "select nspname from pg_namespace where nspname in ('ops', 'public')"
 
     listed = CliRunner().invoke(app, ["uninstall"])
 
     assert listed.exit_code == 0, listed.output
     assert "Would remove: the schemas ops" in listed.output
-    assert names(ops, schemas) and (local / "logs").exists()
+    assert schemas(ops, "ops") and (local / "logs").exists()
     done = CliRunner().invoke(app, ["uninstall", "--confirm"])
     assert done.exit_code == 0, done.output
-    assert names(ops, schemas) == ["public"]
+    assert schemas(ops, "ops", "public") == {"public"}
     assert {path.name for path in local.iterdir()} >= {"backups", "mine"}
     assert not any(path.exists() for path in ours)
 
@@ -249,20 +247,17 @@ def test_uninstall_removes_no_folder_with_backups_in_it(
     for arguments in (["uninstall"], ["uninstall", "--confirm"]):
         result = CliRunner().invoke(app, arguments)
         assert result.exit_code == 1 and "Nothing was removed" in result.output
-    assert list(folder.iterdir()) and names(ops, "select 1 from pg_namespace where nspname = 'ops'")
+    assert list(folder.iterdir()) and schemas(ops, "ops")
 
 
 def test_uninstall_removes_nothing_that_somebody_has_built_upon(ops: Connection) -> None:
-    other = databases.connect("test", autocommit=True)
-    with other.cursor() as cursor:
-        cursor.execute("create view public.readers as select * from ops.runs")
+    execute(ops, "create view public.readers as select * from ops.runs")
 
     result = CliRunner().invoke(app, ["uninstall", "--confirm"])
 
     assert result.exit_code == 1
     assert "readers: not made by the mirror" in result.output
-    assert names(other, "select viewname from pg_views where viewname = 'readers'")
-    other.close()
+    assert exists(ops, "public.readers")
 
 
 @pytest.mark.parametrize(
@@ -277,14 +272,11 @@ def test_uninstall_removes_nothing_that_somebody_has_built_upon(ops: Connection)
 def test_uninstall_drops_no_schema_with_something_of_others_in_it(
     ops: Connection, made: str
 ) -> None:
-    other = databases.connect("test", autocommit=True)
-    with other.cursor() as cursor:
-        cursor.execute(f"create schema marts; {made}")
+    execute(ops, f"create schema marts; {made}")
 
     result = CliRunner().invoke(app, ["uninstall", "--confirm"])
 
     name = made.split()[2].removesuffix("()")
     assert result.exit_code == 1
     assert f"{name}" in result.output and "Nothing was removed" in result.output
-    assert names(other, "select nspname from pg_namespace where nspname in ('marts', 'ops')")
-    other.close()
+    assert schemas(ops, "marts", "ops") == {"marts", "ops"}

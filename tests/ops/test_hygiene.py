@@ -8,7 +8,7 @@ import re
 import subprocess
 import time
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -25,7 +25,6 @@ from extract.load.record import Record
 from extract.programs import DBT
 from extract.tables import TABLES
 from extract.tables.ownership import mark
-from ops.backup import archive
 from ops.upkeep import housekeeping, hygiene
 from tests.conftest import PUBLISHED
 from tests.extract.test_listings import LISTING, row
@@ -293,16 +292,3 @@ def log_with_dbt(folder: Path) -> None:
         stdout=subprocess.DEVNULL,
         check=True,
     )
-
-
-def test_a_month_of_backups_is_eleven_files(tmp_path: Path) -> None:
-    now = datetime(2025, 11, 21, 3, tzinfo=UTC)
-    for day in range(31):
-        moment = now - timedelta(days=30 - day)
-        path = archive.new_path(tmp_path, "fortytwo", moment)
-        path.write_text("")
-        archive.Manifest(moment.isoformat(), "fortytwo", "PostgreSQL 18", 0, "", {}).write(path)
-        archive.rotate(tmp_path, "fortytwo")
-
-    assert len(archive.backups(tmp_path)) <= 11
-    assert len(list(tmp_path.iterdir())) <= 22  # a note beside each

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pyrage  # type: ignore[import-untyped]
@@ -16,6 +17,7 @@ from ops.backup import archive
 from ops.schedule import scheduled
 from ops.status.outcomes import last_outcomes
 from tests.conftest import run_module
+from tests.ops import conftest
 
 NOW = datetime(2025, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -36,12 +38,7 @@ def done(monkeypatch: pytest.MonkeyPatch, credentials: Path) -> list[str]:
     return found
 
 
-def ran(connection: Connection, mode: str, status: str, hours: float) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "insert into ops.runs (run_id, mode, status, started_at) values (%s, %s, %s, %s)",
-            (f"{mode}-{hours}", mode, status, NOW - timedelta(hours=hours)),
-        )
+ran = partial(conftest.ran, now=NOW)
 
 
 def backed_up(hours: float) -> None:
@@ -126,9 +123,6 @@ def test_a_pass_that_make_extract_and_dbt_build_published_counts(
     ran(ops, "full", "published", 40)
     ran(ops, "full", "loaded", 5)
     ran(ops, "build", "published", 4)
-    with ops.cursor() as cursor:
-        cursor.execute("update ops.runs set finished_at = started_at")
-        cursor.execute("update ops.runs set published_at = started_at where mode = 'build'")
     backed_up(9)
 
     scheduled.live(NOW)
@@ -233,10 +227,7 @@ def test_a_check_that_fails_says_what_it_found(ops: Connection) -> None:
 def test_a_run_that_finds_the_lock_taken_is_quiet_and_says_75(
     ops: Connection, credentials: Path
 ) -> None:
-    with ops.cursor() as cursor:
-        cursor.execute(
-            "insert into ops.runs (run_id, mode, status) values ('a', 'full', 'published')"
-        )
+    ran(ops, "full", "published", 1)
     with run_lock("full", "20251121T010000Z-1"):
         done = run_module("ops", "scheduled", "live")
 

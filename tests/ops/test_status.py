@@ -22,6 +22,7 @@ from extract.api.client import Call
 from extract.base import database
 from extract.base.errors import MirrorError
 from extract.base.lock import run_lock
+from extract.base.query import execute
 from extract.load.record import Record
 from ops.cli import app
 from ops.schedule import crontab, heartbeat, scheduler
@@ -70,19 +71,10 @@ def test_it_says_what_needs_attention_and_what_to_do(past: Connection) -> None:
 
 
 def test_a_full_pass_that_a_bare_build_published_is_a_good_one(past: Connection) -> None:
-    loaded = """
-        insert into ops.runs (run_id, mode, status, started_at, finished_at)
-        values ('d', 'full', 'loaded', now() - interval '2 hours', now() - interval '1 hour')
-    """
-    built = """
-        insert into ops.runs (run_id, mode, status, started_at, finished_at, published_at)
-        values ('e', 'build', 'published', now(), now(), now())
-    """
-    with past.cursor() as cursor:
-        cursor.execute(loaded)
-        before = read_status(past).last_good["full"]
-        cursor.execute(built)
-        after = read_status(past).last_good["full"]
+    ran(past, "full", "loaded", 1)
+    before = read_status(past).last_good["full"]
+    ran(past, "build", "published", 0)
+    after = read_status(past).last_good["full"]
 
     assert after - before > timedelta(hours=27)
 
@@ -183,11 +175,11 @@ def test_who_is_at_work_is_shown(past: Connection) -> None:
 
 
 def test_a_run_that_was_killed_is_not_said_to_be_running(past: Connection) -> None:
-    with past.cursor() as cursor:
-        cursor.execute(
-            "insert into ops.runs (run_id, mode, status) values ('killed', 'full', 'running'), "
-            "('by-hand', 'build', 'running')"
-        )
+    execute(
+        past,
+        "insert into ops.runs (run_id, mode, status) values ('killed', 'full', 'running'), "
+        "('by-hand', 'build', 'running')",
+    )
 
     runs = {run["run_id"]: run["status"] for run in read_status(past).runs}
     assert runs["by-hand"] == "running"
@@ -220,11 +212,11 @@ def test_a_run_at_work_says_its_phase_its_calls_and_its_end(
 
 def test_a_database_from_before_an_upgrade_has_a_status_too(ops: Connection) -> None:
     ran(ops, "full", "published", 1)
-    with ops.cursor() as cursor:
-        cursor.execute(
-            "alter table ops.runs drop column degraded, drop column phase, "
-            "drop column planned_calls; alter table ops.application drop column refused_at"
-        )
+    execute(
+        ops,
+        "alter table ops.runs drop column degraded, drop column phase, "
+        "drop column planned_calls; alter table ops.application drop column refused_at",
+    )
 
     with run_lock("full", "full-1-published"):
         status = read_status(ops)

@@ -12,6 +12,7 @@ import pytest
 from psycopg2.extensions import connection as Connection
 from rich.console import Console
 
+from extract.base.query import execute
 from extract.load.signature import build_signature
 from extract.programs import SIGNATURE, leave_out_proven_unit_tests
 from extract.run import Extracted
@@ -41,12 +42,12 @@ def test_unit_tests_run_until_the_models_they_prove_are_published(
 ) -> None:
     signature = build_signature(ops)
     known = {**signature, "models": signature["models"] if published == "these" else published}
-    with ops.cursor() as cursor:
-        cursor.execute(
-            "insert into ops.runs (run_id, mode, status, published_at, raw_signature) "
-            "values ('a', 'build', 'published', now(), %s)",
-            (json.dumps(known) if published else None,),
-        )
+    execute(
+        ops,
+        "insert into ops.runs (run_id, mode, status, published_at, raw_signature) "
+        "values ('a', 'build', 'published', now(), %s)",
+        (json.dumps(known) if published else None,),
+    )
     monkeypatch.setattr("sys.argv", ["dbt", "build", *arguments])
     monkeypatch.setenv(SIGNATURE, "")
     monkeypatch.setenv("DBT_EXCLUDE_RESOURCE_TYPES", "")
@@ -65,12 +66,11 @@ def test_whoever_sees_empty_tables_reads_how_they_fill(
 ) -> None:
     filled = {table.mirror: 5 for table in TABLES.values() if table.stream in streams_on()}
     rows = {**filled, "locations": 0, "projects_users": marks}
-    with ops.cursor() as cursor:
-        cursor.execute(
-            "insert into ops.runs (run_id, mode, status, rows) "
-            "values ('a', 'full', 'published', %s)",
-            (json.dumps(rows),),
-        )
+    execute(
+        ops,
+        "insert into ops.runs (run_id, mode, status, rows) values ('a', 'full', 'published', %s)",
+        (json.dumps(rows),),
+    )
     said = io.StringIO()
 
     print_summary(ops, "a", Extracted("a", "full"), Console(file=said, width=200))

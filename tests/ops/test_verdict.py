@@ -14,6 +14,7 @@ from psycopg2.extensions import connection as Connection
 from typer.testing import CliRunner
 
 from extract.base.errors import MirrorError
+from extract.base.query import execute
 from extract.load.record import Record
 from ops.cli import app
 from ops.schedule import crontab, heartbeat, pause
@@ -215,9 +216,9 @@ def test_a_pass_that_failed_before_it_was_on_record_is_a_failure_too(ops: Connec
 
 
 def listed(connection: Connection, run_id: str, table: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "insert into ops.listings (finished_at, run_id, resource, listing, rows, calls, "
-            "readings) values (now(), %s, %s, 'all', 1, 1, 1)",
-            (run_id, table),
-        )
+    execute(
+        connection,
+        "insert into ops.listings (finished_at, run_id, resource, listing, rows, calls, "
+        "readings) values (now(), %s, %s, 'all', 1, 1, 1)",
+        (run_id, table),
+    )

@@ -14,12 +14,6 @@ from ops.cli import app
 
 
 def test_a_year_of_backups_leaves_seven_days_and_four_weeks(tmp_path: Path) -> None:
-    now = datetime(2025, 11, 21, 3, 0, tzinfo=UTC)
-    for day in range(365):
-        for hour in (0, 5):
-            path = archive.new_path(tmp_path, "fortytwo", now - timedelta(days=day, hours=hour))
-            path.write_text("")
-            archive.Manifest("2025", "fortytwo", "PostgreSQL 18", 0, "", {}).write(path)
     strangers = {
         *("fortytwo-other-20200101T000000Z.dump", "notes.txt", "fortytwo-old.dump", "film.part"),
         "fortytwo-20200101T000000Z.dump",  # one of ours by its name, without our note
@@ -27,7 +21,13 @@ def test_a_year_of_backups_leaves_seven_days_and_four_weeks(tmp_path: Path) -> N
     for name in strangers:
         (tmp_path / name).write_text("")
 
-    archive.rotate(tmp_path, "fortytwo")
+    now = datetime(2025, 11, 21, 3, 0, tzinfo=UTC)
+    for day in reversed(range(365)):
+        for hour in (5, 0):
+            path = archive.new_path(tmp_path, "fortytwo", now - timedelta(days=day, hours=hour))
+            path.write_text("")
+            archive.Manifest("2025", "fortytwo", "PostgreSQL 18", 0, "", {}).write(path)
+        archive.rotate(tmp_path, "fortytwo")
 
     left = {path.name for path in tmp_path.iterdir()} - strangers
     days = sorted(name[9:17] for name in left if name.endswith(".dump"))
