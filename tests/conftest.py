@@ -12,12 +12,14 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 from shutil import disk_usage
+from typing import Any
 
 import psutil
 import psycopg2
@@ -26,7 +28,9 @@ import requests
 import yaml
 
 from extract import embedded
+from extract.base import database as database_of_mirror
 from extract.base.folders import MARK
+from extract.base.query import Statement, execute
 from extract.programs import DBT
 from ops.sync import dbt_build
 
@@ -326,6 +330,20 @@ def run_module(
 ) -> subprocess.CompletedProcess[str]:
     """Run a module of this project or of a package, as `python -m` does."""
     return run_program(sys.executable, "-m", *arguments, folder=folder, **variables)
+
+
+def sql(statement: Statement, name: str = "") -> list[tuple[Any, ...]]:
+    """Run a statement in a session of its own, in the environment's or another database."""
+    with database_of_mirror.session("test", name) as connection:
+        return execute(connection, statement)
+
+
+def wait_for(condition: Callable[[], object], what: str, seconds: float = 120) -> None:
+    """Poll until the condition holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.01)
 
 
 def administer(server: dict[str, str], statement: str) -> None:

@@ -14,7 +14,7 @@ from extract import embedded, programs
 from extract.base import database, libpq
 from extract.base.errors import MirrorError, MissingDatabase, UsageError
 from extract.load.pipeline import Loader
-from tests.conftest import api, run_module, run_program, set_variables
+from tests.conftest import api, run_module, run_program, set_variables, sql
 
 
 def server(variables: dict[str, str]) -> dict[str, str]:
@@ -138,7 +138,7 @@ def test_what_a_role_or_database_sets_reaches_no_session_of_ours(
     monkeypatch.setenv("PGOPTIONS", "-c work_mem=5MB")
     shown = f"select name, setting from pg_settings where name in {('work_mem', *ODD)}"
     for name, value in ODD.items():
-        administer(f"alter {whose} set {name} = '{value}'")
+        sql(f"alter {whose} set {name} = '{value}'")
     try:
         with database.connect("test") as connection, connection.cursor() as cursor:
             cursor.execute(shown)
@@ -150,7 +150,7 @@ def test_what_a_role_or_database_sets_reaches_no_session_of_ours(
             *(programs.program("psql"), "-XAtF=", "-c", shown), **database.libpq_environment()
         )
     finally:
-        administer(f"alter {whose} reset all")
+        sql(f"alter {whose} reset all")
 
     assert ours.pop("work_mem") == "5120"
     assert ours == {
@@ -338,18 +338,11 @@ def guarded(used: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "PGDATABASE": embedded.NAME,
     }
     set_variables(monkeypatch, variables)
-    administer("alter role fortytwo password 'a b''c'")
+    sql("alter role fortytwo password 'a b''c'")
     rules = used / "postgres" / "pg_hba.conf"
     rules.write_text("local all all scram-sha-256\n")
-    administer("select pg_reload_conf()")
+    sql("select pg_reload_conf()")
     return used
-
-
-def administer(statement: str) -> None:
-    connection = database.connect("test", autocommit=True)
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
-    connection.close()
 
 
 def everybody_gets_in(tmp_path: Path) -> None:
@@ -478,10 +471,10 @@ def test_a_sync_a_backup_and_a_drill_succeed_whatever_the_role_sets(
     monkeypatch.setenv("FORTYTWO_SITE", str(tmp_path / "site"))
     for name, value in ODD.items():
         shortest = "20ms" if name.endswith("timeout") else value
-        administer(f"alter role current_user set {name} = '{shortest}'")
+        sql(f"alter role current_user set {name} = '{shortest}'")
     try:
         for command in ("sync", "backup", "restore-drill"):
             done = run_module("ops", command)
             assert done.returncode == 0, f"{command}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
     finally:
-        administer("alter role current_user reset all")
+        sql("alter role current_user reset all")

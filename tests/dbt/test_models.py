@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.conftest import ROOT, Parsed
-from tests.dbt.world import NETWORK, create_raw, dbt, query
+from tests.conftest import ROOT, Parsed, sql
+from tests.dbt.world import NETWORK, create_raw, dbt
 
 pytestmark = pytest.mark.usefixtures("database", "dbt_target")
 
@@ -22,12 +22,12 @@ def test_every_raw_row_is_in_its_mart_or_rejected_by_name() -> None:
     built = dbt("run", "--select", "+path:dbt_project/models/marts", "int_rejected_rows")
 
     assert built.success, built.output
-    assert query("select id from marts.users") == [(7,)]
-    assert query("select campus_id, project_id from marts.campus_projects") == [(1, 1314)]
-    assert query("select campus_id, achievement_id from marts.campus_achievements") == [(1, 1)]
-    assert query("select id, campus_id from marts.project_sessions") == [(1, None)]
-    assert query("select id, bloc_id, campus_id from marts.coalitions") == [(335, 5, 1)]
-    rejected = query("select table_name, rule from intermediate.int_rejected_rows")
+    assert sql("select id from marts.users") == [(7,)]
+    assert sql("select campus_id, project_id from marts.campus_projects") == [(1, 1314)]
+    assert sql("select campus_id, achievement_id from marts.campus_achievements") == [(1, 1)]
+    assert sql("select id, campus_id from marts.project_sessions") == [(1, None)]
+    assert sql("select id, bloc_id, campus_id from marts.coalitions") == [(335, 5, 1)]
+    rejected = sql("select table_name, rule from intermediate.int_rejected_rows")
     assert Counter(rejected) == Counter(
         [
             ("cursus", "cursus_not_anchor"),
@@ -65,10 +65,10 @@ def test_a_null_in_a_list_or_copy_stops_no_build() -> None:
     built = dbt("build", *staging, "--indirect-selection", "cautious")
 
     assert built.success, built.failed()
-    assert query("select campus_id, project_id from staging.stg_fortytwo__project_campuses") == [
+    assert sql("select campus_id, project_id from staging.stg_fortytwo__project_campuses") == [
         (1, 1314)
     ]
-    assert query("select campus_id, event_id from staging.stg_fortytwo__campus_events") == [(1, 1)]
+    assert sql("select campus_id, event_id from staging.stg_fortytwo__campus_events") == [(1, 1)]
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,8 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from tests.conftest import DATABASE, Parsed, set_variables
-from tests.dbt.world import create_raw, dbt, execute, query
+from tests.conftest import DATABASE, Parsed, set_variables, sql
+from tests.dbt.world import create_raw, dbt
 from tests.publication.conftest import (
     copy_database,
     copy_project,
@@ -66,7 +66,7 @@ def edit(project: Path, old: str, new: str, suffix: str = ".sql") -> None:
 
 @pytest.mark.slow
 def test_an_unchanged_report_is_not_touched_and_waits_for_nobody(project: Path) -> None:
-    before = query(LAST_CHANGE % REPORT)
+    before = sql(LAST_CHANGE % REPORT)
     reader = psycopg2.connect("")
     reader.cursor().execute(f"select * from reports.{REPORT}")
 
@@ -75,47 +75,47 @@ def test_an_unchanged_report_is_not_touched_and_waits_for_nobody(project: Path) 
 
     reader.close()
     assert (complaint, emptied) == ("", "")
-    assert query(LAST_CHANGE % REPORT) == before
+    assert sql(LAST_CHANGE % REPORT) == before
 
 
 @pytest.mark.slow
 def test_a_new_description_reaches_a_view_that_is_not_touched(project: Path) -> None:
-    before = query(LAST_CHANGE % REPORT)
+    before = sql(LAST_CHANGE % REPORT)
     edit(project, "Those of them who are flagged active.", "Today's actives.", ".yml")
 
     complaint = run(project)
 
     assert complaint == ""
-    assert query(
+    assert sql(
         "select col_description(attrelid, attnum) from pg_attribute "
         f"where attrelid = 'reports.{REPORT}'::regclass and attname = 'active_students'"
     ) == [("Today's actives.",)]
-    assert query(LAST_CHANGE % REPORT)[0][0] == before[0][0]
+    assert sql(LAST_CHANGE % REPORT)[0][0] == before[0][0]
 
 
 @pytest.mark.slow
 def test_a_report_may_gain_a_column_under_its_readers(project: Path) -> None:
-    execute("create role dashboard")
-    execute(f"grant select on reports.{REPORT} to dashboard")
-    execute(f"create view public.mine as select * from reports.{REPORT}")
+    sql("create role dashboard")
+    sql(f"grant select on reports.{REPORT} to dashboard")
+    sql(f"create view public.mine as select * from reports.{REPORT}")
     edit(project, "as active_students\n", "as active_students,\n        1 as novelty\n")
 
     complaint = run(project)
 
     assert complaint == ""
-    assert query(f"select novelty from reports.{REPORT}") == []
-    assert query("select students from public.mine") == []
-    assert query(f"select has_table_privilege('dashboard', 'reports.{REPORT}', 'select')") == [
+    assert sql(f"select novelty from reports.{REPORT}") == []
+    assert sql("select students from public.mine") == []
+    assert sql(f"select has_table_privilege('dashboard', 'reports.{REPORT}', 'select')") == [
         (True,)
     ]
-    execute("drop owned by dashboard")
-    execute("drop role dashboard")
+    sql("drop owned by dashboard")
+    sql("drop role dashboard")
 
 
 @pytest.mark.slow
 def test_a_report_loses_no_column_that_a_reader_uses(project: Path) -> None:
-    execute(f"create view public.mine as select active_students from reports.{REPORT}")
-    before = query(LAST_CHANGE % REPORT)
+    sql(f"create view public.mine as select active_students from reports.{REPORT}")
+    before = sql(LAST_CHANGE % REPORT)
     edit(
         project,
         "as students,\n        count(*) filter (where active) as active_students\n",
@@ -126,25 +126,25 @@ def test_a_report_loses_no_column_that_a_reader_uses(project: Path) -> None:
     edit(project, documented, "", ".yml")
 
     refused = run(project)
-    execute("drop view public.mine")
+    sql("drop view public.mine")
     done = run(project)
 
     assert "view mine depends on view reports.students_by_level" in refused
-    assert query("select to_regclass('public.mine')") == [(None,)]
+    assert sql("select to_regclass('public.mine')") == [(None,)]
     assert done == ""
-    assert query(LAST_CHANGE % REPORT) != before
+    assert sql(LAST_CHANGE % REPORT) != before
 
 
 @pytest.mark.slow
 def test_what_an_earlier_version_built_as_a_table_becomes_a_view(project: Path) -> None:
     name = "intermediate.int_cursus_users__classified"
-    execute(f"drop view {name} cascade")
-    execute(f"create table {name} as select 1 as id")
-    execute(f"create view intermediate.int_earlier as select * from {name}")
-    execute(f"comment on table {name} is '[fortytwo-mirror]'")
-    execute("comment on view intermediate.int_earlier is '[fortytwo-mirror]'")
+    sql(f"drop view {name} cascade")
+    sql(f"create table {name} as select 1 as id")
+    sql(f"create view intermediate.int_earlier as select * from {name}")
+    sql(f"comment on table {name} is '[fortytwo-mirror]'")
+    sql("comment on view intermediate.int_earlier is '[fortytwo-mirror]'")
 
     built = dbt("--quiet", "run", "--select", "int_cursus_users__classified", project=project)
 
     assert built.success, built.output
-    assert query(f"select relkind from pg_class where oid = '{name}'::regclass") == [("v",)]
+    assert sql(f"select relkind from pg_class where oid = '{name}'::regclass") == [("v",)]

@@ -7,15 +7,14 @@ import os
 from pathlib import Path
 from typing import Any
 
-import psycopg2
-from psycopg2 import sql
-
+from extract.base import database
+from extract.base.query import execute
 from extract.load.raw import Raw
-from extract.tables import TABLES, UNKNOWN_FIELDS
+from extract.tables import TABLES
 from extract.tables.ownership import OPS_FILES, mark
 from tests.conftest import ROOT
 from tests.publication.lab import Lab, Outcome
-from tests.publication.world import SQL_TYPES
+from tests.publication.world import table
 
 NETWORK: dict[str, list[dict[str, Any]]] = {
     "cursus": [{"id": 21, "name": "42cursus"}, {"id": 9, "name": "C Piscine"}],
@@ -57,55 +56,25 @@ NETWORK: dict[str, list[dict[str, Any]]] = {
 
 def create_raw(**others: list[dict[str, Any]]) -> None:
     """Create `raw` as the extraction would, with the network above or other rows, and `ops`."""
-    for path in OPS_FILES:
-        execute(path.read_text())
-    execute("create schema raw")
-    execute("create table raw._dlt_loads (load_id text, status bigint, inserted_at timestamptz)")
-    for contract in TABLES.values():
-        columns = [(column.name, SQL_TYPES[column.data_type]) for column in contract.loaded]
+    with database.session("test") as connection:
+        for path in OPS_FILES:
+            execute(connection, path.read_text())
+        execute(connection, "create schema raw")
         execute(
-            sql.SQL("create table raw.{} ({}, primary key ({}))").format(
-                sql.Identifier(contract.name),
-                sql.SQL(", ").join(
-                    sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(type_))
-                    for name, type_ in [*columns, (UNKNOWN_FIELDS, "jsonb")]
-                ),
-                sql.SQL(", ").join(map(sql.Identifier, contract.primary_key)),
-            )
+            connection,
+            "create table raw._dlt_loads (load_id text, status bigint, inserted_at timestamptz)",
         )
-        execute(
-            sql.SQL("insert into raw.{0} select * from json_populate_recordset(null::raw.{0}, {1})")
-            .format(
-                sql.Identifier(contract.name),
-                sql.Literal(json.dumps((NETWORK | others).get(contract.name, []))),
+        for contract in TABLES.values():
+            execute(connection, table(contract))
+            rows = json.dumps((NETWORK | others).get(contract.name, []))
+            execute(
+                connection,
+                f"insert into raw.{contract.name} "
+                f"select * from json_populate_recordset(null::raw.{contract.name}, %s)",
+                (rows,),
             )
-        )  # fmt: skip
-    connection = psycopg2.connect("")
-    with connection:
         mark(connection, "raw", "ops")
         Raw(connection).record_deletions()
-    connection.close()
-
-
-def execute(statement: str | sql.Composable) -> None:
-    """Run a statement in the test's database and commit it."""
-    connection = psycopg2.connect("")
-    try:
-        with connection, connection.cursor() as cursor:
-            cursor.execute(statement)
-    finally:
-        connection.close()
-
-
-def query(statement: str) -> list[tuple[Any, ...]]:
-    """The rows of a query in the test's database."""
-    connection = psycopg2.connect("")
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-            return cursor.fetchall()
-    finally:
-        connection.close()
 
 
 def dbt(*arguments: str, project: Path = ROOT) -> Outcome:

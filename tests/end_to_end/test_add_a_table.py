@@ -7,9 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from psycopg2.extensions import connection as Connection
 
-from tests.conftest import ROOT, run_module
+from tests.conftest import ROOT, run_module, sql
 
 STEP = re.compile(
     r"^(?:In|New) `(?P<path>[^`]+)`(?P<place>, at the end|, (?:before|after) `(?P<text>[^`]+)`)?:"
@@ -63,7 +62,7 @@ def run(project: Path, *arguments: str) -> str:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_table_of_the_tutorial_is_published_checked_documented_and_erasable(
-    world: str, connection: Connection, project: Path
+    world: str, project: Path
 ) -> None:
     touched = do_what_it_says(project)
     assert len(set(touched)) <= 9, sorted(set(touched))
@@ -71,27 +70,22 @@ def test_a_table_of_the_tutorial_is_published_checked_documented_and_erasable(
     run(project, "ruff", "format", "--check", "extract")
     run(project, "ops", "sync")
 
-    def rows(query: str) -> list[tuple[object, ...]]:
-        with connection.cursor() as cursor:
-            cursor.execute(query)
-            return cursor.fetchall()
-
-    [(listed,)] = rows("select count(*) from raw.groups_users")
-    [(published,)] = rows("select count(*) from mirror.groups_users")
-    [(left_out,)] = rows(
+    [(listed,)] = sql("select count(*) from raw.groups_users")
+    [(published,)] = sql("select count(*) from mirror.groups_users")
+    [(left_out,)] = sql(
         "select count(*) from ops.rejected_rows where rule = 'groups_user_user_not_kept'"
     )
     assert published and left_out and listed == published + left_out
-    assert rows(
+    assert sql(
         "select 1 from pg_constraint where contype = 'f' "
         "and conrelid = 'mirror.groups_users'::regclass"
     )
     assert "reconciles.groups_users" in run(project, "ops", "check", "--json")
     assert "groups_users" in run(project, "ops", "status")
-    [(person,)] = rows("select min(user_id) from mirror.groups_users")
+    [(person,)] = sql("select min(user_id) from mirror.groups_users")
     run(project, "ops", "erase", "--id", str(person), "--confirm")
     for schema in ("raw", "marts", "mirror"):
-        assert rows(f"select 1 from {schema}.groups_users where user_id = {person}") == []
+        assert sql(f"select 1 from {schema}.groups_users where user_id = {person}") == []
     run(project, "ops", "check")
     run(project, "ops", "data-dictionary")
     tests = ("extract/test_tables", "dbt/test_models", "publication/test_refusals")
@@ -99,4 +93,4 @@ def test_a_table_of_the_tutorial_is_published_checked_documented_and_erasable(
     chosen = "test_tables or plain_number or lost_on_the_way or data_dictionary"
     run(project, "pytest", "-q", *files, "-k", chosen)
     run(project, "ops", "sync")
-    assert rows(f"select 1 from raw.groups_users where user_id = {person}") == []
+    assert sql(f"select 1 from raw.groups_users where user_id = {person}") == []

@@ -14,7 +14,6 @@ from psycopg2.extensions import connection as Connection
 from rich.console import Console
 
 from extract import embedded
-from extract.base import database, query
 from extract.base import database as databases
 from extract.base.errors import UsageError
 from extract.base.settings import local_directory
@@ -33,6 +32,7 @@ from tests.conftest import (
     run_module,
     run_program,
     set_variables,
+    sql,
 )
 
 UNREACHABLE = api()  # whoever asks the API before looking at the database fails otherwise
@@ -64,11 +64,6 @@ IN_THE_WAY = [
 ]  # fmt: skip
 
 
-def execute(statement: str, name: str = "") -> list[tuple[object, ...]]:
-    with database.session("test", name) as connection:
-        return query.execute(connection, statement)
-
-
 def everything() -> str:
     """The whole database, its structure, grants and rows."""
     dump = run_program(embedded.binary("pg_dump"), os.environ["PGDATABASE"])
@@ -84,11 +79,9 @@ def everything() -> str:
 def test_whatever_has_a_name_of_ours_is_named_and_nothing_is_written(
     database: dict[str, str], name: str, kind: str, statement: str
 ) -> None:
-    execute(
-        "create foreign data wrapper nothing; create server nowhere foreign data wrapper nothing"
-    )
-    execute(f"create schema {name.split('.')[0]}")
-    execute(statement.format(name=name))
+    sql("create foreign data wrapper nothing; create server nowhere foreign data wrapper nothing")
+    sql(f"create schema {name.split('.')[0]}")
+    sql(statement.format(name=name))
     before = everything()
 
     connection = databases.connect("fortytwo-mirror test", autocommit=True)
@@ -114,7 +107,7 @@ def test_whatever_has_a_name_of_ours_is_named_and_nothing_is_written(
 def test_each_command_that_writes_is_stopped(
     database: dict[str, str], arguments: tuple[str, ...]
 ) -> None:
-    execute("create schema mirror; create table mirror.users as select 1 as id, 'theirs' as login")
+    sql("create schema mirror; create table mirror.users as select 1 as id, 'theirs' as login")
     before = everything()
 
     done = run_module(*arguments, **UNREACHABLE)
@@ -128,7 +121,7 @@ def test_each_command_that_writes_is_stopped(
     "verb", ["build", *(slow(verb) for verb in ("run", "snapshot", "run-operation"))]
 )
 def test_each_verb_of_dbt_that_writes_is_stopped(database: dict[str, str], verb: str) -> None:
-    execute("create schema marts; create table marts.users as select 1 as id")
+    sql("create schema marts; create table marts.users as select 1 as id")
     before = everything()
 
     done = run_program(ROOT / "bin" / "dbt", verb)
@@ -143,7 +136,7 @@ def test_each_verb_of_dbt_that_writes_is_stopped(database: dict[str, str], verb:
 def test_a_dbt_that_is_not_ours_is_stopped_too_before_it_makes_a_schema(
     database: dict[str, str], dbt_target: Path
 ) -> None:
-    execute("create schema marts; create table marts.users as select 1 as id")
+    sql("create schema marts; create table marts.users as select 1 as id")
     before = everything()
 
     for selection in ((), ("--select", "users")):
@@ -168,15 +161,15 @@ def synced(
         target = local_directory() / "dbt" / "target"
         target.mkdir(parents=True)
         (target / "partial_parse.msgpack").write_bytes(parsed_project.memory.read_bytes())
-        execute(f"drop database if exists {DATABASE} with (force)", "postgres")
-        execute(f"create database {DATABASE} template template0", "postgres")
-        execute(THEIRS)
+        sql(f"drop database if exists {DATABASE} with (force)", "postgres")
+        sql(f"create database {DATABASE} template template0", "postgres")
+        sql(THEIRS)
         patch.setattr("ops.sync.dbt_build", build_without_unit_tests)
         sync("full", console=Console(file=io.StringIO()))
         kept = f"synced_{uuid4().hex[:8]}"
-        execute(f"alter database {DATABASE} rename to {kept}", "postgres")
+        sql(f"alter database {DATABASE} rename to {kept}", "postgres")
         yield kept, address
-        execute(f"drop database {kept} with (force)", "postgres")
+        sql(f"drop database {kept} with (force)", "postgres")
 
 
 # another project in the same database, in schemas of the same names
@@ -198,14 +191,14 @@ def mirror(
     """A copy of the synced database of this test's own."""
     kept, address = synced
     set_variables(monkeypatch, api(address))
-    execute(f"drop database {DATABASE} with (force)", "postgres")
-    execute(f"create database {DATABASE} template {kept} strategy file_copy", "postgres")
+    sql(f"drop database {DATABASE} with (force)", "postgres")
+    sql(f"create database {DATABASE} template {kept} strategy file_copy", "postgres")
     return databases.connect("fortytwo-mirror test", autocommit=True)
 
 
 def unmarked() -> list[object]:
     """Relations in the mirror's schemas without its mark."""
-    rows = execute("""
+    rows = sql("""
         select relation.oid::regclass::text from pg_class as relation
         where relkind in ('r', 'v', 'm') and relnamespace::regnamespace::text = any(array[
             'raw', 'raw_staging', 'staging', 'intermediate', 'marts', 'mirror', 'reports',
@@ -222,9 +215,9 @@ def test_all_that_a_sync_makes_bears_the_mark_and_what_others_keep_beside_it_is_
     mirror: Connection,
 ) -> None:
     assert unmarked() == ["marts.orders", "reports.salaries"]
-    assert execute("select * from marts.orders, reports.salaries, analytics.users") == [(1, 1, 1)]
-    assert execute("select obj_description('reports'::regnamespace)") == [("Theirs",)]
-    assert execute("select relacl from pg_class where relname in ('orders', 'salaries')") == [
+    assert sql("select * from marts.orders, reports.salaries, analytics.users") == [(1, 1, 1)]
+    assert sql("select obj_description('reports'::regnamespace)") == [("Theirs",)]
+    assert sql("select relacl from pg_class where relname in ('orders', 'salaries')") == [
         (None,), (None,)
     ]  # fmt: skip
     mirror.close()
@@ -235,7 +228,7 @@ def test_all_that_a_sync_makes_bears_the_mark_and_what_others_keep_beside_it_is_
 def test_what_readers_add_survives_and_a_name_that_a_later_version_wants_stops_it(
     mirror: Connection,
 ) -> None:
-    execute("""
+    sql("""
         create view mirror.mine as select id from mirror.users;
         create table reports.notes as select 1 as id;
         create schema dashboards; create view dashboards.mine as select * from mirror.mine;
@@ -244,14 +237,14 @@ def test_what_readers_add_survives_and_a_name_that_a_later_version_wants_stops_i
     """)
     try:
         assert build_without_unit_tests("readers") == 0
-        assert execute("select count(*) > 0 from dashboards.mine, reports.notes") == [(True,)]
-        assert execute(
-            "select has_table_privilege('some_dashboard', 'mirror.users', 'select')"
-        ) == [(True,)]
+        assert sql("select count(*) > 0 from dashboards.mine, reports.notes") == [(True,)]
+        assert sql("select has_table_privilege('some_dashboard', 'mirror.users', 'select')") == [
+            (True,)
+        ]
     finally:
-        execute("drop owned by some_dashboard; drop role some_dashboard")
+        sql("drop owned by some_dashboard; drop role some_dashboard")
 
-    execute("drop table marts.users cascade; create table marts.users as select 1 as id")
+    sql("drop table marts.users cascade; create table marts.users as select 1 as id")
     with pytest.raises(UsageError, match=r"marts\.users \(table\)"):
         refuse_foreign_objects(mirror)
     mirror.close()
@@ -270,10 +263,10 @@ def test_the_mark_outlives_a_backup_that_is_restored_into_another_database(
         monkeypatch.setenv("PGDATABASE", "restored_elsewhere")
         assert unmarked() == ["reports.salaries"]
         sync("full", console=Console(file=io.StringIO()))
-        assert execute("select count(*) > 0 from marts.users") == [(True,)]
+        assert sql("select count(*) > 0 from marts.users") == [(True,)]
     finally:
         monkeypatch.setenv("PGDATABASE", DATABASE)
-        execute("drop database if exists restored_elsewhere with (force)")
+        sql("drop database if exists restored_elsewhere with (force)")
 
 
 UNMARK = """
@@ -296,15 +289,15 @@ end $$
 def test_a_database_of_a_version_before_the_mark_is_taken_over_but_nothing_foreign_in_it(
     mirror: Connection,
 ) -> None:
-    execute(UNMARK)
-    execute("alter table marts.users rename to kept; create table marts.users as select 1 as id")
+    sql(UNMARK)
+    sql("alter table marts.users rename to kept; create table marts.users as select 1 as id")
     before = everything()
 
     with pytest.raises(UsageError, match=r"way: marts\.users \(table\)\."):
         refuse_foreign_objects(mirror)
     assert everything() == before
 
-    execute("drop table marts.users; alter table marts.kept rename to users")
+    sql("drop table marts.users; alter table marts.kept rename to users")
     refuse_foreign_objects(mirror)
     assert unmarked() == ["marts.orders", "reports.salaries"]
     mirror.close()
@@ -313,7 +306,7 @@ def test_a_database_of_a_version_before_the_mark_is_taken_over_but_nothing_forei
 def test_without_what_only_the_mirror_leaves_nothing_is_taken_over(
     database: dict[str, str],
 ) -> None:
-    execute("""
+    sql("""
         create schema mirror; create table mirror.cursus (id int);
         comment on table mirror.cursus is 'Ours'; comment on column mirror.cursus.id is 'Key'
     """)

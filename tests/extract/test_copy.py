@@ -14,7 +14,8 @@ from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
 from extract.base.errors import MirrorError, UsageError
 from extract.base.settings import duckdb_file, local_directory
 from extract.load.copy import copy
-from tests.dbt.world import create_raw, execute
+from tests.conftest import sql
+from tests.dbt.world import create_raw
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -27,7 +28,7 @@ def copied(query: str) -> list[tuple[Any, ...]]:
 
 def test_a_copy_of_an_earlier_version_is_refused() -> None:
     create_raw()
-    execute("alter table raw.users drop column email")
+    sql("alter table raw.users drop column email")
 
     with pytest.raises(UsageError, match="is of an earlier version"):
         copy("duckdb")
@@ -36,7 +37,7 @@ def test_a_copy_of_an_earlier_version_is_refused() -> None:
 @pytest.mark.slow
 def test_a_copy_keeps_every_value_and_forgets_what_is_gone() -> None:
     create_raw()
-    execute(
+    sql(
         "update raw.users set email = '', phone = null, first_name = e'\u00df\u6f22\n\"',"
         " wallet = 9827942872, created_at = '2024-05-27 09:14:02.117+00',"
         " image = '{\"link\": null}' where id = 7"
@@ -61,8 +62,8 @@ def test_a_copy_keeps_every_value_and_forgets_what_is_gone() -> None:
     ]
     assert copied("select count(*) from raw.campus_achievements") == [(0,)]
 
-    execute("delete from raw.users where id = 8")
-    execute("truncate raw.coalitions")
+    sql("delete from raw.users where id = 8")
+    sql("truncate raw.coalitions")
     copy("duckdb")
 
     assert copied("select id from raw.users") == [(7,)]

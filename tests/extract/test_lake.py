@@ -25,7 +25,8 @@ from extract.load.copy import copy
 from extract.load.raw import Raw
 from extract.load.record import Record
 from extract.people.erase import erase
-from tests.dbt.world import create_raw, execute
+from tests.conftest import sql
+from tests.dbt.world import create_raw
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -34,8 +35,8 @@ pytestmark = pytest.mark.usefixtures("database")
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", f"file://{tmp_path}/lake")
     create_raw()
-    execute("truncate raw.users")
-    execute(
+    sql("truncate raw.users")
+    sql(
         "insert into raw.users (id, login, wallet) "
         "select n, 'login' || n, n from generate_series(1, 1000) as n"
     )
@@ -67,23 +68,23 @@ def in_database(table: str, columns: str, schema: str = "raw") -> list[tuple[Any
 
 
 def test_a_key_of_two_columns_changes_and_goes_too(folder: Path) -> None:
-    execute(
+    sql(
         "insert into ops.relation_reads (resource, user_id, read_at, checked_at) "
         "select 'projects_users', n, '2026-01-01', now() from generate_series(1, 100) as n"
     )
     copy("filesystem")
     columns = "resource, user_id, read_at::date"
 
-    execute("update ops.relation_reads set read_at = '2026-01-02' where user_id in (7, 8)")
+    sql("update ops.relation_reads set read_at = '2026-01-02' where user_id in (7, 8)")
     copy("filesystem")
 
     assert in_lake(folder, "relation_reads", columns) == in_database(
         "relation_reads", columns, "ops"
     )
 
-    execute("update ops.relation_reads set read_at = '2026-02-01' where user_id <= 3")
-    execute("delete from ops.relation_reads where user_id between 4 and 6")
-    execute(
+    sql("update ops.relation_reads set read_at = '2026-02-01' where user_id <= 3")
+    sql("delete from ops.relation_reads where user_id between 4 and 6")
+    sql(
         "insert into ops.relation_reads (resource, user_id, read_at, checked_at) "
         "values ('achievements_users', 5, '2026-02-01', now())"
     )
@@ -108,16 +109,16 @@ def test_a_copy_adds_what_changed_and_leaves_out_what_is_gone(folder: Path) -> N
 
     assert data_files(folder) == whole
 
-    execute("update raw.users set wallet = -3 where id between 4 and 8")
+    sql("update raw.users set wallet = -3 where id between 4 and 8")
     assert copy("filesystem")["users"] == 1000
 
     assert in_lake(folder, "users", "id, wallet") == in_database("users", "id, wallet")
     whole = data_files(folder)
 
-    execute("update raw.users set wallet = -1 where id <= 5")
-    execute("delete from raw.users where id between 6 and 10")
-    execute("insert into raw.users (id, login) values (2000, 'new')")
-    execute("delete from raw.campus_achievements")
+    sql("update raw.users set wallet = -1 where id <= 5")
+    sql("delete from raw.users where id between 6 and 10")
+    sql("insert into raw.users (id, login) values (2000, 'new')")
+    sql("delete from raw.campus_achievements")
     assert copy("filesystem")["users"] == 996
 
     added = data_files(folder) - whole
@@ -128,16 +129,16 @@ def test_a_copy_adds_what_changed_and_leaves_out_what_is_gone(folder: Path) -> N
     )
 
     # back, changed a second time, and gone for good
-    execute("insert into raw.users (id, login) values (6, 'back')")
-    execute("update raw.users set wallet = -2 where id in (5, 2000)")
-    execute("delete from raw.users where id = 1")
+    sql("insert into raw.users (id, login) values (6, 'back')")
+    sql("update raw.users set wallet = -2 where id in (5, 2000)")
+    sql("delete from raw.users where id = 1")
     copy("filesystem")
 
     assert in_lake(folder, "users", "id, login, wallet") == in_database(
         "users", "id, login, wallet"
     )
     # of a table in which nothing else has changed
-    execute("delete from raw.users where id = 3")
+    sql("delete from raw.users where id = 3")
     copy("filesystem")
 
     assert in_lake(folder, "users", "id, login") == in_database("users", "id, login")
@@ -148,7 +149,7 @@ def test_a_copy_adds_what_changed_and_leaves_out_what_is_gone(folder: Path) -> N
 
 def test_a_table_is_written_anew_when_much_of_its_files_counts_no_more(folder: Path) -> None:
     copy("filesystem")
-    execute("update raw.users set wallet = -1 where id <= 500")
+    sql("update raw.users set wallet = -1 where id <= 500")
     copy("filesystem")
     assert len(manifest(folder)["tables"]["users"]["files"]) == 2
 
@@ -166,7 +167,7 @@ def test_a_table_is_written_anew_when_much_of_its_files_counts_no_more(folder: P
 
 
 def test_a_copy_after_an_erasure_holds_nothing_of_the_person_in_any_file(folder: Path) -> None:
-    execute("update raw.users set first_name = 'Odalric' where id = 7")
+    sql("update raw.users set first_name = 'Odalric' where id = 7")
     copy("filesystem")
     connection = databases.connect("test", autocommit=True)
     erase(connection, [7], "on request", "run", keep_out=False)
@@ -192,16 +193,16 @@ def test_a_table_whose_deletions_are_not_on_record_is_written_anew(
     folder: Path, change: str
 ) -> None:
     copy("filesystem")
-    execute(change)
+    sql(change)
     for wallet in (-1, -2):
         copy("filesystem")
         assert in_lake(folder, "users", "id, wallet") == in_database("users", "id, wallet")
         # on record again, by the next load
-        execute("alter table raw.users enable trigger all")
+        sql("alter table raw.users enable trigger all")
         with psycopg2.connect("") as connection:
             Raw(connection).record_deletions()
-        execute(f"delete from raw.users where id = {1 - wallet}")
-        execute(f"update raw.users set wallet = {wallet} where id = 9")
+        sql(f"delete from raw.users where id = {1 - wallet}")
+        sql(f"update raw.users set wallet = {wallet} where id = 9")
     copy("filesystem")
     assert in_lake(folder, "users", "id, wallet") == in_database("users", "id, wallet")
     assert "campus/000002.rows.parquet" not in data_files(folder)
@@ -209,8 +210,8 @@ def test_a_table_whose_deletions_are_not_on_record_is_written_anew(
 
 def test_a_copy_is_whole_before_a_deletion_goes_from_the_record(folder: Path) -> None:
     copy("filesystem")
-    execute("delete from raw.users where id = 1")
-    execute("update ops.deleted_rows set deleted_at = deleted_at - interval '30 days 1 minute'")
+    sql("delete from raw.users where id = 1")
+    sql("update ops.deleted_rows set deleted_at = deleted_at - interval '30 days 1 minute'")
     of_then = manifest(folder)
     for table in of_then["tables"].values():
         written_at = datetime.fromisoformat(table["written_at"])
@@ -241,7 +242,7 @@ def test_a_copy_that_is_killed_leaves_the_last_one_as_it_was(
     assert copy("filesystem")["users"] == 1000
 
     before = in_lake(folder, "users", "id, wallet")
-    execute("update raw.users set wallet = -1")
+    sql("update raw.users set wallet = -1")
     with monkeypatch.context() as patch:
         patch.setattr(lake, "_names", stop)
         with pytest.raises(KeyboardInterrupt):
@@ -291,7 +292,7 @@ def test_a_table_of_very_many_files_is_written_anew(
 ) -> None:
     monkeypatch.setattr(lake, "MOST_FILES", 4)
     for wallet in range(4):
-        execute(f"update raw.users set wallet = {wallet} where id = 1")
+        sql(f"update raw.users set wallet = {wallet} where id = 1")
         copy("filesystem")
     assert len(manifest(folder)["tables"]["users"]["files"]) == 1
     assert in_lake(folder, "users", "id, wallet") == in_database("users", "id, wallet")
@@ -318,7 +319,7 @@ def full_disk(*arguments: Any) -> None:
 
 
 def ended_by_the_server(itself: Any, table: Any, connection: Any) -> None:
-    execute(f"select pg_terminate_backend({connection.get_backend_pid()})")
+    sql(f"select pg_terminate_backend({connection.get_backend_pid()})")
     connection.cursor().execute("select")
 
 
@@ -339,7 +340,7 @@ def test_what_stops_a_copy_is_said_and_leaves_the_last_one(
     words: str,
 ) -> None:
     copy("filesystem")
-    execute("update raw.users set wallet = -1 where id = 1")
+    sql("update raw.users set wallet = -1 where id = 1")
     before = in_lake(folder, "users", "id, wallet")
 
     with monkeypatch.context() as patch:
@@ -356,13 +357,13 @@ def test_all_tables_of_a_copy_are_of_one_moment_whoever_searches_them(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy("filesystem")
-    execute("update raw.users set wallet = -1 where id = 1")
+    sql("update raw.users set wallet = -1 where id = 1")
     moment = in_database("users", "id, wallet")
     beside, search = lake._beside, lake.Lake._written
 
     def later(connection: Any) -> Any:
-        execute("update raw.users set wallet = -2 where id = 2")
-        execute("insert into raw.users (id, login) values (2000, 'later')")
+        sql("update raw.users set wallet = -2 where id = 2")
+        sql("insert into raw.users (id, login) values (2000, 'later')")
         made = beside(connection)
         monkeypatch.setattr(lake.Lake, "_written", lambda *both: search(*both[:2], made))
         return made

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ from extract.listing.listing import Listing
 from extract.listing.reader import Arrived
 from extract.progress import ExtractionProgress
 from extract.run import Extracted
-from tests.conftest import ROOT, api
+from tests.conftest import ROOT, api, wait_for
 from tests.faults.truth import RELATIONS, Truth
 
 NAME = "faults_lab"
@@ -239,11 +238,8 @@ class Case:
 
     def lock_is_free(self, seconds: float = 10) -> None:
         """Wait until PostgreSQL noticed that a killed run's connection is gone."""
-        deadline = time.monotonic() + seconds
         held = "select 1 from pg_locks where locktype = 'advisory' and classid = 42 and objid = 21"
-        while self.ask(held):
-            assert time.monotonic() < deadline, "a dead run's lock is still held"
-            time.sleep(0.02)
+        wait_for(lambda: not self.ask(held), "the lock of a dead run", seconds)
 
 
 def stale(connection: Connection) -> None:

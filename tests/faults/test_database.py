@@ -21,11 +21,10 @@ from extract import embedded
 from extract.api.client import Page
 from extract.base.errors import MirrorError
 from extract.listing.listing import Listing
-from tests.conftest import set_variables, short_directory
+from tests.conftest import set_variables, short_directory, wait_for
 from tests.end_to_end import oracle
 from tests.faults import lab
 from tests.faults.lab import Case, Postgres, Ran, Sandbox, run_here
-from tests.faults.test_killed import wait_for
 from tests.faults.truth import FULL, RELATIONS, contents, differences
 
 pytestmark = pytest.mark.faults

@@ -7,7 +7,6 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 
 import pytest
 
@@ -15,21 +14,13 @@ from extract.api.auth import ClientCredentials
 from extract.api.quota_file import machine_clock
 from extract.listing.listing import Listing
 from extract.programs import DBT
-from tests.conftest import ROOT, WITHOUT_UNIT_TESTS
+from tests.conftest import ROOT, WITHOUT_UNIT_TESTS, wait_for
 from tests.end_to_end import oracle
 from tests.faults import children
 from tests.faults.lab import Case, run_here, stale
 from tests.faults.truth import FULL, RELATIONS, contents, differences
 
 pytestmark = pytest.mark.faults
-
-
-def wait_for(condition: Callable[[], object], what: str, seconds: float = 120) -> None:
-    """Poll until the condition holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.01)
 
 
 def wrong(case: Case, *tables: str) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ import pytest
 from extract.base.errors import BusyError
 from extract.base.lock import new_run_id, run_lock
 from extract.load.record import create_schema
-from tests.conftest import ROOT, run_program
+from tests.conftest import ROOT, run_program, wait_for
 from tests.publication.lab import Lab
 
 SECONDS = 120
@@ -31,14 +30,6 @@ def waiting(lab: Lab) -> int:
     return int(found)
 
 
-def wait_until(condition: object, what: str) -> None:
-    assert callable(condition)
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
-
-
 def test_two_publications_at_once_do_their_work_one_after_the_other(lab: Lab) -> None:
     lab.run("update marts.users set login = 'renamed' where id = 2")
     reader = lab.connect(autocommit=False)
@@ -46,10 +37,10 @@ def test_two_publications_at_once_do_their_work_one_after_the_other(lab: Lab) ->
         cursor.execute("select from mirror.users where id = 2 for update")
     first = threading.Thread(target=lab.run, args=(lab.next_script(),))
     first.start()
-    wait_until(lambda: waiting(lab) == 1, "the first publication does not wait for the row")
+    wait_for(lambda: waiting(lab) == 1, "the first publication to wait for the row")
     second = threading.Thread(target=lab.run, args=(lab.next_script(),))
     second.start()
-    wait_until(lambda: waiting(lab) == 2, "the second publication waits for nothing")
+    wait_for(lambda: waiting(lab) == 2, "the second publication to wait for the first")
     reader.rollback()
     first.join(SECONDS)
     second.join(SECONDS)
@@ -86,7 +77,7 @@ def building(database: dict[str, str]) -> Iterator[None]:
             return bool((cursor.fetchone() or (False,))[0])
 
     try:
-        wait_until(lambda: is_at_work() or process.poll() is not None, "dbt takes no lock")
+        wait_for(lambda: is_at_work() or process.poll() is not None, "dbt to take the lock")
         assert process.poll() is None, "dbt ended"
         yield
     finally:

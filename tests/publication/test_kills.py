@@ -16,7 +16,7 @@ import psycopg2
 import pytest
 
 from extract.programs import DBT
-from tests.conftest import ROOT
+from tests.conftest import ROOT, wait_for
 from tests.publication.lab import Lab
 
 CLIENT = """
@@ -31,7 +31,6 @@ connection.cursor().execute(script)
 GROW = """
 insert into marts.projects_users (id, user_id, project_id, status)
 select 1000000 + n, users.id, 1 + n % 27, 'finished'
-from tests.conftest import ROOT
 from generate_series(1, 20000) as n
 inner join marts.users on users.id = 1 + n % 100 - (1 + n % 100) % 5 + 5;
 """
@@ -146,9 +145,7 @@ def test_a_killed_build_publishes_all_or_nothing_and_the_next_run_goes_on(lab: L
     assert shell.stdout
     dbt = int(shell.stdout.readline())
     waiting = "select pid from pg_locks where locktype = 'advisory' and objid = 22 and not granted"
-    deadline = time.monotonic() + 60
-    while not lab.rows(waiting) and time.monotonic() < deadline:
-        time.sleep(0.1)
+    wait_for(lambda: lab.rows(waiting), "the publication", 60)
     [(backend,)] = lab.rows(waiting)
 
     shell.kill()

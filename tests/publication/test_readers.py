@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import psycopg2
 
-from tests.conftest import PUBLISHED
+from tests.conftest import PUBLISHED, wait_for
 from tests.publication.lab import Lab
 
 # Every round gives the marked columns of all rows the same new number, deletes students with all
@@ -135,10 +135,11 @@ def test_readers_never_see_an_orphan_a_mix_or_an_error_and_never_wait(lab: Lab) 
         for number in range(1, 11):
             lab.run((of_users + ROUND).format(round=number))
             lab.publish()
-        deadline = time.monotonic() + 10
-        while not all(10 in seen.marks for seen in readers.values()):
-            assert time.monotonic() < deadline, "a reader does not get to see the last state"
-            time.sleep(0.02)
+        wait_for(
+            lambda: all(10 in seen.marks for seen in readers.values()),
+            "a reader to see the last state",
+            10,
+        )
     finally:
         stop.set()
         for thread in threads:

@@ -87,7 +87,6 @@ insert into ops.relation_reads (resource, user_id, read_at, checked_at)
 select
     resource, id,
     published_at + case when is_read then interval '-1 hour' else interval '1 hour' end, now()
-from tests.conftest import ROOT
 from hand.student
 cross join unnest(array[{relations}]) as resource
 cross join (select max(published_at) as published_at from ops.runs) as runs

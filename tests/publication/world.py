@@ -192,7 +192,7 @@ def create_raw(connection: Connection, users: int = 400) -> None:
     with connection.cursor() as cursor:
         cursor.execute("create schema raw")
         for contract in TABLES.values():
-            cursor.execute(_table(contract))
+            cursor.execute(table(contract))
         cursor.execute(
             "create table raw._dlt_loads (load_id text, schema_name text, status bigint, "
             "inserted_at timestamptz, schema_version_hash text)"
@@ -212,7 +212,8 @@ def _plain_rows(contract: Table) -> str:
     )
 
 
-def _table(contract: Table) -> str:
+def table(contract: Table) -> str:
+    """The statement that makes a table of `raw`."""
     columns = "".join(f'"{c.name}" {SQL_TYPES[c.data_type]}, ' for c in contract.loaded)
     return (
         f"create table raw.{contract.name} ({columns}unknown_fields jsonb, _dlt_load_id text, "

@@ -9,8 +9,8 @@ import pytest
 
 from extract.base import database
 from extract.tables.ownership import mark
-from tests.conftest import set_variables
-from tests.ops.backup.lab import PUBLISHED, drop, extract, sql
+from tests.conftest import set_variables, sql
+from tests.ops.backup.lab import PUBLISHED, drop, extract
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from extract.base import database
-from extract.base.query import execute
 from extract.people import kept_out
 from ops.backup import postgres
-from tests.conftest import api, places, set_variables
+from tests.conftest import api, places, set_variables, sql
 from tests.extract.commands import run
 
 # what dbt would have made, and what an analyst would have put on top
@@ -29,11 +28,6 @@ create view analyst.mine as select * from mirror.users where campus_id = 1;
 insert into ops.runs (run_id, mode, status, published_at, raw_signature)
 values ('published', 'full', 'published', now(), '{"raw": 1}');
 """
-
-
-def sql(statement: str, name: str = "") -> list[tuple[object, ...]]:
-    with database.session("test", name) as connection:
-        return execute(connection, statement)
 
 
 def extract(address: str, local: Path, name: str) -> None:

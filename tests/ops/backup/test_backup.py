@@ -24,7 +24,8 @@ from ops.backup import age, archive
 from ops.backup.backup import backup
 from ops.backup.restore import drill
 from ops.cli import app
-from tests.ops.backup.lab import contents, sql
+from tests.conftest import sql
+from tests.ops.backup.lab import contents
 
 
 def test_a_backup_is_private_and_holds_everything_but_what_dbt_rebuilds(unchanged: str) -> None:

@@ -12,7 +12,8 @@ from ops import doctor
 from ops.backup import archive, databases
 from ops.backup.backup import backup
 from ops.backup.restore import drill, drill_obstacle, restore
-from tests.ops.backup.lab import beside, contents, sql
+from tests.conftest import sql
+from tests.ops.backup.lab import beside, contents
 
 
 def test_the_drill_proves_equality_and_leaves_nothing(mirrored: str) -> None:

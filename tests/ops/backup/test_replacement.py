@@ -13,7 +13,8 @@ from extract.tables.ownership import names
 from ops.backup import archive, databases
 from ops.backup.backup import backup
 from ops.backup.restore import drill, restore
-from tests.ops.backup.lab import beside, contents, keep_out, sql
+from tests.conftest import sql
+from tests.ops.backup.lab import beside, contents, keep_out
 
 
 def test_force_replaces_it_and_whoever_was_erased_since_stays_erased(mirrored: str) -> None:

@@ -17,7 +17,8 @@ from ops.backup import age, archive, loading, postgres
 from ops.backup.backup import backup
 from ops.backup.restore import drill, restore
 from ops.cli import app
-from tests.ops.backup.lab import beside, contents, drop, extract, keep_out, sql
+from tests.conftest import sql
+from tests.ops.backup.lab import beside, contents, drop, extract, keep_out
 
 
 def test_a_restored_database_is_the_same_and_views_and_keys_are_there(unchanged: str) -> None:
