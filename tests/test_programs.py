@@ -73,11 +73,12 @@ def test_psql_goes_where_its_arguments_say(postgres_server: dict[str, str], loca
     assert not (local / "postgres").exists()
 
 
-def test_psql_explains_a_wrong_setting() -> None:
-    told = run("psql", "-Atc", "select 1", PGPORT="five")
+@pytest.mark.parametrize("command", [("psql", "-Atc", "select 1"), ("dbt", "build")])
+def test_a_wrong_setting_is_explained(command: tuple[str, ...]) -> None:
+    told = run(*command, PGPORT="five")
 
     assert told.returncode == 2
-    assert told.stderr.startswith("psql: PGPORT is 'five'")
+    assert told.stderr.startswith(f"{command[0]}: PGPORT is 'five'")
 
 
 def test_dbt_starts_the_embedded_server_it_needs(local: Path, tmp_path: Path) -> None:
@@ -189,13 +190,6 @@ def test_who_stops_a_command_while_it_starts_sees_no_traceback(
 def test_dbt_help_needs_no_server(local: Path) -> None:
     assert "--profiles-dir" in run("dbt", "build", "--help", FORTYTWO_LOCAL=str(local)).stdout
     assert not (local / "postgres").exists()
-
-
-def test_dbt_explains_a_wrong_setting() -> None:
-    told = run("dbt", "build", PGPORT="five")
-
-    assert told.returncode == 2
-    assert told.stderr.startswith("dbt: PGPORT is 'five'")
 
 
 def test_the_embedded_server_can_be_run_by_hand(local: Path) -> None:

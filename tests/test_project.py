@@ -199,18 +199,6 @@ def test_the_embedded_server_accepts_the_settings_of_the_compose_file(
     assert {re.split("[-=]+", setting)[1] for setting in settings} <= applied | {"timezone"}
 
 
-def test_the_compose_file_is_private_healthy_and_keeps_its_data() -> None:
-    text = (ROOT / "docker-compose.yml").read_text()
-    postgres = yaml.safe_load(text)["services"]["postgres"]
-
-    assert postgres["environment"]["POSTGRES_PASSWORD_FILE"].startswith("/run/secrets/")
-    assert all(port.startswith("127.0.0.1:") for port in postgres["ports"])
-    assert "pg_isready" in " ".join(postgres["healthcheck"]["test"])
-    assert yaml.safe_load(text)["volumes"].keys() >= {
-        volume.split(":")[0] for volume in postgres["volumes"]
-    }
-
-
 def test_make_help_names_every_target() -> None:
     rules = (ROOT / "Makefile").read_text()
     phony = {

@@ -205,7 +205,7 @@ def _achievements(
                 pairs[by_name[name], row["id"]] = pair
     for campus in [row["id"] for row in listed if names[row["name"]] > 1]:
         if campus in campuses:
-            for key in _offered_at(address, campus):
+            for key in offered_at(address, campus):
                 if key in achievements:
                     pairs[campus, key] = {"campus_id": campus, "achievement_id": key}
     offered = {key for _, key in pairs}
@@ -291,16 +291,11 @@ def _evaluations(address: str, projects: Any, users: Any, cursus_id: int) -> Tab
     return {"scale_teams": evaluations, "scale_teams_users": people}
 
 
-def _offered_at(address: str, campus: int) -> list[int]:
-    token = requests.post(
-        f"{address}/oauth/token",
-        data={
-            "grant_type": "client_credentials",
-            "client_id": "sandbox",
-            "client_secret": "sandbox",
-        },
-        timeout=10,
-    ).json()["access_token"]
+def offered_at(address: str, campus: int, secret: str = "sandbox") -> list[int]:
+    """The achievements of a campus, which no row of them tells where campuses share a name."""
+    form = {"grant_type": "client_credentials", "client_id": "sandbox", "client_secret": secret}
+    answer = requests.post(f"{address}/oauth/token", data=form, timeout=10)
+    token = answer.json()["access_token"]
     keys: list[int] = []
     for page in range(1, 100):
         answer = requests.get(

@@ -13,6 +13,7 @@ from psycopg2.extensions import connection as Connection
 from rich.console import Console
 from typer.testing import CliRunner
 
+from extract.base.query import execute
 from extract.base.settings import local_directory
 from extract.cli import app as extraction
 from ops.cli import app
@@ -21,17 +22,15 @@ from ops.sync import sync
 
 def everything(connection: Connection) -> str:
     """Every row of every table as text."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select schemaname, tablename from pg_tables "
-            "where schemaname not in ('pg_catalog', 'information_schema')"
-        )
-        texts = []
-        for schema, table in cursor.fetchall():
-            cursor.execute(
-                sql.SQL("select t::text from {} as t").format(sql.Identifier(schema, table))
-            )
-            texts += [f"{schema}.{table} {text}" for (text,) in cursor.fetchall()]
+    tables = execute(
+        connection,
+        "select schemaname, tablename from pg_tables "
+        "where schemaname not in ('pg_catalog', 'information_schema')",
+    )
+    texts = []
+    for schema, table in tables:
+        query = sql.SQL("select t::text from {} as t").format(sql.Identifier(schema, table))
+        texts += [f"{schema}.{table} {text}" for (text,) in execute(connection, query)]
     return "\n".join(texts)
 
 
@@ -47,16 +46,16 @@ def lines_with(names: tuple[str, ...], text: str) -> list[str]:
 
 def team_mate(connection: Connection) -> tuple[int, str, str]:
     """A student who is nested in somebody else's team: number, login, mail."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select users.id, users.login, users.email from mirror.projects_users "
-            "cross join lateral jsonb_array_elements(current_team -> 'users') as member "
-            "inner join mirror.users on users.id = (member ->> 'id')::bigint "
-            "where users.id <> projects_users.user_id and current_team ->> 'repo_url' "
-            "like '%' || users.login order by users.id limit 1"
-        )
-        user_id, login, email = cursor.fetchone() or (0, "", "")
-    assert login, "nobody shares a team: the world proves nothing"
+    found = execute(
+        connection,
+        "select users.id, users.login, users.email from mirror.projects_users "
+        "cross join lateral jsonb_array_elements(current_team -> 'users') as member "
+        "inner join mirror.users on users.id = (member ->> 'id')::bigint "
+        "where users.id <> projects_users.user_id and current_team ->> 'repo_url' "
+        "like '%' || users.login order by users.id limit 1",
+    )
+    assert found, "nobody shares a team: the world proves nothing"
+    user_id, login, email = found[0]
     return user_id, login, email
 
 
@@ -98,34 +97,29 @@ def test_people_are_erased_everywhere_and_stay_out(world: str, connection: Conne
     assert not [line[:300] for line in left.splitlines() if number.search(line)]
     assert not lines_with((login, email), files())
     assert "fine" in files()
-    with connection.cursor() as cursor:
-        cursor.execute("select people, reason from ops.erasures")
-        assert cursor.fetchall() == [(1, "on request")]
+    erased = execute(connection, "select people, reason from ops.erasures")
+    assert erased == [(1, "on request")]
     checked = make("check")
     assert checked.exit_code == 0, checked.output
 
     # 42 still lists the erased one, and has anonymised another
     answer = requests.post(f"{world}/_sandbox/advance", json={"anonymise": 1}, timeout=30).json()
     (anonymised,) = answer["anonymise"]["users"]
-    with connection.cursor() as cursor:
-        cursor.execute("select login, email from mirror.users where id = %s", (anonymised,))
-        others = cursor.fetchone() or ("?", "?")
-        cursor.execute("update ops.relation_reads set stale = true")
+    named = "select login, email from mirror.users where id = %s"
+    [others] = execute(connection, named, (anonymised,))
+    execute(connection, "update ops.relation_reads set stale = true")
     extract_and_build()
     left = everything(connection)
     assert not lines_with((login, email, *others), left)
     assert not lines_with((login, email), files())
-    with connection.cursor() as cursor:
-        cursor.execute("select distinct reason from ops.erasures")
-        assert {reason for (reason,) in cursor.fetchall()} == {"on request", "anonymised by 42"}
-        cursor.execute("select count(*) from mirror.users where id = %s", (user_id,))
-        assert cursor.fetchone() == (0,)
+    reasons = execute(connection, "select distinct reason from ops.erasures order by 1")
+    assert reasons == [("anonymised by 42",), ("on request",)]
+    assert execute(connection, named, (user_id,)) == []
     checked = make("check", "--sample", "100")
     assert checked.exit_code == 0, checked.output
 
     result = make("readmit", "--id", str(user_id))
     assert result.exit_code == 0, result.output
     assert CliRunner().invoke(extraction, ["run"]).exit_code == 0
-    with connection.cursor() as cursor:
-        cursor.execute("select login from raw.users where id = %s", (user_id,))
-        assert cursor.fetchone() == (login,)
+    back = execute(connection, "select login from raw.users where id = %s", (user_id,))
+    assert back == [(login,)]

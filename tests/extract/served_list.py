@@ -25,6 +25,7 @@ class ServedList:
         delays: Seconds that the so many-th answer takes.
         pause: Seconds after each byte of a page's body.
         seen: Path and headers of each page asked for.
+        tokens: Headers of each request for a token.
     """
 
     rows: list[dict[str, Any]]
@@ -36,7 +37,7 @@ class ServedList:
     pause: float = 0.0
     seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     asked: int = 0
-    tokens: int = 0
+    tokens: list[dict[str, str]] = field(default_factory=list)
     url: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -77,7 +78,7 @@ def serve(listing: ServedList, certificate: Path | None = None) -> Iterator[str]
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            listing.tokens += 1
+            listing.tokens.append(dict(self.headers))
             self._send(200, {}, b'{"access_token": "t", "expires_in": 7200}')
 
         def do_GET(self) -> None:

@@ -70,7 +70,7 @@ def test_a_passing_fault_is_recovered_from(
 def test_a_401_is_answered_with_a_new_token(tmp_path: Path) -> None:
     listing = ServedList(list(ROWS), answers={1: (401, {}, b"{}")})
     assert get(listing, tmp_path)[0] == ROWS
-    assert listing.tokens == 2
+    assert len(listing.tokens) == 2
 
 
 def test_a_401_on_a_fresh_token_ends_the_run(tmp_path: Path) -> None:

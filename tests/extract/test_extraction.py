@@ -351,21 +351,23 @@ def test_an_api_out_of_reach_is_named(
     assert runs(connection) == [("full", "failed")]
 
 
-def test_invented_people_and_real_ones_never_mix(
-    read_world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("FORTYTWO_API_URL", "https://api.example.test", "invented people and real ones would mix"),
+        ("FORTYTWO_CURSUS_ID", "9", "mirrors cursus 21, and FORTYTWO_CURSUS_ID is 9"),
+    ],
+)
+def test_people_of_two_networks_or_two_cursus_never_mix(
+    name: str,
+    value: str,
+    said: str,
+    read_world: str,
+    connection: Connection,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("FORTYTWO_API_URL", "https://api.example.test")
-    result = run("run")
-    assert result.exit_code == 2
-    assert "invented people and real ones would mix" in result.output
-    assert count(connection, "users") == 312
-
-
-def test_the_students_of_two_cursus_never_mix(
-    read_world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("FORTYTWO_CURSUS_ID", "9")
-    result = run("run", "--mode", "live")
-    assert result.exit_code == 2
-    assert "mirrors cursus 21, and FORTYTWO_CURSUS_ID is 9" in result.output
+    monkeypatch.setenv(name, value)
+    for mode in ("full", "live"):
+        result = run("run", "--mode", mode)
+        assert (result.exit_code, said in result.output) == (2, True), result.output
     assert count(connection, "users") == 312

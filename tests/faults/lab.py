@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import StringIO
@@ -24,7 +24,7 @@ from extract.listing.reader import Arrived
 from extract.progress import ExtractionProgress
 from extract.run import Extracted
 from tests.conftest import ROOT, api, wait_for
-from tests.faults.truth import RELATIONS, Truth
+from tests.faults.truth import FULL, RELATIONS, Truth, differences
 
 NAME = "faults_lab"
 NEXT_SECRET = "sandbox-next"
@@ -149,6 +149,14 @@ def run_here(
         return Ran(done, None, progress.said.getvalue() + done.stopped)
     except Exception as error:  # noqa: BLE001 (the tests judge which)
         return Ran(None, error, progress.said.getvalue() + str(error))
+
+
+def heal(case: Case, *modes: str, tables: Iterable[str] = FULL) -> None:
+    """Runs that meet no fault succeed and end equal to the truth."""
+    for mode in modes or ("full",):
+        ran = run_here(mode)
+        assert ran.error is None, ran.said
+    assert not differences(case.connection, case.sandbox.truth, tables)
 
 
 @dataclass

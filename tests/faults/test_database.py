@@ -10,12 +10,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import psycopg2
 import pytest
-from psycopg2.extensions import connection as Connection
 
 from extract import embedded
 from extract.api.client import Page
@@ -24,7 +23,7 @@ from extract.listing.listing import Listing
 from tests.conftest import set_variables, short_directory, wait_for
 from tests.end_to_end import oracle
 from tests.faults import lab
-from tests.faults.lab import Case, Postgres, Ran, Sandbox, run_here
+from tests.faults.lab import Case, Postgres, Ran, Sandbox, heal, run_here
 from tests.faults.truth import FULL, RELATIONS, contents, differences
 
 pytestmark = pytest.mark.faults
@@ -154,10 +153,7 @@ def test_postgres_is_killed_while_the_api_is_read(own: Case) -> None:
     assert contents(own.connection, "raw") == raw
     assert contents(own.connection, "mirror") == mirror
 
-    again = run_here("full")
-
-    assert again.error is None, again.said
-    assert not differences(own.connection, own.sandbox.truth, FULL)
+    heal(own)
 
 
 def test_postgres_is_killed_in_mid_publication(own: Case) -> None:
@@ -242,9 +238,7 @@ def test_the_disk_of_the_working_files_is_full(
     assert contents(case.connection, "raw") == raw
 
     ballast.unlink()
-    again = run_here("full")
-    assert again.error is None, again.said
-    assert not differences(case.connection, case.sandbox.truth, FULL)
+    heal(case)
 
 
 def test_the_disk_of_the_database_is_full(
@@ -264,28 +258,21 @@ def test_the_disk_of_the_database_is_full(
         with postgres.copy(f"{before} tablespace small") as name:
             variables = {**lab.settings_of(sandbox.address, tmp_path), **postgres.variables}
             set_variables(monkeypatch, {**variables, "PGDATABASE": name})
-            connection = postgres.connect(name)
-            _survives_a_full_database(connection, sandbox, place)
-            connection.close()
+            with closing(postgres.connect(name)) as connection:
+                raw = contents(connection, "raw")
+                ballast = fill(place, 128 << 10)
+
+                ran = run_here("full")
+
+                assert isinstance(ran.error, MirrorError), ran
+                assert str(ran.error).startswith("The database's disk is full.")
+                assert "\n" not in str(ran.error)
+                assert contents(connection, "raw") == raw
+
+                ballast.unlink()
+                heal(Case(sandbox, name, connection, tmp_path))
     finally:
         postgres.administer("drop tablespace small")
-
-
-def _survives_a_full_database(connection: Connection, sandbox: Sandbox, place: Path) -> None:
-    raw = contents(connection, "raw")
-    ballast = fill(place, 128 << 10)
-
-    ran = run_here("full")
-
-    assert isinstance(ran.error, MirrorError), ran
-    assert str(ran.error).startswith("The database's disk is full.")
-    assert "\n" not in str(ran.error)
-    assert contents(connection, "raw") == raw
-
-    ballast.unlink()
-    again = run_here("full")
-    assert again.error is None, again.said
-    assert not differences(connection, sandbox.truth, FULL)
 
 
 def test_a_database_that_cannot_be_reached_is_said_in_a_sentence(case: Case) -> None:

@@ -17,14 +17,14 @@ from extract.programs import DBT
 from tests.conftest import ROOT, WITHOUT_UNIT_TESTS, wait_for
 from tests.end_to_end import oracle
 from tests.faults import children
-from tests.faults.lab import Case, run_here, stale
+from tests.faults.lab import Case, heal, run_here, stale
 from tests.faults.truth import FULL, RELATIONS, contents, differences
 
 pytestmark = pytest.mark.faults
 
 
-def wrong(case: Case, *tables: str) -> list[str]:
-    return differences(case.connection, case.sandbox.truth, tables or FULL)
+def wrong(case: Case) -> list[str]:
+    return differences(case.connection, case.sandbox.truth, FULL)
 
 
 def build(case: Case) -> subprocess.Popen[str]:
@@ -64,12 +64,7 @@ def test_extract_killed_at_ten_random_points(case: Case) -> None:
     assert killed >= 8
     case.sandbox.control("settings", {"latency": 0})
 
-    ran = run_here("full")
-    assert ran.error is None, ran.said
-    ran = run_here("backfill")
-    assert ran.error is None, ran.said
-
-    assert not wrong(case, *FULL, *RELATIONS)
+    heal(case, "full", "backfill", tables=(*FULL, *RELATIONS))
     (unsaid,) = case.ask("select count(*) from ops.runs where status = 'running'")
     assert unsaid == (0,), "a killed run is still called running"
 
@@ -93,10 +88,7 @@ def test_extract_killed_while_it_loads(case: Case, untouched: dict[str, dict[str
     )
     assert contents(case.connection, "raw") == untouched["raw"]
 
-    ran = run_here("full")
-
-    assert ran.error is None, ran.said
-    assert not wrong(case)
+    heal(case)
 
 
 def test_dbt_killed_while_it_builds_and_while_it_publishes(case: Case) -> None:
@@ -197,6 +189,4 @@ def test_the_clock_jumps_in_mid_run(days: int, case: Case, monkeypatch: pytest.M
     assert ran.error is None, ran.said
     assert not wrong(case)
     jumped.clear()  # the clock is set right again
-    ran = run_here("full")
-    assert ran.error is None, ran.said
-    assert not wrong(case)
+    heal(case)

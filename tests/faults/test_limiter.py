@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,31 +17,12 @@ from extract.api.quota import Quota
 from extract.api.quota_file import HOUR
 from extract.base.errors import BudgetSpent
 from extract.base.settings import Settings
-from tests.extract.test_quota import most_in
-
-
-@dataclass
-class Clock:
-    """Time that passes only while somebody sleeps."""
-
-    now: float = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
+from tests.extract.test_quota import Clock, most_in, quota
 
 
 def processes(count: int, directory: Path, clock: Clock) -> list[Quota]:
     """Limiters that meet in one file, as several processes do."""
-    made = [
-        Quota("key", directory=directory, clock=clock, sleep=clock.sleep, max_wait=3 * HOUR)
-        for _ in range(count)
-    ]
-    for quota in made:
-        quota._told.set()
-    return made
+    return [quota(directory, clock, max_wait=3 * HOUR) for _ in range(count)]
 
 
 STEP = st.tuples(
@@ -91,14 +71,12 @@ def test_the_1201st_call_of_an_hour_waits_for_the_next(tmp_path: Path) -> None:
 
 
 def test_a_run_that_may_not_wait_says_when_to_come_again(tmp_path: Path) -> None:
-    clock = Clock()
-    (quota,) = processes(1, tmp_path, clock)
-    quota.learn({"X-Hourly-RateLimit-Limit": "3"})
-    quota._max_wait = 0.0
+    limited = quota(tmp_path, Clock(), max_wait=0.0)
+    limited.learn({"X-Hourly-RateLimit-Limit": "3"})
     for _ in range(3):
-        quota.acquire()
+        limited.acquire()
     with pytest.raises(BudgetSpent, match=r"free in about \d+ min\."):
-        quota.acquire()
+        limited.acquire()
 
 
 def test_a_spent_hour_lasts_to_the_end_of_the_clocks_when_nothing_else_is_told(
@@ -114,11 +92,11 @@ def test_a_spent_hour_lasts_to_the_end_of_the_clocks_when_nothing_else_is_told(
 
 
 def test_a_first_call_without_an_answer_holds_up_no_other(tmp_path: Path) -> None:
-    quota = Quota("key", directory=tmp_path)
+    unheard = Quota("key", directory=tmp_path)
     started = time.monotonic()
     for _ in range(3):
-        quota.acquire()
-        quota.unanswered()
+        unheard.acquire()
+        unheard.unanswered()
     assert time.monotonic() - started < 10
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import http.server
 import os
 import re
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -19,10 +19,12 @@ import extract.base.settings
 from extract.api.client import HEADERS, FortyTwoClient
 from extract.api.quota import Quota
 from extract.base.folders import MARK
+from extract.base.query import execute
 from extract.base.settings import Settings
 from tests.conftest import ROOT, set_variables, started_sandbox
+from tests.extract.served_list import ServedList, serve
 from tests.faults import lab
-from tests.faults.lab import Case, Postgres, Sandbox, run_here
+from tests.faults.lab import Case, Postgres, Sandbox, heal, run_here
 from tests.faults.truth import FULL, differences
 
 pytestmark = pytest.mark.faults
@@ -269,42 +271,16 @@ def test_without_a_next_secret_an_expired_one_says_what_to_do(empty: Case) -> No
     ran = run_here("full")
     assert re.search(r"refuses the application's credentials .* put it into \.env", ran.said)
     empty.sandbox.mend()
-    ran = run_here("full")
-    assert ran.error is None, ran.said
-    assert not differences(empty.connection, empty.sandbox.truth, FULL)
+    heal(empty)
 
 
 def test_requests_name_the_program_and_nobody(tmp_path: Path) -> None:
-    headers: list[dict[str, str]] = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self._answer(b'{"access_token": "t", "expires_in": 7200}')
-
-        def do_GET(self) -> None:
-            self._answer(b"[]")
-
-        def _answer(self, body: bytes) -> None:
-            headers.append(dict(self.headers))
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *arguments: object) -> None:
-            return
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_port}"
-    client = FortyTwoClient(Settings(url, "id", CANARY), Quota(url, directory=tmp_path))
-    client.page("/cursus")
-    server.shutdown()
-    server.server_close()
-    assert len(headers) == 2
-    for sent in headers:
+    listing = ServedList([])
+    with serve(listing) as url:
+        client = FortyTwoClient(Settings(url, "id", CANARY), Quota(url, directory=tmp_path))
+        client.page("/cursus")
+    ((_, of_page),) = listing.seen
+    for sent in (*listing.tokens, of_page):
         assert sent["User-Agent"] == HEADERS["User-Agent"]
         told = " ".join(sent.values())
         assert CANARY not in told
@@ -320,25 +296,15 @@ def test_every_server_of_ours_listens_on_this_machine_only(
         if "sandbox" in " ".join(process.cmdline())
     ]
     assert ours
-    ((data,),) = _ask(postgres, "show data_directory")
+    with closing(postgres.connect("postgres")) as connection:
+        ((data,),) = execute(connection, "show data_directory")
+        listens = execute(connection, "show listen_addresses")
     pid = int((Path(data) / "postmaster.pid").read_text().splitlines()[0])
     for process in [*ours, psutil.Process(pid)]:
-        for connection in process.net_connections("inet"):
-            if connection.status == psutil.CONN_LISTEN:
-                assert connection.laddr.ip in ("127.0.0.1", "::1"), process.cmdline()
-    assert _ask(postgres, "show listen_addresses") in ([("",)], [("localhost",)])
+        for found in process.net_connections("inet"):
+            if found.status == psutil.CONN_LISTEN:
+                assert found.laddr.ip in ("127.0.0.1", "::1"), process.cmdline()
+    assert listens in ([("",)], [("localhost",)])
     for path in (ROOT / "ops").rglob("*.py"):
         for host in re.findall(r"HTTPServer\(\s*\(([^,]*),", path.read_text(encoding="utf-8")):
             assert host == '"127.0.0.1"', f"{path} serves on {host}"
-    compose = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
-    for published in re.findall(r"ports:\s*\n\s*- (.*)", compose):
-        assert published.strip("\"'").startswith("127.0.0.1:")
-
-
-def _ask(postgres: Postgres, query: str) -> list[tuple[str, ...]]:
-    connection = postgres.connect("postgres")
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        rows: list[tuple[str, ...]] = cursor.fetchall()
-    connection.close()
-    return rows

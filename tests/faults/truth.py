@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
-import orjson
 import requests
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from extract.tables import TABLES
 from extract.tables.declarations import QUEST
+from tests.end_to_end.oracle import offered_at
+from tests.end_to_end.oracle import rows as listed_rows
 
 Row = dict[str, Any]
 Key = tuple[int, ...]
@@ -53,7 +54,7 @@ class Truth:
     def _read(self, table: str) -> dict[Key, Row]:
         if table == "campus_achievements":
             return self._campus_achievements()
-        rows: Iterable[Row] = self._listed(table)
+        rows: Iterable[Row] = listed_rows(self._address, table)
         if table == "projects":
             rows = [_without_counts(row) for row in rows if _in_cursus(row)]
         elif table == "blocs":
@@ -71,10 +72,12 @@ class Truth:
     def _students(self, rows: Iterable[Row]) -> list[Row]:
         campus_of = {
             row["id"]: row["primary_campus_id"]
-            for row in self._lines("rows/users?listed=true&fields=id,primary_campus_id")
+            for row in listed_rows(self._address, "users", "&fields=id,primary_campus_id")
         }
         enrolled = {
-            row["user"]["id"] for row in self._listed("cursus_users") if row["cursus_id"] == CURSUS
+            row["user"]["id"]
+            for row in listed_rows(self._address, "cursus_users")
+            if row["cursus_id"] == CURSUS
         }
         campuses = self.rows("campus")
 
@@ -90,31 +93,12 @@ class Truth:
     def _campus_achievements(self) -> dict[Key, Row]:
         """Pairs of the campuses that share their name with another one."""
         names = Counter(row["name"] for row in self.rows("campus").values())
-        form = {"grant_type": "client_credentials", "client_id": "sandbox"}
-        form["client_secret"] = self._secret
-        answer = requests.post(f"{self._address}/oauth/token", data=form, timeout=30).json()
-        pairs: dict[Key, Row] = {}
-        for (campus,), row in self.rows("campus").items():
-            if names[row["name"]] > 1:
-                listed = requests.get(
-                    f"{self._address}/v2/campus/{campus}/achievements?page[size]=100",
-                    headers={"Authorization": f"Bearer {answer['access_token']}"},
-                    timeout=30,
-                )
-                for achievement in listed.json():
-                    pair = {"campus_id": campus, "achievement_id": achievement["id"]}
-                    pairs[campus, achievement["id"]] = pair
-        return pairs
-
-    def _listed(self, resource: str) -> Iterator[Row]:
-        return self._lines(f"rows/{resource}?listed=true")
-
-    def _lines(self, path: str) -> Iterator[Row]:
-        """A row at a time: the network's relations are millions."""
-        with requests.get(f"{self._address}/_sandbox/{path}", timeout=60, stream=True) as answer:
-            answer.raise_for_status()
-            for line in answer.iter_lines(1 << 20):
-                yield orjson.loads(line)
+        return {
+            (campus, achievement): {"campus_id": campus, "achievement_id": achievement}
+            for (campus,), row in self.rows("campus").items()
+            if names[row["name"]] > 1
+            for achievement in offered_at(self._address, campus, self._secret)
+        }
 
 
 def _in_cursus(project: Row) -> bool:

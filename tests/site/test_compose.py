@@ -28,6 +28,7 @@ SERVICES = COMPOSE["services"]
 
 def test_there_is_a_database_a_scheduler_and_a_site() -> None:
     assert SERVICES.keys() == {"postgres", "scheduler", "site"}
+    assert "pg_isready" in " ".join(SERVICES["postgres"]["healthcheck"]["test"])
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -115,6 +116,8 @@ def test_no_secret_is_in_a_container_definition() -> None:
         for name, value in service.get("environment", {}).items():
             assert not re.search("PASSWORD|SECRET", name) or name.endswith("_FILE"), value
     assert COMPOSE["secrets"] == {"database_password": {"environment": "PGPASSWORD"}}
+    password = SERVICES["postgres"]["environment"]["POSTGRES_PASSWORD_FILE"]
+    assert password == "/run/secrets/database_password"
 
 
 def test_every_volume_is_declared_and_every_mounted_file_exists() -> None:
