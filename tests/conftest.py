@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -205,6 +205,27 @@ def used(local: Path, cluster: Path) -> Path:
     return local
 
 
+@pytest.fixture
+def small_disk() -> Iterator[Callable[..., Path]]:
+    """Mounts a disk of so many KiB for a user; skips where mounting is not permitted."""
+    mounted: list[Path] = []
+
+    def mount(kibibytes: int, owner: int = os.geteuid()) -> Path:
+        place = Path(tempfile.mkdtemp(prefix="ftm-", dir="/tmp"))
+        options = f"size={kibibytes}k,uid={owner},gid={owner},mode=0700"
+        done = run_program("mount", "-t", "tmpfs", "-o", options, "tmpfs", place)
+        if done.returncode:
+            place.rmdir()
+            pytest.skip(f"a small disk cannot be mounted here: {done.stderr.strip()}")
+        mounted.append(place)
+        return place
+
+    yield mount
+    for place in mounted:
+        subprocess.run(["umount", "--lazy", place], check=True)
+        place.rmdir()
+
+
 @pytest.fixture(scope="session")
 def network(pytestconfig: pytest.Config) -> bool:
     """Whether the engines are to be compared over a whole network."""
@@ -332,10 +353,10 @@ def run_module(
     return run_program(sys.executable, "-m", *arguments, folder=folder, **variables)
 
 
-def sql(statement: Statement, name: str = "") -> list[tuple[Any, ...]]:
+def sql(statement: Statement, *values: Any, name: str = "") -> list[tuple[Any, ...]]:
     """Run a statement in a session of its own, in the environment's or another database."""
     with database_of_mirror.session("test", name) as connection:
-        return execute(connection, statement)
+        return execute(connection, statement, values or None)
 
 
 def wait_for(condition: Callable[[], object], what: str, seconds: float = 120) -> None:
@@ -346,16 +367,17 @@ def wait_for(condition: Callable[[], object], what: str, seconds: float = 120) -
         time.sleep(0.01)
 
 
-def administer(server: dict[str, str], statement: str) -> None:
+def administer(server: Mapping[str, str], statement: str) -> None:
+    """Run statements as the superuser, in the database that is named with the server."""
     connection = psycopg2.connect(
-        host=server["PGHOST"], port=server["PGPORT"], user=server["PGUSER"], dbname="postgres"
+        host=server["PGHOST"],
+        port=server["PGPORT"],
+        user=server["PGUSER"],
+        dbname=server["PGDATABASE"],
     )
-    try:
+    with closing(connection):
         connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-    finally:
-        connection.close()
+        execute(connection, statement)
 
 
 @pytest.fixture(scope="session")

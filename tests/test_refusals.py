@@ -19,7 +19,7 @@ from extract.base.errors import UsageError
 from extract.base.sqlstate import explained
 from extract.base.usable import require_usable
 from extract.embedded.user import as_user, give
-from tests.conftest import DATABASE, set_variables
+from tests.conftest import DATABASE, administer, set_variables
 from tests.extract.commands import run
 
 NO_API = {
@@ -38,29 +38,12 @@ def extraction() -> tuple[int, str]:
 
 
 @pytest.fixture
-def administer(postgres_server: dict[str, str]) -> Callable[[str], None]:
-    """Run a statement as the superuser, in a database that the mirror does not use."""
-
-    def run(statement: str, name: str = "postgres") -> None:
-        connection = psycopg2.connect(
-            host=postgres_server["PGHOST"], user=postgres_server["PGUSER"], dbname=name
-        )
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-        connection.close()
-
-    return run
-
-
-@pytest.fixture
-def role(administer: Callable[..., None], database: dict[str, str]) -> Iterator[str]:
+def role(postgres_server: dict[str, str], database: dict[str, str]) -> Iterator[str]:
     """A role that is no superuser and owns nothing."""
-    administer("create role powerless login")
+    administer(postgres_server, "create role powerless login")
     yield "powerless"
-    administer("drop owned by powerless", DATABASE)
-    administer("drop owned by powerless")
-    administer("drop role powerless")
+    administer(database, "drop owned by powerless")
+    administer(postgres_server, "drop owned by powerless; drop role powerless")
 
 
 def test_a_role_that_may_not_create_schemas(role: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,12 +59,13 @@ def test_a_role_that_may_not_create_schemas(role: str, monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
 def test_a_database_that_is_not_utf8(
-    encoding: str, administer: Callable[..., None], database: dict[str, str]
+    encoding: str, postgres_server: dict[str, str], database: dict[str, str]
 ) -> None:
-    administer(f"drop database {DATABASE}")
+    administer(postgres_server, f"drop database {DATABASE}")
     administer(
+        postgres_server,
         f"create database {DATABASE} template template0 encoding '{encoding}' "
-        "locale_provider libc locale 'C'"
+        "locale_provider libc locale 'C'",
     )
 
     status, said = extraction()
@@ -90,10 +74,8 @@ def test_a_database_that_is_not_utf8(
     assert f"The database {DATABASE} has the encoding {encoding}" in said
 
 
-def test_a_database_that_is_read_only(
-    administer: Callable[..., None], database: dict[str, str]
-) -> None:
-    administer(f"alter database {DATABASE} set default_transaction_read_only = on")
+def test_a_database_that_is_read_only(database: dict[str, str]) -> None:
+    administer(database, f"alter database {DATABASE} set default_transaction_read_only = on")
 
     status, said = extraction()
 
@@ -101,10 +83,8 @@ def test_a_database_that_is_read_only(
     assert f"The database {DATABASE} is read-only for fortytwo" in said
 
 
-def test_a_role_whose_foreign_keys_are_off(
-    administer: Callable[..., None], database: dict[str, str]
-) -> None:
-    administer(f"alter database {DATABASE} set session_replication_role = replica")
+def test_a_role_whose_foreign_keys_are_off(database: dict[str, str]) -> None:
+    administer(database, f"alter database {DATABASE} set session_replication_role = replica")
 
     with pytest.raises(UsageError, match="session_replication_role is replica"):
         require_usable(mirror.connect("test", autocommit=True))

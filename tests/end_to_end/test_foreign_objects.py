@@ -161,15 +161,15 @@ def synced(
         target = local_directory() / "dbt" / "target"
         target.mkdir(parents=True)
         (target / "partial_parse.msgpack").write_bytes(parsed_project.memory.read_bytes())
-        sql(f"drop database if exists {DATABASE} with (force)", "postgres")
-        sql(f"create database {DATABASE} template template0", "postgres")
+        sql(f"drop database if exists {DATABASE} with (force)", name="postgres")
+        sql(f"create database {DATABASE} template template0", name="postgres")
         sql(THEIRS)
         patch.setattr("ops.sync.dbt_build", build_without_unit_tests)
         sync("full", console=Console(file=io.StringIO()))
         kept = f"synced_{uuid4().hex[:8]}"
-        sql(f"alter database {DATABASE} rename to {kept}", "postgres")
+        sql(f"alter database {DATABASE} rename to {kept}", name="postgres")
         yield kept, address
-        sql(f"drop database {kept} with (force)", "postgres")
+        sql(f"drop database {kept} with (force)", name="postgres")
 
 
 # another project in the same database, in schemas of the same names
@@ -191,8 +191,8 @@ def mirror(
     """A copy of the synced database of this test's own."""
     kept, address = synced
     set_variables(monkeypatch, api(address))
-    sql(f"drop database {DATABASE} with (force)", "postgres")
-    sql(f"create database {DATABASE} template {kept} strategy file_copy", "postgres")
+    sql(f"drop database {DATABASE} with (force)", name="postgres")
+    sql(f"create database {DATABASE} template {kept} strategy file_copy", name="postgres")
     return databases.connect("fortytwo-mirror test", autocommit=True)
 
 

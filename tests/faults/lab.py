@@ -19,11 +19,12 @@ from rich.console import Console
 
 from extract import run as runs
 from extract.base.lock import new_run_id, run_lock
+from extract.base.query import execute
 from extract.listing.listing import Listing
 from extract.listing.reader import Arrived
 from extract.progress import ExtractionProgress
 from extract.run import Extracted
-from tests.conftest import ROOT, api, wait_for
+from tests.conftest import ROOT, administer, api, wait_for
 from tests.faults.truth import FULL, RELATIONS, Truth, differences
 
 NAME = "faults_lab"
@@ -167,12 +168,7 @@ class Postgres:
 
     def administer(self, statement: str) -> None:
         """Run one statement outside of a transaction."""
-        connection = self.connect("postgres")
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(statement)
-        finally:
-            connection.close()
+        administer({**self.variables, "PGDATABASE": "postgres"}, statement)
 
     def connect(self, database: str) -> Connection:
         """Connect to a database, in autocommit mode."""
@@ -240,9 +236,7 @@ class Case:
 
     def ask(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Rows of a query."""
-        with self.connection.cursor() as cursor:
-            cursor.execute(query, values)
-            return cursor.fetchall()
+        return execute(self.connection, query, values)
 
     def lock_is_free(self, seconds: float = 10) -> None:
         """Wait until PostgreSQL noticed that a killed run's connection is gone."""
@@ -252,11 +246,8 @@ class Case:
 
 def stale(connection: Connection) -> None:
     """Have the backfill read every student again."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "update ops.relation_reads set stale = true where resource = any(%s)",
-            (list(RELATIONS),),
-        )
+    relations = "update ops.relation_reads set stale = true where resource = any(%s)"
+    execute(connection, relations, (list(RELATIONS),))
 
 
 def settings_of(address: str, local: Path) -> dict[str, str]:

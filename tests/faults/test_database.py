@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -179,31 +178,6 @@ def test_postgres_is_killed_in_mid_publication(own: Case) -> None:
     assert status == 0, said
 
 
-@pytest.fixture
-def small_disk() -> Iterator[Callable[[int, int], Path]]:
-    """Mounts a tmpfs of so many MiB for a user; skips where mounting is not permitted."""
-    mounted: list[Path] = []
-
-    def mount(mebibytes: int, owner: int) -> Path:
-        place = Path(tempfile.mkdtemp(prefix="ftm-", dir="/tmp"))
-        options = f"size={mebibytes}m,uid={owner},gid={owner},mode=0700"
-        done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", place],
-            capture_output=True,
-            check=False,
-        )
-        if done.returncode:
-            place.rmdir()
-            pytest.skip(f"a small disk cannot be mounted here: {done.stderr.decode().strip()}")
-        mounted.append(place)
-        return place
-
-    yield mount
-    for place in mounted:
-        subprocess.run(["umount", "--lazy", place], check=True)
-        place.rmdir()
-
-
 def fill(place: Path, leave: int) -> Path:
     """Fill a disk up to so many bytes."""
     ballast = place / "ballast"
@@ -220,10 +194,10 @@ def fill(place: Path, leave: int) -> Path:
 def test_the_disk_of_the_working_files_is_full(
     left: int,
     case: Case,
-    small_disk: Callable[[int, int], Path],
+    small_disk: Callable[..., Path],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    place = small_disk(16, os.geteuid())  # room for all that a pass keeps on it
+    place = small_disk(16 << 10)  # room for all that a pass keeps on it
     monkeypatch.setenv("FORTYTWO_LOCAL", str(place / "local"))
     monkeypatch.setenv("XDG_STATE_HOME", str(case.local / "state"))
     (place / "local").mkdir()
@@ -246,11 +220,11 @@ def test_the_disk_of_the_database_is_full(
     sandbox: Sandbox,
     postgres: Postgres,
     tmp_path: Path,
-    small_disk: Callable[[int, int], Path],
+    small_disk: Callable[..., Path],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     owner = Path(postgres.variables["PGHOST"]).stat()
-    place = small_disk(64, owner.st_uid)
+    place = small_disk(64 << 10, owner.st_uid)
     (place / "data").mkdir()
     os.chown(place / "data", owner.st_uid, owner.st_gid)
     postgres.administer(f"create tablespace small location '{place / 'data'}'")

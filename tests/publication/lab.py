@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Mapping
+from contextlib import closing, redirect_stdout
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
@@ -17,6 +17,7 @@ from uuid import uuid4
 import psycopg2
 from psycopg2.extensions import connection as Connection
 
+from extract.base.query import execute
 from tests.conftest import PUBLISHED, ROOT
 
 
@@ -54,15 +55,12 @@ class Lab:
 
     def run(self, statements: str) -> None:
         """Run statements in a session of their own."""
-        with self._cursor() as cursor:
-            cursor.execute(statements)
+        self.rows(statements)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """All rows of a query."""
-        with self._cursor() as cursor:
-            cursor.execute(query)
-            found: list[tuple[Any, ...]] = cursor.fetchall()
-            return found
+        with closing(self.connect()) as connection:
+            return execute(connection, query)
 
     def of_users(self) -> list[tuple[str, str]]:
         """Tables of mirror with a foreign key to users, and its column."""
@@ -78,15 +76,6 @@ class Lab:
         """The one value of a query."""
         [(value,)] = self.rows(query)
         return value
-
-    @contextmanager
-    def _cursor(self) -> Iterator[Any]:
-        connection = self.connect()
-        try:
-            with connection.cursor() as cursor:
-                yield cursor
-        finally:
-            connection.close()
 
     def publish(self) -> None:
         """Run the script that dbt rendered, as the run `run-<n>` of this database's."""

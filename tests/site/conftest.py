@@ -10,13 +10,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psycopg2
 import pytest
-from psycopg2.extensions import connection as Connection
 
-from extract.base import database
 from extract.tables.ownership import OPS_FILES
-from tests.conftest import administer, run_module
+from tests.conftest import administer, run_module, sql
 
 if TYPE_CHECKING:  # the import takes a second, in each pytest process
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -33,32 +30,11 @@ CHROMIUM = next(
 )
 
 
-def fill(server: dict[str, str], *files: Path) -> None:
-    """Run SQL files in a database."""
-    connection = psycopg2.connect(
-        host=server["PGHOST"],
-        port=server["PGPORT"],
-        user=server["PGUSER"],
-        dbname=server["PGDATABASE"],
-    )
-    try:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute("set timezone to 'UTC'")
-            for file in files:
-                cursor.execute(file.read_text())
-    finally:
-        connection.close()
-
-
 @pytest.fixture
 def ops(database: dict[str, str]) -> dict[str, str]:
-    fill(database, *OPS_FILES)
+    for file in OPS_FILES:
+        administer(database, file.read_text())
     return database
-
-
-def connect() -> Connection:
-    return database.connect("test", autocommit=True)
 
 
 def add_run(status: str, hours_ago: float, **columns: object) -> None:
@@ -72,14 +48,8 @@ def add_run(status: str, hours_ago: float, **columns: object) -> None:
         "published_at": ended if status == "published" else None,
         **columns,
     }
-    connection = connect()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"insert into ops.runs ({', '.join(values)}) "
-            f"values ({', '.join(['%s'] * len(values))})",
-            list(values.values()),
-        )
-    connection.close()
+    places = ", ".join(["%s"] * len(values))
+    sql(f"insert into ops.runs ({', '.join(values)}) values ({places})", *values.values())
 
 
 @pytest.fixture(scope="session")
@@ -108,11 +78,12 @@ def local_of(site: Path) -> Path:
 
 def make_site(directory: Path, server: dict[str, str]) -> None:
     administer(server, "create database site")
-    server = {**server, "PGDATABASE": "site"}
+    own = {**server, "PGDATABASE": "site"}
     invented = (Path(__file__).with_name(name) for name in ("history.sql", "reports.sql"))
-    fill(server, *OPS_FILES, *invented)
+    for file in (*OPS_FILES, *invented):
+        administer(own, file.read_text())
     variables = {
-        **server,
+        **own,
         "FORTYTWO_ENV_FILE": os.devnull,
         "FORTYTWO_LOCAL": str(local_of(directory)),
         "FORTYTWO_SITE": str(directory),

@@ -13,7 +13,8 @@ from ops.site.catalog.dictionary import PAGE, write_dictionary_page
 from ops.site.catalog.joins import MOST, joins
 from ops.status.status import read_status
 from ops.status.verdict import judge
-from tests.site.conftest import add_run, connect
+from tests.conftest import sql
+from tests.site.conftest import add_run
 
 if TYPE_CHECKING:
     from tests.site.conftest import Look
@@ -22,19 +23,16 @@ if TYPE_CHECKING:
 @pytest.mark.usefixtures("database")
 def test_every_join_of_every_table_runs(manifest: Path) -> None:
     contracts = read_contracts(manifest)
-    connection = connect()
-    with connection.cursor() as cursor:
-        cursor.execute("create schema mirror")
-        for table in contracts.tables:
-            columns = ", ".join(f"{c.name} {c.data_type}" for c in table.columns)
-            cursor.execute(f"create table mirror.{table.name} ({columns})")
-        for table in contracts.tables:
-            found = joins(contracts, table, {})
-            assert 1 <= len(found) <= MOST, table.name
-            for _, statement in found:
-                assert " join " in statement and f"mirror.{table.name}" in statement
-                cursor.execute(statement)
-    connection.close()
+    sql("create schema mirror")
+    for table in contracts.tables:
+        columns = ", ".join(f"{c.name} {c.data_type}" for c in table.columns)
+        sql(f"create table mirror.{table.name} ({columns})")
+    for table in contracts.tables:
+        found = joins(contracts, table, {})
+        assert 1 <= len(found) <= MOST, table.name
+        for _, statement in found:
+            assert " join " in statement and f"mirror.{table.name}" in statement
+            sql(statement)
 
 
 def test_a_search_by_keyboard_leaves_what_has_all_words(look: Look) -> None:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from extract.base import database
 from ops.site import incidents_page
 from ops.site.incidents_page import BUILD, EXTRACTION, FRESHNESS, Incident
 from ops.status.status import read_status
 from ops.status.verdict import judge
-from tests.site.conftest import add_run, connect
+from tests.conftest import sql
+from tests.site.conftest import add_run
 
 pytestmark = pytest.mark.usefixtures("ops")
 
@@ -24,9 +26,8 @@ def incidents() -> list[tuple[str, str, int, int | None, int]]:
     def ago(moment: datetime | None) -> int | None:
         return None if moment is None else round((now - moment) / timedelta(hours=1))
 
-    connection = connect()
-    found: list[Incident] = incidents_page.read_incidents(connection, now)[1]
-    connection.close()
+    with database.session("test") as connection:
+        found: list[Incident] = incidents_page.read_incidents(connection, now)[1]
     return sorted((i.part, i.level, ago(i.began) or 0, ago(i.ended), i.runs) for i in found)
 
 
@@ -58,13 +59,10 @@ def test_a_table_is_degraded_until_it_is_read_again() -> None:
     add_run("published", 20, degraded='{"coalitions_users": "403", "projects_users": "500"}')
     add_run("published", 10)
     add_run("published", 5)
-    connection = connect()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "insert into ops.listings select finished_at, run_id, 'projects_users', '', 1, 1, 1 "
-            "from ops.runs where degraded is null order by started_at limit 1"
-        )
-    connection.close()
+    sql(
+        "insert into ops.listings select finished_at, run_id, 'projects_users', '', 1, 1, 1 "
+        "from ops.runs where degraded is null order by started_at limit 1"
+    )
 
     assert incidents() == [
         ("Table coalitions_users", "degraded", 20, None, 1),

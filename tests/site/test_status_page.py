@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from extract.base import database
 from extract.tables import READS
 from ops.site import status_page
 from ops.site.catalog.contracts import RULE
@@ -17,7 +18,8 @@ from ops.site.history import read_history
 from ops.status.outcomes import outcome
 from ops.status.status import read_status
 from ops.status.verdict import judge
-from tests.site.conftest import add_run, connect
+from tests.conftest import sql
+from tests.site.conftest import add_run
 
 
 @pytest.fixture(autouse=True)
@@ -64,12 +66,11 @@ def test_a_run_that_was_killed_is_not_said_to_be_running(tmp_path: Path) -> None
 
 @pytest.mark.usefixtures("ops")
 def test_what_is_read_by_students_by_events_and_by_days_is_on_it(tmp_path: Path) -> None:
-    with connect() as connection, connection.cursor() as cursor:
-        for reads, parent in READS.items():
-            cursor.execute(
-                f"insert into ops.{reads} (resource, {parent}, read_at, checked_at) "
-                f"values ('by_{parent}', 1, now(), now())"
-            )
+    for reads, parent in READS.items():
+        sql(
+            f"insert into ops.{reads} (resource, {parent}, read_at, checked_at) "
+            f"values ('by_{parent}', 1, now(), now())"
+        )
 
     text = page(tmp_path)
 
@@ -159,11 +160,10 @@ def test_the_first_fill_of_a_table_is_no_change() -> None:
         rows='{"users": 101}',
         changes='{"users": {"inserted": 3, "updated": 1, "deleted": 2}}',
     )
-    connection = connect()
 
-    changes = read_history(connection).changes
+    with database.session("test") as connection:
+        changes = read_history(connection).changes
 
-    connection.close()
     assert [(row["inserted"], row["updated"], row["deleted"]) for row in changes] == [(3, 1, 2)]
 
 

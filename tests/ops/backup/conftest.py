@@ -21,9 +21,9 @@ def template(
     name = "template_of_mirrors"
     with pytest.MonkeyPatch.context() as patch:
         set_variables(patch, postgres_server)
-        sql(f"create database {name} template template0", "postgres")
+        sql(f"create database {name} template template0", name="postgres")
         extract(sandbox, tmp_path_factory.mktemp("template"), name)
-        sql(PUBLISHED, name)
+        sql(PUBLISHED, name=name)
         connection = database.connect("test", autocommit=True, name=name)
         mark(connection, "mirror", "snapshots", "marts")
         connection.close()
@@ -44,21 +44,21 @@ def unchanged(
 def role(unchanged: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A role that may log in and nothing else; its databases go with it."""
     name = f"limited_{uuid4().hex[:8]}"
-    sql(f"create role {name} login", "postgres")
+    sql(f"create role {name} login", name="postgres")
     yield name
     monkeypatch.setenv("PGUSER", "fortytwo")
     for (owned,) in sql(
-        f"select datname from pg_database where datdba = '{name}'::regrole", "postgres"
+        f"select datname from pg_database where datdba = '{name}'::regrole", name="postgres"
     ):
-        sql(f"drop database {owned} with (force)", "postgres")
-    sql(f"drop role {name}", "postgres")
+        sql(f"drop database {owned} with (force)", name="postgres")
+    sql(f"drop role {name}", name="postgres")
 
 
 @pytest.fixture
 def mirrored(template: str, unchanged: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A mirror of this test's own."""
     name = f"mirrored_{uuid4().hex[:8]}"
-    sql(f"create database {name} template {template} strategy file_copy", "postgres")
+    sql(f"create database {name} template {template} strategy file_copy", name="postgres")
     monkeypatch.setenv("PGDATABASE", name)
     yield name
     monkeypatch.setenv("PGUSER", "fortytwo")

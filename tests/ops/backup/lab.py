@@ -45,12 +45,12 @@ def keep_out(user: int) -> None:
 
 def drop(pattern: str) -> None:
     for name in beside(pattern):
-        sql(f"drop database {name} with (force)", "postgres")
+        sql(f"drop database {name} with (force)", name="postgres")
 
 
 def beside(pattern: str) -> list[object]:
     query = f"select datname from pg_database where datname like '{pattern}'"
-    return [name for (name,) in sql(query, "postgres")]
+    return [name for (name,) in sql(query, name="postgres")]
 
 
 def contents(name: str) -> dict[str, tuple[int, str]]:

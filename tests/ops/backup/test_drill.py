@@ -43,7 +43,7 @@ def test_a_role_that_may_not_make_databases_restores_into_an_empty_one(
 ) -> None:
     written = backup()
     empty = f"{unchanged}_empty"
-    sql(f"create database {empty} owner {role}", "postgres")
+    sql(f"create database {empty} owner {role}", name="postgres")
     monkeypatch.setenv("PGUSER", role)
 
     done = restore(written.path, empty)
@@ -56,8 +56,8 @@ def test_a_role_that_may_not_make_databases_restores_into_an_empty_one(
     with pytest.raises(UsageError, match=r"is not empty: analyst \(schema\).* more\. Drop"):
         drill(written.path)  # it holds what was restored into it
     owned = f"select nspname from pg_namespace where nspowner = '{role}'::regrole"
-    for (schema,) in sql(owned, empty):
-        sql(f"drop schema {schema} cascade", empty)
+    for (schema,) in sql(owned, name=empty):
+        sql(f"drop schema {schema} cascade", name=empty)
     assert drill(written.path).compared and drill_obstacle() == ""
     assert drill(written.path).compared, "it is empty again after a drill"
 
@@ -79,8 +79,8 @@ def test_a_drill_empties_its_database_wholly_each_time(
         "create statistics public.s on id, (id + 1) from public.notes"
     )
     written = backup()
-    sql(f"create database {given} owner {role}", "postgres")
-    sql("create publication of_an_administrator", given)
+    sql(f"create database {given} owner {role}", name="postgres")
+    sql("create publication of_an_administrator", name=given)
     monkeypatch.setenv("PGUSER", role)
     monkeypatch.setenv("RESTORE_DRILL_DATABASE", given)
     kept = databases.everything(connection := database.connect("test", autocommit=True, name=given))
@@ -109,7 +109,7 @@ def test_a_database_for_drills_that_cannot_serve_is_told_with_what_mends_it(
 
 def test_the_drill_drops_no_database_of_others(mirrored: str) -> None:
     backup()
-    sql(f"create database {mirrored}_drill_team template template0", "postgres")
+    sql(f"create database {mirrored}_drill_team template template0", name="postgres")
 
     drill()
 

@@ -53,7 +53,7 @@ def test_a_replacement_has_locale_owner_rights_and_settings_of_what_it_replaces(
     sql(
         f"create database {name} template template0 encoding 'UTF8' locale 'C' "
         "locale_provider builtin builtin_locale 'C.UTF-8'",
-        "postgres",
+        name="postgres",
     )
     restore(written.path, name)
     for statement in (
@@ -66,13 +66,13 @@ def test_a_replacement_has_locale_owner_rights_and_settings_of_what_it_replaces(
         f"alter database {name} set my.label to 'a, b=c'",
         f"alter role {role} in database {name} set work_mem to '5MB'",
     ):
-        sql(statement, "postgres")
-    before = sql(LIKENESS.format(name), "postgres")
+        sql(statement, name="postgres")
+    before = sql(LIKENESS.format(name), name="postgres")
     monkeypatch.setenv("PGDATABASE", name)
 
     done = restore(written.path, force=True)
 
-    assert sql(LIKENESS.format(name), "postgres") == before
+    assert sql(LIKENESS.format(name), name="postgres") == before
     assert not [note for note in done.notes if "may not give" in note]
     assert beside(f"{name}\\_%") == []
 
@@ -82,9 +82,9 @@ def test_what_a_role_may_not_hand_over_is_said_with_the_statement(
 ) -> None:
     name = f"{unchanged}_own"
     written = backup()
-    sql(f"alter role {role} createdb", "postgres")
-    sql(f"create database {name} owner {role}", "postgres")
-    sql(f"alter database {name} set log_min_messages to 'error'", "postgres")
+    sql(f"alter role {role} createdb", name="postgres")
+    sql(f"create database {name} owner {role}", name="postgres")
+    sql(f"alter database {name} set log_min_messages to 'error'", name="postgres")
     monkeypatch.setenv("PGUSER", role)
     monkeypatch.setenv("PGDATABASE", name)
     restore(written.path)
@@ -101,26 +101,27 @@ def test_every_database_that_a_restore_makes_is_utf8_whatever_the_cluster_is(
     written = backup()
     ascii_of = "update pg_database set encoding = {} where datname like 'template_'"
     try:
-        sql(ascii_of.format("pg_char_to_encoding('SQL_ASCII')"), "postgres")
+        sql(ascii_of.format("pg_char_to_encoding('SQL_ASCII')"), name="postgres")
         drill()
         restore(written.path, force=True)
         restore(written.path, f"{mirrored}_other")
-        assert sql("show server_encoding", mirrored) == [("UTF8",)]
-        assert sql("show server_encoding", f"{mirrored}_other") == [("UTF8",)]
+        assert sql("show server_encoding", name=mirrored) == [("UTF8",)]
+        assert sql("show server_encoding", name=f"{mirrored}_other") == [("UTF8",)]
         databases.create(f"{mirrored}_first", like="nothing_to_be_like")
-        assert sql("show server_encoding", f"{mirrored}_first") == [("UTF8",)]
+        assert sql("show server_encoding", name=f"{mirrored}_first") == [("UTF8",)]
     finally:
-        sql(ascii_of.format("pg_char_to_encoding('UTF8')"), "postgres")
+        sql(ascii_of.format("pg_char_to_encoding('UTF8')"), name="postgres")
 
 
 def test_what_killed_restores_have_left_goes_and_databases_of_others_stay(mirrored: str) -> None:
     written = backup()
     stamp = "20260101t000000"
     for kind in ("restoring", "replaced", "drill"):
-        sql(f"create database {mirrored}_{kind}_{stamp}", "postgres")
+        sql(f"create database {mirrored}_{kind}_{stamp}", name="postgres")
         databases.mark_scratch(f"{mirrored}_{kind}_{stamp}")
-    sql(f"create database {mirrored}_restoring_20260101t000001", "postgres")  # without our mark
-    sql(f"create database {mirrored}_restoring_20260101t000002", "postgres")
+    # without our mark
+    sql(f"create database {mirrored}_restoring_20260101t000001", name="postgres")
+    sql(f"create database {mirrored}_restoring_20260101t000002", name="postgres")
     databases.mark_scratch(f"{mirrored}_restoring_20260101t000002")
     at_work = database.connect(
         "another restore", autocommit=True, name=f"{mirrored}_restoring_20260101t000002"
@@ -201,7 +202,7 @@ def test_a_restore_that_was_killed_between_its_renames_is_named_by_every_command
 
     statement = f'alter database "{aside}" rename to "{mirrored}";'
     assert statement in str(refused.value)
-    sql(statement, "postgres")
+    sql(statement, name="postgres")
     assert drill().compared
 
 

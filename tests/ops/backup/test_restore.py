@@ -28,17 +28,17 @@ def test_a_restored_database_is_the_same_and_views_and_keys_are_there(unchanged:
 
     assert done.compared
     assert done.tables == written.manifest.tables
-    assert sql("select count(*) from analyst.mine", f"{unchanged}_other") == sql(
+    assert sql("select count(*) from analyst.mine", name=f"{unchanged}_other") == sql(
         "select count(*) from analyst.mine"
     )
     keys = (
         "select conrelid::regclass::text, conname from pg_constraint where contype in ('p', 'f') "
         "and connamespace::regnamespace::text in ('mirror', 'raw', 'ops') order by 1, 2"
     )
-    assert sql(keys, f"{unchanged}_other") == sql(keys)
+    assert sql(keys, name=f"{unchanged}_other") == sql(keys)
     # marts are not there: the next sync must build, whatever raw says
     assert sql(
-        "select raw_signature from ops.runs where run_id = 'published'", f"{unchanged}_other"
+        "select raw_signature from ops.runs where run_id = 'published'", name=f"{unchanged}_other"
     ) == [(None,)]
 
 
@@ -48,12 +48,12 @@ def test_dlt_goes_on_where_the_backup_was_made(
     written = backup()
     other = f"{unchanged}_other"
     restore(written.path, other)
-    before = sql("select id, _dlt_load_id from raw.users order by id", other)
+    before = sql("select id, _dlt_load_id from raw.users order by id", name=other)
 
     extract(sandbox, tmp_path / "other", other)
 
-    assert sql("select id, _dlt_load_id from raw.users order by id", other) == before
-    assert sql("select count(*) from raw._dlt_version", other) == [(1,)]
+    assert sql("select id, _dlt_load_id from raw.users order by id", name=other) == before
+    assert sql("select count(*) from raw._dlt_version", name=other) == [(1,)]
 
 
 def test_a_database_that_is_not_empty_is_refused_and_untouched(unchanged: str) -> None:
@@ -69,7 +69,10 @@ def test_a_database_that_is_not_empty_is_refused_and_untouched(unchanged: str) -
 def test_nothing_is_restored_into_a_database_that_no_command_would_use(unchanged: str) -> None:
     written = backup()
     other = f"{unchanged}_ascii"
-    sql(f"create database {other} template template0 encoding 'SQL_ASCII' locale 'C'", "postgres")
+    sql(
+        f"create database {other} template template0 encoding 'SQL_ASCII' locale 'C'",
+        name="postgres",
+    )
 
     with pytest.raises(UsageError, match="has the encoding SQL_ASCII"):
         restore(written.path, other)
@@ -239,8 +242,8 @@ def test_a_dump_of_another_database_is_refused_before_anything_is_done(
     mirrored: str, force: bool, tmp_path: Path
 ) -> None:
     other, file = f"{mirrored}_shop", tmp_path / "shop.dump"
-    sql(f"create database {other}", "postgres")
-    sql("create schema shop; create table shop.raw as select 1 as mirror", other)
+    sql(f"create database {other}", name="postgres")
+    sql("create schema shop; create table shop.raw as select 1 as mirror", name=other)
     arguments = [programs.program("pg_dump"), "-Fc", "-f", str(file), other]
     subprocess.run(arguments, env=postgres.variables(other), check=True)
     before = contents(mirrored)
@@ -267,8 +270,8 @@ def test_a_database_with_anything_of_others_is_not_called_empty(
 ) -> None:
     written = backup()
     other = f"{unchanged}_shared"
-    sql(f"create database {other} template template0", "postgres")
-    sql(theirs, other)
+    sql(f"create database {other} template template0", name="postgres")
+    sql(theirs, name=other)
 
     with pytest.raises(UsageError, match=r"not empty"):
         restore(written.path, other)
