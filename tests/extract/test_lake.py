@@ -62,9 +62,14 @@ def in_lake(folder: Path, table: str, columns: str) -> list[tuple[Any, ...]]:
 
 
 def in_database(table: str, columns: str, schema: str = "raw") -> list[tuple[Any, ...]]:
-    with psycopg2.connect("") as connection, connection.cursor() as cursor:
-        cursor.execute(f"select {columns} from {schema}.{table}")
-        return sorted(cursor.fetchall())
+    return sorted(sql(f"select {columns} from {schema}.{table}"))
+
+
+def assert_whole(
+    folder: Path, table: str = "users", columns: str = "id, login, wallet", schema: str = "raw"
+) -> None:
+    """A reader of the copy finds a table as the database has it."""
+    assert in_lake(folder, table, columns) == in_database(table, columns, schema)
 
 
 def test_a_key_of_two_columns_changes_and_goes_too(folder: Path) -> None:
@@ -78,9 +83,7 @@ def test_a_key_of_two_columns_changes_and_goes_too(folder: Path) -> None:
     sql("update ops.relation_reads set read_at = '2026-01-02' where user_id in (7, 8)")
     copy("filesystem")
 
-    assert in_lake(folder, "relation_reads", columns) == in_database(
-        "relation_reads", columns, "ops"
-    )
+    assert_whole(folder, "relation_reads", columns, "ops")
 
     sql("update ops.relation_reads set read_at = '2026-02-01' where user_id <= 3")
     sql("delete from ops.relation_reads where user_id between 4 and 6")
@@ -91,9 +94,7 @@ def test_a_key_of_two_columns_changes_and_goes_too(folder: Path) -> None:
     copy("filesystem")
 
     assert len(in_database("relation_reads", columns, "ops")) == 98
-    assert in_lake(folder, "relation_reads", columns) == in_database(
-        "relation_reads", columns, "ops"
-    )
+    assert_whole(folder, "relation_reads", columns, "ops")
 
 
 def data_files(folder: Path) -> set[str]:
@@ -112,7 +113,7 @@ def test_a_copy_adds_what_changed_and_leaves_out_what_is_gone(folder: Path) -> N
     sql("update raw.users set wallet = -3 where id between 4 and 8")
     assert copy("filesystem")["users"] == 1000
 
-    assert in_lake(folder, "users", "id, wallet") == in_database("users", "id, wallet")
+    assert_whole(folder)
     whole = data_files(folder)
 
     sql("update raw.users set wallet = -1 where id <= 5")
@@ -124,9 +125,7 @@ def test_a_copy_adds_what_changed_and_leaves_out_what_is_gone(folder: Path) -> N
     added = data_files(folder) - whole
     assert added == {"users/000004.rows.parquet", "users/000004.gone.parquet"}
     assert sum((folder / name).stat().st_size for name in added) < size / 2
-    assert in_lake(folder, "users", "id, login, wallet") == in_database(
-        "users", "id, login, wallet"
-    )
+    assert_whole(folder)
 
     # back, changed a second time, and gone for good
     sql("insert into raw.users (id, login) values (6, 'back')")
@@ -134,14 +133,12 @@ def test_a_copy_adds_what_changed_and_leaves_out_what_is_gone(folder: Path) -> N
     sql("delete from raw.users where id = 1")
     copy("filesystem")
 
-    assert in_lake(folder, "users", "id, login, wallet") == in_database(
-        "users", "id, login, wallet"
-    )
+    assert_whole(folder)
     # of a table in which nothing else has changed
     sql("delete from raw.users where id = 3")
     copy("filesystem")
 
-    assert in_lake(folder, "users", "id, login") == in_database("users", "id, login")
+    assert_whole(folder)
     assert in_lake(folder, "projects", "id, campus") == in_database("projects", "id, campus::text")
     private = {path.stat().st_mode & 0o077 for path in folder.rglob("*")}
     assert private == {0}
@@ -175,7 +172,7 @@ def test_a_copy_after_an_erasure_holds_nothing_of_the_person_in_any_file(folder:
 
     copy("filesystem")
 
-    assert in_lake(folder, "users", "id, login") == in_database("users", "id, login")
+    assert_whole(folder)
     assert in_database("deleted_rows", "count(*)", "ops") == [(0,)]
     found = duckdb.sql(f"select first_name from read_parquet('{folder}/users/*.rows.parquet')")
     assert ("Odalric",) not in found.fetchall()
@@ -196,7 +193,7 @@ def test_a_table_whose_deletions_are_not_on_record_is_written_anew(
     sql(change)
     for wallet in (-1, -2):
         copy("filesystem")
-        assert in_lake(folder, "users", "id, wallet") == in_database("users", "id, wallet")
+        assert_whole(folder)
         # on record again, by the next load
         sql("alter table raw.users enable trigger all")
         with psycopg2.connect("") as connection:
@@ -204,7 +201,7 @@ def test_a_table_whose_deletions_are_not_on_record_is_written_anew(
         sql(f"delete from raw.users where id = {1 - wallet}")
         sql(f"update raw.users set wallet = {wallet} where id = 9")
     copy("filesystem")
-    assert in_lake(folder, "users", "id, wallet") == in_database("users", "id, wallet")
+    assert_whole(folder)
     assert "campus/000002.rows.parquet" not in data_files(folder)
 
 
@@ -224,7 +221,7 @@ def test_a_copy_is_whole_before_a_deletion_goes_from_the_record(folder: Path) ->
 
     copy("filesystem")
 
-    assert in_lake(folder, "users", "id") == in_database("users", "id")
+    assert_whole(folder)
 
 
 def test_a_copy_that_is_killed_leaves_the_last_one_as_it_was(
@@ -250,7 +247,7 @@ def test_a_copy_that_is_killed_leaves_the_last_one_as_it_was(
 
     assert in_lake(folder, "users", "id, wallet") == before
     copy("filesystem")
-    assert in_lake(folder, "users", "id, wallet") == in_database("users", "id, wallet")
+    assert_whole(folder)
 
 
 def test_a_table_whose_files_are_gone_or_damaged_is_written_anew(folder: Path) -> None:
@@ -260,8 +257,8 @@ def test_a_table_whose_files_are_gone_or_damaged_is_written_anew(folder: Path) -
 
     copy("filesystem")
 
-    assert in_lake(folder, "users", "id, wallet") == in_database("users", "id, wallet")
-    assert in_lake(folder, "projects", "id") == in_database("projects", "id")
+    assert_whole(folder)
+    assert_whole(folder, "projects", "id")
     assert "campus/000002.rows.parquet" not in data_files(folder)
 
 
@@ -284,7 +281,7 @@ def test_a_copy_of_a_server_whose_files_were_put_back_is_whole(folder: Path, see
 
     copy("filesystem")
 
-    assert in_lake(folder, "users", "id, wallet") == in_database("users", "id, wallet")
+    assert_whole(folder)
 
 
 def test_a_table_of_very_many_files_is_written_anew(
@@ -295,7 +292,7 @@ def test_a_table_of_very_many_files_is_written_anew(
         sql(f"update raw.users set wallet = {wallet} where id = 1")
         copy("filesystem")
     assert len(manifest(folder)["tables"]["users"]["files"]) == 1
-    assert in_lake(folder, "users", "id, wallet") == in_database("users", "id, wallet")
+    assert_whole(folder)
 
 
 def test_a_folder_is_the_same_for_whoever_reads_and_writes_it(
@@ -350,7 +347,7 @@ def test_what_stops_a_copy_is_said_and_leaves_the_last_one(
 
     assert in_lake(folder, "users", "id, wallet") == before
     copy("filesystem")
-    assert in_lake(folder, "users", "id, wallet") == in_database("users", "id, wallet")
+    assert_whole(folder)
 
 
 def test_all_tables_of_a_copy_are_of_one_moment_whoever_searches_them(
@@ -374,7 +371,7 @@ def test_all_tables_of_a_copy_are_of_one_moment_whoever_searches_them(
     assert in_lake(folder, "users", "id, wallet") == moment
     monkeypatch.setattr(lake.Lake, "_written", search)
     copy("filesystem")
-    assert in_lake(folder, "users", "id, wallet") == in_database("users", "id, wallet")
+    assert_whole(folder)
 
 
 def test_a_second_copy_at_the_same_time_is_told_to_wait(folder: Path) -> None:

@@ -35,14 +35,19 @@ def row(key: int) -> dict[str, object]:
     }
 
 
+def reader_of(url: str, directory: Path, at_once: int = 6) -> ListingReader:
+    """A reader of so many pages at once, with its quota and its cache in a folder."""
+    config = Settings(url, "id", "secret")
+    client = FortyTwoClient(config, Quota(url, directory=directory / "quota"))
+    return ListingReader(client, ListingCache(directory / "listings"), url, at_once)
+
+
 def read(
     served: ServedList, directory: Path, listings: list[Listing] | None = None
 ) -> list[list[int]]:
     """The keys that each listing brings."""
     with serve(served) as url:
-        config = Settings(url, "id", "secret")
-        client = FortyTwoClient(config, Quota(url, directory=directory / "quota"))
-        reader = ListingReader(client, ListingCache(directory / "listings"), url, 6)
+        reader = reader_of(url, directory)
         return [done.keys() for done in reader.finish(iter(listings or [LISTING]))]
 
 
@@ -98,9 +103,7 @@ def test_a_complete_listing_is_kept_for_the_next_run(tmp_path: Path) -> None:
     listing = ServedList([row(key) for key in range(1, 251)])
     first, second = Listing("coalitions_users", "1", "/a"), Listing("coalitions_users", "2", "/b")
     with serve(listing) as url:
-        config = Settings(url, "id", "secret")
-        client = FortyTwoClient(config, Quota(url, directory=tmp_path / "quota"))
-        reader = ListingReader(client, ListingCache(tmp_path / "listings"), url, 6)
+        reader = reader_of(url, tmp_path)
         assert len(list(reader.finish(iter([first])))) == 1
         asked = listing.asked
         # the next run gets the first from the store and asks for the second only
@@ -163,11 +166,7 @@ def test_what_is_only_merged_brings_each_row_as_it_was_last(tmp_path: Path) -> N
     listing = Listing("coalitions_users", "new", "/x", merged=True)
     served = ServedList([row(key) for key in range(1, 251)], before_page=change)
     with serve(served) as url:
-        client = FortyTwoClient(
-            Settings(url, "id", "secret"), Quota(url, directory=tmp_path / "quota")
-        )
-        reader = ListingReader(client, ListingCache(tmp_path / "listings"), url, 1)
-        (done,) = reader.finish(iter([listing]))
+        (done,) = reader_of(url, tmp_path, at_once=1).finish(iter([listing]))
 
     scores = dict(zip(done.keys(), done.table.column("score").to_pylist(), strict=True))
     assert scores[6] == 4  # the first page of the second reading is the fourth

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
@@ -53,6 +54,14 @@ def drop_database(server: dict[str, str], name: str = NAME) -> None:
     administer(server, f"drop database if exists {name} with (force)")
 
 
+@contextmanager
+def copied(server: dict[str, str], original: Lab) -> Iterator[Lab]:
+    """A lab with a copy of another one's database, for as long as no other is needed."""
+    copy_database(server, original.variables["PGDATABASE"])
+    yield replace(original, variables={**server, "PGDATABASE": NAME})
+    drop_database(server)
+
+
 def keep_database(server: dict[str, str]) -> str:
     """Make room for the next database in which dbt works; returns the name this one has now."""
     name = f"{NAME}_{uuid4().hex[:8]}"
@@ -92,9 +101,8 @@ def published(
 @pytest.fixture
 def lab(published: Published, server: dict[str, str]) -> Iterator[Lab]:
     """A copy of the published world of this test's own."""
-    copy_database(server, published.lab.variables["PGDATABASE"])
-    yield replace(published.lab, variables={**server, "PGDATABASE": NAME})
-    drop_database(server)
+    with copied(server, published.lab) as lab:
+        yield lab
 
 
 @pytest.fixture

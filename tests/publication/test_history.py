@@ -5,20 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import ROOT, WITHOUT_UNIT_TESTS
-from tests.publication.conftest import (
-    NAME,
-    Published,
-    copy_database,
-    copy_project,
-    drop_database,
-)
+from tests.publication.conftest import Published, copied, copy_project
 from tests.publication.lab import Lab, Outcome
 
 pytestmark = pytest.mark.slow  # a build of a changed project, which dbt reads anew
@@ -46,8 +41,12 @@ class Story:
 def story(
     published: Published, server: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Story]:
-    copy_database(server, published.lab.variables["PGDATABASE"])
-    lab = replace(published.lab, variables={**server, "PGDATABASE": NAME})
+    with copied(server, published.lab) as lab:
+        yield lived_on(lab, copy_project(tmp_path_factory.mktemp("changed")))
+
+
+def lived_on(lab: Lab, project: Path) -> Story:
+    """Change the world and the contract, and build."""
     before = lab.value("select clock_timestamp()")
     lab.run("""
         create schema consumer;
@@ -61,7 +60,6 @@ def story(
         delete from raw.users where id = 7;
         delete from raw.achievements where id = 12;
     """)
-    project = copy_project(tmp_path_factory.mktemp("changed"))
     model = project / "dbt_project/models/marts/users"
     sql, yml = model.with_suffix(".sql"), model.with_suffix(".yml")
     assert CHANGED_COLUMN in yml.read_text() and "users.wallet," in sql.read_text()
@@ -76,8 +74,7 @@ def story(
     reports = project / "dbt_project/models/reports"
     (reports / "riches.sql").write_text("select login, riches from {{ published('users') }}\n")
     outcome = lab.dbt("build", *WITHOUT_UNIT_TESTS, project=project)
-    yield Story(lab, outcome, before)
-    drop_database(server)
+    return Story(lab, outcome, before)
 
 
 def test_a_new_column_and_a_report_that_uses_it_arrive_with_one_build(story: Story) -> None:

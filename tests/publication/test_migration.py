@@ -12,13 +12,7 @@ import psycopg2
 import pytest
 
 from tests.conftest import administer
-from tests.publication.conftest import (
-    NAME,
-    Published,
-    copy_database,
-    drop_database,
-    keep_database,
-)
+from tests.publication.conftest import Published, copied, drop_database, keep_database
 from tests.publication.lab import Lab
 
 # An older mirror: as if the contract had since gained users.phone and users.wallet, widened
@@ -46,11 +40,10 @@ grant select on mirror.users, consumer.logins to {role};
 def older(published: Published, server: dict[str, str]) -> Iterator[tuple[Lab, str]]:
     """A lab with that older mirror, and the script that dbt renders for it; not to be changed."""
     role = f"dashboard_{uuid4().hex[:8]}"
-    copy_database(server, published.lab.variables["PGDATABASE"])
-    lab = replace(published.lab, variables={**server, "PGDATABASE": NAME})
-    lab.run(OLDER.format(role=role))
-    script = lab.rendered()
-    kept = keep_database(server)
+    with copied(server, published.lab) as lab:
+        lab.run(OLDER.format(role=role))
+        script = lab.rendered()
+        kept = keep_database(server)
     yield replace(lab, variables={**server, "PGDATABASE": kept}, script=script), role
     drop_database(server, kept)
     administer(server, f"drop role {role}")
@@ -58,9 +51,8 @@ def older(published: Published, server: dict[str, str]) -> Iterator[tuple[Lab, s
 
 @pytest.fixture
 def lab(older: tuple[Lab, str], server: dict[str, str]) -> Iterator[Lab]:
-    copy_database(server, older[0].variables["PGDATABASE"])
-    yield replace(older[0], variables={**server, "PGDATABASE": NAME})
-    drop_database(server)
+    with copied(server, older[0]) as lab:
+        yield lab
 
 
 def test_the_table_follows_the_contract_and_dependants_live_on(

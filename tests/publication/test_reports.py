@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ import yaml
 from extract.tables import TABLES
 from ops.site.reports_page import REPORTS, read_report
 from tests.conftest import ROOT
-from tests.publication.conftest import NAME, Published, copy_database, drop_database
+from tests.publication.conftest import Published, copied
 from tests.publication.lab import Lab
 
 # Marks, scores and times that differ, written to mirror by hand.
@@ -327,11 +326,9 @@ BY_HAND = {
 @pytest.fixture(scope="module")
 def varied(published: Published, server: dict[str, str]) -> Iterator[Lab]:
     """A copy of the published world whose rows differ more; its tests only change who was read."""
-    copy_database(server, published.lab.variables["PGDATABASE"])
-    lab = replace(published.lab, variables={**server, "PGDATABASE": NAME})
-    lab.run(VARIED)
-    yield lab
-    drop_database(server)
+    with copied(server, published.lab) as lab:
+        lab.run(VARIED)
+        yield lab
 
 
 def rows(lab: Lab, query: str) -> list[Any]:
