@@ -250,6 +250,12 @@ def last_pass(connection: Connection, mode: str) -> dict[str, tuple[int, int]]:
     return {row["resource"]: (row["rows"], row["calls"]) for row in found}
 
 
+def refused_tables(connection: Connection) -> set[str]:
+    """Tables that the API refuses the application: a run asks for one row of each once a day."""
+    found = records(connection, "select resource from ops.refusals", needs="ops.refusals")
+    return {row["resource"] for row in found}
+
+
 class Phases:
     """Wall seconds of the phases of a run, by name."""
 

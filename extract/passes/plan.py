@@ -14,6 +14,7 @@ from rich.table import Table as Printed
 from extract.api.client import FortyTwoClient
 from extract.api.quota import Quota, seconds_left
 from extract.base import database
+from extract.base.errors import ApiError
 from extract.base.settings import Settings
 from extract.listing.listing import (
     Listing,
@@ -23,8 +24,9 @@ from extract.listing.listing import (
     still_open,
     whole,
 )
+from extract.load.context import REFUSALS
 from extract.load.raw import Raw
-from extract.load.record import last_pass
+from extract.load.record import last_pass, refused_tables
 from extract.passes.backfill import to_read
 from extract.tables import TABLES, Row, Table, backfilled, streams_on
 
@@ -89,6 +91,7 @@ def make_plan(
     quota = Quota(settings.application, max_wait=60.0)
     planner = _Planner(FortyTwoClient(settings, quota), settings.cursus_id, campus_ids, report)
     with database.session("plan") as connection:
+        planner.refused |= refused_tables(connection)
         resources = list(planner.full({} if campus_ids else last_pass(connection, "full")))
         resources += planner.backfill(Raw(connection), connection)
     left, hourly, secondly = quota.left()
@@ -127,7 +130,11 @@ def _cost(plan: Plan, mode: str) -> str:
 
 
 class _Planner:
-    """Answers from what is known, then from the API, in few calls."""
+    """Answers from what is known, then from the API, in few calls.
+
+    Attributes:
+        refused: Tables that the application may not read: a run does without them.
+    """
 
     def __init__(
         self,
@@ -139,6 +146,7 @@ class _Planner:
         self._client, self._cursus_id = client, cursus_id
         self._campus_ids, self._report = campus_ids, report
         self._streams = streams_on()
+        self.refused: set[str] = set()
 
     def full(self, known: Mapping[str, tuple[int, int]]) -> Iterator[PlannedResource]:
         """The full pass: as the last one was, with the students counted anew.
@@ -165,7 +173,7 @@ class _Planner:
             elif not calls:
                 listing = still_open if table.full == "open rows" else whole
                 rows = self._rows(listing(table, self._cursus_id))
-                calls = max(1, table.pages(rows))
+                calls = 0 if table.name in self.refused else max(1, table.pages(rows))
             yield PlannedResource(table.name, rows, calls, "full", estimated)
 
     def backfill(self, raw: Raw, connection: Connection) -> Iterator[PlannedResource]:
@@ -182,7 +190,7 @@ class _Planner:
             step = max(1, len(groups) / most)
             sample = [groups[int((n + 0.5) * step)] for n in range(min(most, len(groups)))]
             rows = [self._rows(of_parents(TABLES[name], ids, self._cursus_id)) for ids in sample]
-            share = len(groups) / max(1, len(sample))
+            share = 0 if name in self.refused else len(groups) / max(1, len(sample))
             calls = sum(max(1, TABLES[name].pages(count)) for count in rows) * share
             estimated = len(sample) < len(groups)
             yield PlannedResource(
@@ -190,8 +198,17 @@ class _Planner:
             )
 
     def _rows(self, listing: Listing) -> int:
+        if listing.table in self.refused:
+            return 0
         self._report(f"asking how long the list of {listing.table} is ({listing.key})")
-        page = self._client.page(listing.path, listing.params, size=1)
+        try:
+            page = self._client.page(listing.path, listing.params, size=1)
+        except ApiError as error:
+            if TABLES[listing.table].essential or error.status not in REFUSALS:
+                raise
+            self._report(f"the API answers {error.status}: the application may not read it")
+            self.refused.add(listing.table)
+            return 0
         return page.total if page.total is not None else len(page.rows)
 
     def _students(self, table: Table) -> int:

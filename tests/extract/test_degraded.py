@@ -8,6 +8,7 @@ import pytest
 from psycopg2.extensions import connection as Connection
 
 from extract.listing.listing import batches
+from extract.passes.plan import make_plan
 from extract.tables import TABLES
 from extract.tables.streams import STREAMS
 from tests.extract.commands import ask, calls, control, count, forget_calls, mend, run
@@ -226,6 +227,28 @@ def test_an_application_that_may_read_the_essentials_alone_has_them(
     assert degraded(connection).keys() == {
         name for name in OPTIONAL if TABLES[name].parents != "events"
     }
+
+
+def test_a_plan_does_without_what_the_application_may_not_read(
+    read_world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMS", ",".join(STREAMS))
+    for table in OPTIONAL:
+        break_(read_world, table, "denied_403")
+    forget_calls(read_world)
+    said: list[str] = []
+
+    plan = make_plan(report=said.append)
+
+    assert said.count("the API answers 403: the application may not read it") > 1
+    assert max(calls_on(read_world, table) for table in OPTIONAL) == 1
+    calls = {resource.name: resource.calls for resource in plan.resources}
+    assert calls.keys() > set(OPTIONAL) and not any(calls[table] for table in OPTIONAL)
+
+    run("run")
+    forget_calls(read_world)
+    make_plan()
+    assert not calls_on(read_world, "exams")
 
 
 def stray_rows(connection: Connection, groups: list[list[int]], each: int) -> None:
