@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from extract.base.errors import CredentialsError, MirrorError
+from extract.base.errors import ApiError, CredentialsError, MirrorError
 from extract.load.raw import Raw
 from extract.load.record import create_schema
 from extract.people.erase import erase
@@ -321,6 +321,21 @@ def test_it_checks_what_is_there_and_heeds_the_settings(
     assert found["tables_present"]["detail"] == f"all {len(PUBLISHED) + 1}"
     assert found["keys.one_more"]["status"] == "ok"
     assert found["row_counts.projects_users"]["status"] == "ok"
+
+
+def test_what_the_application_may_not_read_any_more_is_not_asked_for_and_fails_nothing(
+    lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fetch(resource: str, ids: Sequence[int]) -> list[dict[str, Any]]:
+        if resource == "projects_users":
+            raise ApiError("answered 403", 403)
+        return list(served(lab)(resource, ids))
+
+    lab.run("insert into ops.refusals values ('projects_users', 403, now(), now())")
+    status, results = check(lab, capsys, fetch=fetch)
+
+    assert failures(results) == set() and status == 0
+    assert "spot.users" in results and "spot.projects_users" not in results
 
 
 def test_an_api_that_fails_fails_its_check_only(
