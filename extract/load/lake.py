@@ -200,18 +200,12 @@ class Lake:
 
     def _deleted_keys(self, table: Copied) -> pa.Table:
         """The keys of the rows that were deleted since the last copy."""
-        columns = sql.SQL(", ").join(
-            sql.SQL("(jsonb_populate_record(null::{}, key)).{}").format(
-                table.relation, sql.Identifier(name)
-            )
-            for name in table.key
+        query = (
+            "select key from ops.deleted_rows where resource = %s and deleted_by >= %s::text::xid8"
         )
-        query = sql.SQL(
-            "select {} from ops.deleted_rows where resource = %s and deleted_by >= %s::text::xid8"
-        ).format(columns)
         rows = execute(self._connection, query, (table.name, self._last["changed_from"]))
         schema = pa.schema([table.columns.field(name) for name in table.key])
-        return pa.table(list(zip(*rows, strict=True)) or [()] * len(schema), schema=schema)
+        return pa.Table.from_pylist([key for (key,) in rows], schema)
 
     def _remove_all_but(self, named: set[str]) -> None:
         """Remove what no reader looks for: of the copy before the last one, or of a killed one."""
