@@ -11,8 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.status import Status
-from rich.text import Text
+from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from extract.api.quota import Quota, seconds_left
 from extract.base import logs
@@ -37,9 +36,13 @@ class ExtractionProgress:
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or make_console()
         terminal = self.console.is_terminal and not self.console.is_dumb_terminal
-        self._line: Status | None = None
+        self._line: Progress | None = None
         if terminal and not self.console.no_color:
-            self._line = self.console.status("", spinner="line", refresh_per_second=4)
+            columns = SpinnerColumn("line"), TextColumn("{task.description}", markup=False)
+            self._line = Progress(
+                *columns, console=self.console, transient=True, refresh_per_second=4
+            )
+            self._line.add_task("")
         self._planned: dict[str, int] = {}
         self._rows: Counter[str] = Counter()
         self._calls: Counter[str] = Counter()
@@ -63,7 +66,7 @@ class ExtractionProgress:
     def follow(
         self, quota: Quota, planned: Mapping[str, int], note: Callable[[str, int, int | None], None]
     ) -> None:
-        """Begin: nothing else may be told before.
+        """Begin: of no page and no wait may be told before.
 
         Args:
             quota: Counts the run's calls and knows what the hour has left.
@@ -87,12 +90,12 @@ class ExtractionProgress:
         """The API's hour is used up: say so once for each wait, however often it is asked."""
         until = time.time() + seconds
         with self._lock:
-            same = abs(until - self._waiting_until) < SAME_WAIT
+            if abs(until - self._waiting_until) < SAME_WAIT:
+                return
             self._waiting_until = until
-        if not same:
-            clock = f"{datetime.fromtimestamp(until, UTC):%H:%M} UTC"
-            self.say(f"The API's calls of this hour are used up: waiting until {clock}.")
-            self._tell(f"waiting for the API's next hour until {clock}")
+        clock = f"{datetime.fromtimestamp(until, UTC):%H:%M} UTC"
+        self.say(f"The API's calls of this hour are used up: waiting until {clock}.")
+        self._tell(f"waiting for the API's next hour until {clock}")
 
     def page(self, listing: Listing, page: Arrived) -> None:
         """A page arrived."""
@@ -103,7 +106,7 @@ class ExtractionProgress:
         self._rows[table] += page.table.num_rows
         self._calls[table] += 1
         if self._line:
-            self._line.update(Text(self.sentence(), no_wrap=True, overflow="ellipsis"))
+            self._line.update(self._line.task_ids[0], description=self.sentence())
         if time.monotonic() - self._noted > NOTE_EVERY:
             self._tell(table)
 

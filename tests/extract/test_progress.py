@@ -88,6 +88,7 @@ def test_a_terminal_of_80_columns_shows_when_it_ends(tmp_path: Path) -> None:
         progress.page(Listing(table, "all", "/"), page(1, 950))
 
     assert re.search(r"1 of 18,890 calls, ends about \d\d:\d\d UTC, ", shown.getvalue())
+    assert "left this hour" not in shown.getvalue(), "what there is no room for is cut, not wrapped"
 
 
 @pytest.mark.parametrize("variable", ["NO_COLOR=1", "TERM=dumb"])
