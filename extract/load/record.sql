@@ -197,7 +197,7 @@ begin
 end
 $function$;
 comment on function ops.delete_on_record(regclass, text, text) is
-'Deletes rows of a published table, and those that refer to them first: a cascade leaves no record.';
+'Deletes rows of a published table, those that refer to them first: a cascade leaves no record.';
 
 create table if not exists ops.drift (
     resource text not null,
