@@ -17,7 +17,8 @@ RUN = re.compile(r"^=+ .* =+$", re.MULTILINE)
 STOPPED = re.compile(
     r"Encountered an error:\n(.*?)(?=^\d\d:\d\d:\d\d\.|\Z)", re.MULTILINE | re.DOTALL
 )
-QUOTES_DATA = re.compile(r"invalid|malformed|out of range|violates|DETAIL:")
+# what violates a constraint is said in names alone, the values stand in the detail
+QUOTES_DATA = re.compile(r"invalid|malformed|out of range")
 
 
 def log_build(target: Path, started_at: float) -> None:
@@ -73,9 +74,8 @@ def stopped_by(log: Path, started_at: float) -> str:
 
 
 def _without_values(words: str) -> str:
-    if QUOTES_DATA.search(words):
-        return re.sub(r'".*"', '"…"', words.partition(" DETAIL:")[0])
-    return words
+    words = words.partition(" DETAIL:")[0]
+    return re.sub(r'".*"', '"…"', words) if QUOTES_DATA.search(words) else words
 
 
 def _results(target: Path, started_at: float) -> list[dict[str, Any]]:

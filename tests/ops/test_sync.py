@@ -107,6 +107,13 @@ def test_what_failed_in_a_build_is_named_without_data(tmp_path: Path) -> None:
                 "Compilation Error\n  Nothing was published: it would delete 40 rows.",
                 None,
             ),
+            (
+                "operation.mirror.mirror-on-run-end-1",
+                "error",
+                'Database Error\n  update or delete on table "users" violates foreign key '
+                'constraint "notes_user_id_fkey" on table "notes"\n  DETAIL:  Key (login)=(jdoe).',
+                None,
+            ),
         )
     )
 
@@ -114,6 +121,8 @@ def test_what_failed_in_a_build_is_named_without_data(tmp_path: Path) -> None:
         'model campuses (invalid input syntax for type integer: "…")',
         "test unique_users_login (3 rows)",
         "operation mirror-on-run-end-0 (Nothing was published: it would delete 40 rows)",
+        'operation mirror-on-run-end-1 (update or delete on table "users" violates foreign key '
+        'constraint "notes_user_id_fkey" on table "notes")',
     ]
     assert failures(tmp_path, time.time() + 60) == []
 
