@@ -194,9 +194,10 @@ class Pass:
             self.finished.append(done.listing)
             self.record.listing(done)
             self.rows[done.listing.table] += done.table.num_rows
-            if done.listing.table == "users" and done.table.num_rows:
+            if done.listing.table == "users":
                 newest = pc.max(done.table.column("updated_at")).as_py()
-                self.now = max(newest, self.now or newest)
+                if newest is not None:  # nobody is listed, or with no time
+                    self.now = max(newest, self.now or newest)
             self._report_drift(done)
             yield done
 

@@ -1,6 +1,7 @@
 """dlt resources, one per raw table: its declared columns, merged by key."""
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from itertools import chain
 from typing import Any
 
@@ -38,6 +39,19 @@ def resource(declared: Table, pages: Callable[..., Iterator[Any]], name: str) ->
             "skip_unchanged_rows": True,
             "destination_scope": delete_scope_condition(declared.name),
         },
+    )
+
+
+def cursor(field: str, initial_value: datetime | int | None, lag: float) -> Any:
+    """The cursor of a field, by which dlt knows where the next live pass goes on.
+
+    Args:
+        initial_value: Where the first one begins, and no later one before it.
+        lag: What is read again each time, in seconds or ids.
+    """
+    # a row whose time is none is read like any other, and does not move the cursor
+    return dlt.sources.incremental(
+        field, initial_value=initial_value, lag=lag, on_cursor_value_missing="include"
     )
 
 

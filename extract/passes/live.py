@@ -6,7 +6,6 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-import dlt
 import pyarrow as pa
 import pyarrow.compute as pc
 from dlt.extract import DltResource
@@ -14,6 +13,7 @@ from dlt.extract import DltResource
 from extract.base.errors import ApiError
 from extract.listing.listing import OVERLAP, again, batches, by_id, changed, of_parents
 from extract.load.context import Pass
+from extract.load.resources import cursor
 from extract.passes.open_rows import open_rows, window_start
 from extract.passes.students import unseen, with_campus
 from extract.tables import STUDENT_KIND, TABLES, Table
@@ -45,13 +45,12 @@ def live(context: Pass) -> list[DltResource]:
                 lag = OVERLAPPING_IDS
             if first is None:  # the backfill comes first
                 continue
-            cursor = dlt.sources.incremental(field, initial_value=earliest, lag=lag)
             rows = partial(_changed, context, table, field, first)
             if table.places_people:
                 rows = partial(users.learn_campuses, rows)
             elif table.full == "students":
                 rows = partial(users.of_students, rows)
-            resources.append(context.resource(table.name, rows, cursor))
+            resources.append(context.resource(table.name, rows, cursor(field, earliest, lag)))
         if table.again:
             resources.append(
                 context.resource(

@@ -11,13 +11,13 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-import dlt
 import pyarrow as pa
 import pyarrow.compute as pc
 from dlt.extract import DltResource
 
 from extract.listing.listing import IDS_A_CALL, OVERLAP, batches, by_id, changed, still_open
 from extract.load.context import Pass
+from extract.load.resources import cursor
 from extract.passes.students import unseen
 from extract.tables import Table
 
@@ -87,7 +87,7 @@ def open_rows(
             context.resource(
                 table.name,
                 partial(changes, field),
-                dlt.sources.incremental(field, initial_value=since, lag=OVERLAP.total_seconds()),
+                cursor(field, since, OVERLAP.total_seconds()),
                 f"{table.name}_{field}",
             )
             for field in (table.ranges if since else ())

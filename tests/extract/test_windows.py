@@ -88,6 +88,23 @@ def edited_world(world: str, passed: Callable[..., None]) -> str:
     return world
 
 
+@pytest.mark.parametrize("which", [{"row": 0}, {"rows": "all"}], ids=["one", "all"])
+def test_rows_without_the_time_that_a_live_pass_goes_by_are_read_like_any_other(
+    which: dict[str, object], edited_world: str, connection: Connection
+) -> None:
+    untimed = {"kind": "set_field", "field": "updated_at", "value": None, "call": "every"}
+    control(edited_world, "faults", {**untimed, "path": r"range%5Bupdated_at", **which})
+    nulls = "select id from raw.users where updated_at is null"
+
+    broken = run("run", "--mode", "live")
+    found = ask(connection, nulls)
+    requests.delete(f"{edited_world}/_sandbox/faults", timeout=30).raise_for_status()
+    mended = run("run", "--mode", "live")
+
+    assert (broken.exit_code, mended.exit_code) == (0, 0), broken.output + mended.output
+    assert found and not ask(connection, nulls)
+
+
 def lose_rows(
     connection: Connection, minutes: tuple[int, int], *, least: int = 1
 ) -> dict[str, set[int]]:
