@@ -121,6 +121,15 @@ def test_a_path_may_begin_at_the_home_folder_or_at_this_one(
         assert site_directory() == meant
 
 
+def test_a_path_of_blanks_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FORTYTWO_LOCAL", "BACKUP_DIRECTORY", "FORTYTWO_SITE"):
+        monkeypatch.setenv(name, "  ")
+
+    assert local_directory() == ROOT / ".local"
+    assert archive.folder() == ROOT / ".local" / "backups"
+    assert site_directory() == ROOT / "site"
+
+
 @pytest.mark.parametrize("url", ["file://srv/lake", "file:srv/lake", "file://"])
 def test_a_folder_given_as_file_is_a_whole_path(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", url)

@@ -109,8 +109,8 @@ def path_of(name: str, default: Path) -> Path:
     Raises:
         UsageError: No program could use it.
     """
-    text = environment().get(name)
-    if not text:
+    text = environment().get(name, "")
+    if not text.strip():  # blanks are no name that anybody means
         return default
     if not text.isprintable():
         raise UsageError(f"{name} has a line break or another control character in it: rename it.")
