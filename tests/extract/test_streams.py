@@ -15,6 +15,7 @@ from extract.people.erase import erase
 from extract.tables import TABLES
 from extract.tables.streams import STREAMS
 from ops.cli import app
+from tests.end_to_end.oracle import rows
 from tests.extract.commands import ask, calls, control, count, run
 
 OPTIONAL = [table for table in TABLES.values() if not table.essential]
@@ -161,6 +162,28 @@ def test_the_names_of_a_streams_tables_are_whole_on_a_narrow_terminal(
     said = CliRunner().invoke(app, ["streams"], env={"COLUMNS": "80"}).output
 
     assert [name for name in TABLES if not re.search(rf"\b{name}\b", said)] == []
+
+
+def test_who_moved_is_followed_while_transfers_are_off(
+    read_world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = count(connection, "campus_users")
+    monkeypatch.setenv("STREAMS", "milestones")
+    change = {"transfer": 3, "new_users": 2, "seed": 5}
+    answer = control(read_world, "advance", change)
+    people = answer["transfer"]["users"] + answer["new_users"]["users"]
+
+    assert run("run", "--mode", "live").exit_code == 0
+
+    listed = {campus["id"] for campus in rows(read_world, "campus")}
+    campuses = {
+        row["user_id"]: row["campus_id"] if row["campus_id"] in listed else 0
+        for row in rows(read_world, "campus_users")
+        if row["is_primary"] and row["user_id"] in people
+    }
+    known = Raw(connection).campus_of_users()
+    assert {user: known[user] for user in people} == campuses
+    assert count(connection, "campus_users") == before
 
 
 @pytest.mark.parametrize(
