@@ -70,7 +70,9 @@ def stopped_by(log: Path, started_at: float) -> str:
     except OSError:
         return ""
     found = STOPPED.search(RUN.split(text)[-1])
-    return _without_values(" ".join(found[1].split()))[:300].rstrip(".") if found else ""
+    # the macros that called each other say nothing to who reads a status
+    words = " ".join(found[1].partition("> in macro")[0].split()) if found else ""
+    return _without_values(words)[:300].rstrip(".")
 
 
 def _without_values(words: str) -> str:

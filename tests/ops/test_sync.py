@@ -151,6 +151,8 @@ Compilation Error
 19:06:44.041121 [error] [MainThread]: Encountered an error:
 Compilation Error
   Model 'stg_titles' depends on a source named 'titles' which was not found.
+
+  > in macro source
 19:06:44.051121 [info ] [MainThread]: Done
 """
     )
