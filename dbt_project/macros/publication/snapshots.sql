@@ -1,8 +1,7 @@
 {#-
     Pre-hook of every snapshot. Snapshots are taken of what is about to be published only: rows that a
     sample or an --empty build lacks would be recorded as deleted. Its refs put the tests of all marts
-    before all snapshots, so that a candidate that fails leaves no trace in the history. (dbt's partial
-    parsing does not notice a change of the list: run once with --no-partial-parse.)
+    before all snapshots, so that a candidate that fails leaves no trace in the history.
 -#}
 {% macro prepare_snapshot() %}
     {%- for table in var('published_tables') + ['int_rejected_rows'] -%}
