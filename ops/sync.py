@@ -60,13 +60,14 @@ def sync(
                 run_id=run_id,
             )
         record = Record(connection, run_id)
+        started = time.monotonic()
         signature = build_signature(connection)
         unchanged = signature == published_signature(connection)
         if unchanged:
             record.update(status="unchanged")
             console.print("Build: raw did not change since the last publication; skipped.")
         else:
-            _build(connection, record, done, console, signature)
+            _build(connection, record, done, console, signature, started)
             record.update(seconds=done.seconds)
         record.close()
         log_publication(connection, run_id)
@@ -83,13 +84,13 @@ def _build(
     done: Extracted,
     console: Console,
     signature: dict[str, Any],
+    started: float,
 ) -> None:
-    """Bring raw to `mirror`.
+    """Bring raw to `mirror`, and take note of the seconds since it was `started`.
 
     Raises:
         MirrorError: It failed, and nothing was published.
     """
-    started = time.monotonic()
     housekeeping.before_build(connection)
     console.print("Build, test and publish (dbt build)", style="bold")
     record.update(phase=BUILDING)
