@@ -184,66 +184,18 @@ def _end_sessions(name: str) -> list[str]:
     return sorted(left)
 
 
-OBJECTS = """
-    with spaces as (
-        select oid, nspname from pg_namespace
-        where nspname !~ '^pg_' and nspname <> 'information_schema'
-    )
-    select found.name, found.kind, found.is_marked
-    from (
-        select
-            'pg_class'::regclass as catalog, relation.oid, nspname || '.' || relname as name,
-            case
-                when relkind in ('v', 'm') then 'view' when relkind = 'c' then 'type' else 'table'
-            end as kind,
-            coalesce(obj_description(relation.oid, 'pg_class'), '') like '%[fortytwo-mirror]'
-                as is_marked
-        from pg_class as relation
-        inner join spaces on relnamespace = spaces.oid
-        where relkind in ('r', 'p', 'f', 'v', 'm', 'c') or (
-            relkind = 'S' and not exists (
-                select from pg_depend where objid = relation.oid and deptype in ('a', 'i')
-            )
-        )
-        union all
-        select
-            'pg_proc'::regclass, pg_proc.oid,
-            format('%s.%s(%s)', nspname, proname, pg_get_function_identity_arguments(pg_proc.oid)),
-            'function', false
-        from pg_proc inner join spaces on pronamespace = spaces.oid
-        union all
-        select 'pg_type'::regclass, pg_type.oid, nspname || '.' || typname, 'type', false
-        from pg_type inner join spaces on typnamespace = spaces.oid
-        where typtype in ('e', 'd', 'r')
-        union all
-        select 'pg_namespace'::regclass, spaces.oid, nspname, 'schema', false
-        from spaces where nspname <> 'public'
-    ) as found
-    where not exists (
-        select from pg_depend
-        where classid = found.catalog and objid = found.oid and deptype = 'e'
-    )
-    order by 1
-"""
-
-
-def objects(connection: Connection) -> list[tuple[str, str, bool]]:
-    """Everything in a database but what extensions brought: name, kind, whether it is ours.
-
-    Materialized views are views: what is in them can be made anew.
-    """
-    ours = set(ownership.names())
-    return [
-        # functions have no mark: ours are those that a build makes in `ops`
-        (name, kind, is_marked or (kind == "function" and name.partition("(")[0] in ours))
-        for name, kind, is_marked in execute(connection, OBJECTS)
-    ]
-
-
+# kinds in PostgreSQL's own words; what is in a materialized view can be made anew
+WITH_ROWS = ("table", "foreign table", "sequence")
+DEFINITIONS = (
+    *("schema", "view", "materialized view", "type", "composite type"),
+    *("function", "procedure", "aggregate"),
+)
 # what goes with something else (a table's index) is not named; what comes with the server, or from
 # the template, has a number below 16384
 EVERYTHING = """
-    select distinct object.type, object.identity
+    select distinct
+        object.type, object.identity,
+        coalesce(obj_description(id, catalog::regclass::text), '') like '%[fortytwo-mirror]'
     from (
         select 'pg_namespace'::regclass as catalog, oid as id from pg_namespace
         union all select 'pg_largeobject'::regclass, oid from pg_largeobject_metadata
@@ -264,7 +216,18 @@ EVERYTHING = """
 
 def everything(connection: Connection) -> list[tuple[str, str]]:
     """Kind and identity of everything in a database that can be dropped by itself."""
-    return [(kind, identity) for kind, identity in execute(connection, EVERYTHING)]
+    return [(kind, identity) for kind, identity, _ in execute(connection, EVERYTHING)]
+
+
+def objects(connection: Connection) -> list[tuple[str, str, bool]]:
+    """What people would miss of it: name, kind, whether it is ours. Not what extensions brought."""
+    ours = set(ownership.names())
+    return sorted(
+        # functions have no mark: ours are those that a build makes in `ops`
+        (name, kind, is_marked or (kind == "function" and name.partition("(")[0] in ours))
+        for kind, name, is_marked in execute(connection, EVERYTHING)
+        if kind in (*WITH_ROWS, *DEFINITIONS) and name != "public" and not name.startswith("pg_")
+    )
 
 
 def empty(connection: Connection, before: list[tuple[str, str]]) -> None:

@@ -273,7 +273,11 @@ def _refuse_to_drop_foreign_objects(name: str, fresh: str) -> None:
     """A database that is replaced is dropped: only what is ours, or comes back, may be in it."""
     with database.session("restore", name) as old, database.session("restore", fresh) as new:
         refuse_foreign_objects(old)
-        back = {(found, kind) for found, kind, _ in databases.objects(new) if kind != "table"}
+        back = {
+            (found, kind)
+            for found, kind, _ in databases.objects(new)
+            if kind not in databases.WITH_ROWS
+        }
         lost = [
             f"{found} ({kind})"
             for found, kind, is_ours in databases.objects(old)
