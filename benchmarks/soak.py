@@ -196,7 +196,7 @@ def main() -> int:
     options = parser.parse_args()
     started = time.monotonic()
     world = ("--scale", options.scale, "--next-secret", lab.NEXT_SECRET)
-    with short_directory() as local, started_sandbox(*world) as (address, _):
+    with short_directory() as local, started_sandbox(*world) as address:
         os.environ.update(lab.settings_of(address, local))
         embedded.start(local)
         variables = {"PGHOST": str(embedded.socket_directory(local)), "PGPORT": str(embedded.PORT)}

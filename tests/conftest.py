@@ -12,29 +12,24 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 from shutil import disk_usage
-from typing import Any
 
 import psutil
-import psycopg2
 import pytest
 import requests
 import yaml
 
 from extract import embedded
-from extract.base import database as database_of_mirror
 from extract.base.folders import MARK
-from extract.base.query import Statement, execute
 from extract.programs import DBT
 from ops.sync import dbt_build
+from tests.helpers import ROOT, administer, run_program, set_variables
 
-ROOT = Path(__file__).resolve().parent.parent
 # The tables of `mirror`.
 PUBLISHED: list[str] = yaml.safe_load((ROOT / "dbt_project.yml").read_text())["vars"][
     "published_tables"
@@ -311,75 +306,6 @@ def dbt_target(
     return target
 
 
-def api(address: str = "http://127.0.0.1:9") -> dict[str, str]:
-    """The settings that lead to a sandbox; by default to where nobody answers."""
-    credentials = {"FORTYTWO_CLIENT_ID": "sandbox", "FORTYTWO_CLIENT_SECRET": "sandbox"}
-    return {"FORTYTWO_API_URL": address, **credentials}
-
-
-def places(local: str | Path) -> dict[str, str]:
-    """The settings of a mirror whose files are in one folder, without a `.env` file."""
-    return {
-        "FORTYTWO_ENV_FILE": os.devnull,
-        "FORTYTWO_LOCAL": str(local),
-        "XDG_STATE_HOME": str(local),
-    }
-
-
-def set_variables(patch: pytest.MonkeyPatch, values: Mapping[str, str]) -> None:
-    """Set variables of the environment until the patch is undone."""
-    for name, value in values.items():
-        patch.setenv(name, value)
-
-
-def run_program(
-    *command: str | Path, folder: Path = ROOT, **variables: str
-) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end, with these variables on top of the environment's."""
-    return subprocess.run(
-        command,
-        cwd=folder,
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def run_module(
-    *arguments: str, folder: Path = ROOT, **variables: str
-) -> subprocess.CompletedProcess[str]:
-    """Run a module of this project or of a package, as `python -m` does."""
-    return run_program(sys.executable, "-m", *arguments, folder=folder, **variables)
-
-
-def sql(statement: Statement, *values: Any, name: str = "") -> list[tuple[Any, ...]]:
-    """Run a statement in a session of its own, in the environment's or another database."""
-    with database_of_mirror.session("test", name) as connection:
-        return execute(connection, statement, values or None)
-
-
-def wait_for(condition: Callable[[], object], what: str, seconds: float = 120) -> None:
-    """Poll until the condition holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.01)
-
-
-def administer(server: Mapping[str, str], statement: str) -> None:
-    """Run statements as the superuser, in the database that is named with the server."""
-    connection = psycopg2.connect(
-        host=server["PGHOST"],
-        port=server["PGPORT"],
-        user=server["PGUSER"],
-        dbname=server["PGDATABASE"],
-    )
-    with closing(connection):
-        connection.autocommit = True
-        execute(connection, statement)
-
-
 @pytest.fixture(scope="session")
 def start_sandbox() -> Iterator[Callable[..., str]]:
     """Start sandboxes as a user would: `start_sandbox(latency=0.5)` returns the address.
@@ -390,7 +316,7 @@ def start_sandbox() -> Iterator[Callable[..., str]]:
 
         def start(*, scale: str = "small", limits: str = "fast", latency: float = 0) -> str:
             options = ("--scale", scale, "--limits", limits, "--latency", str(latency))
-            return running.enter_context(started_sandbox(*options))[0]
+            return running.enter_context(started_sandbox(*options))
 
         yield start
 
@@ -415,8 +341,8 @@ def fresh_sandbox(own_sandbox: str) -> str:
 
 
 @contextmanager
-def started_sandbox(*options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """A sandbox of one's own on a free port: its address and its process."""
+def started_sandbox(*options: str) -> Iterator[str]:
+    """A sandbox of one's own on a free port; yields its address."""
     process = subprocess.Popen(
         [sys.executable, "-m", "sandbox", "--port", "0", *options],
         cwd=ROOT,
@@ -432,7 +358,7 @@ def started_sandbox(*options: str) -> Iterator[tuple[str, subprocess.Popen[str]]
         assert ready, line + process.stdout.read()
         # whatever it prints later must not fill the pipe
         threading.Thread(target=process.stdout.read, daemon=True).start()
-        yield ready[1], process
+        yield ready[1]
     finally:
         process.terminate()
         process.wait(10)

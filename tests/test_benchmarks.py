@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks import publication
-from tests.conftest import run_module
+from tests.helpers import run_module
 
 
 def table(*arguments: str) -> list[list[str]]:

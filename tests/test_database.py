@@ -14,7 +14,7 @@ from extract import embedded, programs
 from extract.base import database, libpq
 from extract.base.errors import MirrorError, MissingDatabase, UsageError
 from extract.load.pipeline import Loader
-from tests.conftest import api, run_module, run_program, set_variables, sql
+from tests.helpers import api, run_module, run_program, set_variables, sql
 
 
 def server(variables: dict[str, str]) -> dict[str, str]:

@@ -26,7 +26,7 @@ from extract.base.errors import MirrorError
 from extract.base.folders import MARK
 from extract.embedded import cluster as cluster_module
 from extract.embedded.user import as_user
-from tests.conftest import ROOT, run_program
+from tests.helpers import ROOT, run_program
 
 NOBODY = 65534
 START = (

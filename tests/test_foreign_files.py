@@ -13,7 +13,7 @@ from extract.base.errors import UsageError
 from extract.base.folders import MARK
 from extract.base.settings import local_directory
 from ops.site.pages import site_directory
-from tests.conftest import ROOT, api, run_module
+from tests.helpers import ROOT, api, run_module
 
 THEIRS = (
     "dlt/project.py",

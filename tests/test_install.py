@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from ops.schedule import pause
-from tests.conftest import ROOT
+from tests.helpers import ROOT
 
 STRANGE = """it's 50% "done", né"""
 FILES = ("ops", "bin", "extract", "sandbox", "dbt_project")

@@ -14,7 +14,7 @@ import pytest
 from extract import embedded
 from extract.programs import DBT, on_another_engine
 from ops.backup.postgres import variables
-from tests.conftest import ROOT, run_module, run_program
+from tests.helpers import ROOT, run_module, run_program
 
 
 def run(program: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -21,7 +21,7 @@ from extract import embedded
 from extract.base import libpq
 from extract.console import make_console
 from extract.tables.streams import STREAMS
-from tests.conftest import ROOT
+from tests.helpers import ROOT
 
 RUNTIME, DEVELOPMENT = "requirements.lock", "requirements-dev.lock"
 SPARK = "requirements-spark.lock"

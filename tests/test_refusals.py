@@ -19,8 +19,9 @@ from extract.base.errors import UsageError
 from extract.base.sqlstate import explained
 from extract.base.usable import require_usable
 from extract.embedded.user import as_user, give
-from tests.conftest import DATABASE, administer, set_variables
+from tests.conftest import DATABASE
 from tests.extract.commands import run
+from tests.helpers import administer, set_variables
 
 NO_API = {
     "FORTYTWO_API_URL": "http://127.0.0.1:1",  # whoever calls it fails with status 1

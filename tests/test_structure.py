@@ -13,7 +13,7 @@ import yaml
 
 from extract.base.lock import COPY_LOCK, LOCK
 from extract.tables import STUDENT_KIND, TABLES
-from tests.conftest import ROOT, run_program
+from tests.helpers import ROOT, run_program
 
 PACKAGES = ("extract", "ops", "sandbox")
 MOST_FILES = 12

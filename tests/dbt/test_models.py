@@ -9,8 +9,9 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.conftest import ROOT, Parsed, sql
+from tests.conftest import Parsed
 from tests.dbt.world import NETWORK, create_raw, dbt
+from tests.helpers import ROOT, sql
 
 pytestmark = pytest.mark.usefixtures("database", "dbt_target")
 

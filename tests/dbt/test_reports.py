@@ -9,8 +9,9 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from tests.conftest import DATABASE, Parsed, set_variables, sql
+from tests.conftest import DATABASE, Parsed
 from tests.dbt.world import create_raw, dbt
+from tests.helpers import set_variables, sql
 from tests.publication.conftest import (
     copy_database,
     copy_project,

@@ -12,7 +12,7 @@ from extract.base.query import execute
 from extract.load.raw import Raw
 from extract.tables import TABLES
 from extract.tables.ownership import OPS_FILES, mark
-from tests.conftest import ROOT
+from tests.helpers import ROOT
 from tests.publication.lab import Lab, Outcome
 from tests.publication.world import table
 

@@ -9,7 +9,8 @@ import pytest
 from psycopg2.extensions import connection as Connection
 
 from extract.base import database as databases
-from tests.conftest import api, build_without_unit_tests, set_variables
+from tests.conftest import build_without_unit_tests
+from tests.helpers import api, set_variables
 
 
 @pytest.fixture

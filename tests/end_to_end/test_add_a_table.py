@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, run_module, sql
+from tests.helpers import ROOT, run_module, sql
 
 STEP = re.compile(
     r"^(?:In|New) `(?P<path>[^`]+)`(?P<place>, at the end|, (?:before|after) `(?P<text>[^`]+)`)?:"

@@ -22,18 +22,8 @@ from extract.tables.ownership import refuse_foreign_objects
 from ops.backup.backup import backup
 from ops.backup.restore import restore
 from ops.sync import sync
-from tests.conftest import (
-    DATABASE,
-    ROOT,
-    Parsed,
-    api,
-    build_without_unit_tests,
-    places,
-    run_module,
-    run_program,
-    set_variables,
-    sql,
-)
+from tests.conftest import DATABASE, Parsed, build_without_unit_tests
+from tests.helpers import ROOT, api, places, run_module, run_program, set_variables, sql
 
 UNREACHABLE = api()  # whoever asks the API before looking at the database fails otherwise
 slow = partial(pytest.param, marks=pytest.mark.slow)

@@ -12,7 +12,7 @@ import psycopg2
 import pytest
 
 from extract.programs import program
-from tests.conftest import api, run_module
+from tests.helpers import api, run_module
 
 # pg_dump of a mirror of the small sandbox, as of commit 1a75c3f; all people in it are invented
 DUMP = Path(__file__).with_name("version_0_1.sql.xz")

@@ -10,8 +10,9 @@ import pytest
 from psycopg2.extensions import connection as Connection
 
 from extract.base import database as databases
-from tests.conftest import DATABASE, administer, api, places, set_variables
+from tests.conftest import DATABASE
 from tests.extract.commands import control, run
+from tests.helpers import administer, api, places, set_variables
 
 
 @pytest.fixture

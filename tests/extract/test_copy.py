@@ -14,8 +14,8 @@ from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
 from extract.base.errors import MirrorError, UsageError
 from extract.base.settings import duckdb_file, local_directory
 from extract.load.copy import copy
-from tests.conftest import sql
 from tests.dbt.world import create_raw
+from tests.helpers import sql
 
 pytestmark = pytest.mark.usefixtures("database")
 

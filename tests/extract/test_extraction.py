@@ -17,7 +17,6 @@ from extract.load.destination import PostponedMergeJob
 from extract.load.record import create_schema
 from extract.passes.plan import MOST_PROBES, make_plan
 from extract.tables import TABLES
-from tests.conftest import set_variables
 from tests.extract.commands import (
     ask,
     calls,
@@ -29,6 +28,7 @@ from tests.extract.commands import (
     runs,
 )
 from tests.faults.truth import contents
+from tests.helpers import set_variables
 
 RAW = list(TABLES)
 

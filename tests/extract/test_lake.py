@@ -25,8 +25,8 @@ from extract.load.copy import copy
 from extract.load.raw import Raw
 from extract.load.record import Record
 from extract.people.erase import erase
-from tests.conftest import sql
 from tests.dbt.world import create_raw
+from tests.helpers import sql
 
 pytestmark = pytest.mark.usefixtures("database")
 

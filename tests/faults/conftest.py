@@ -14,10 +14,11 @@ import pytest
 from extract import embedded
 from extract.base.settings import Settings
 from extract.tables import TABLES
-from tests.conftest import build_without_unit_tests, set_variables, started_sandbox
+from tests.conftest import build_without_unit_tests, started_sandbox
 from tests.faults import lab
 from tests.faults.lab import Case, Postgres, Sandbox
 from tests.faults.truth import contents
+from tests.helpers import set_variables
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,7 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
     """A small sandbox that every test of this process breaks and mends."""
-    with started_sandbox("--next-secret", lab.NEXT_SECRET) as (address, _):
+    with started_sandbox("--next-secret", lab.NEXT_SECRET) as address:
         yield Sandbox(address)
 
 

@@ -24,8 +24,8 @@ from extract.listing.listing import Listing
 from extract.listing.reader import Arrived
 from extract.progress import ExtractionProgress
 from extract.run import Extracted
-from tests.conftest import ROOT, administer, api, wait_for
 from tests.faults.truth import FULL, RELATIONS, Truth, differences
+from tests.helpers import ROOT, administer, api, wait_for
 
 NAME = "faults_lab"
 NEXT_SECRET = "sandbox-next"

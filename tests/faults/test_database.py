@@ -19,11 +19,12 @@ from extract import embedded
 from extract.api.client import Page
 from extract.base.errors import MirrorError
 from extract.listing.listing import Listing
-from tests.conftest import set_variables, short_directory, wait_for
+from tests.conftest import short_directory
 from tests.end_to_end import oracle
 from tests.faults import lab
 from tests.faults.lab import Case, Postgres, Ran, Sandbox, heal, run_here
 from tests.faults.truth import FULL, RELATIONS, contents, differences
+from tests.helpers import set_variables, wait_for
 
 pytestmark = pytest.mark.faults
 

@@ -14,11 +14,12 @@ from extract.api.auth import ClientCredentials
 from extract.api.quota_file import machine_clock
 from extract.listing.listing import Listing
 from extract.programs import DBT
-from tests.conftest import ROOT, WITHOUT_UNIT_TESTS, wait_for
+from tests.conftest import WITHOUT_UNIT_TESTS
 from tests.end_to_end import oracle
 from tests.faults import children
 from tests.faults.lab import Case, heal, run_here, stale
 from tests.faults.truth import FULL, RELATIONS, contents, differences
+from tests.helpers import ROOT, wait_for
 
 pytestmark = pytest.mark.faults
 

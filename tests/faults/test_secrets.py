@@ -21,11 +21,12 @@ from extract.api.quota import Quota
 from extract.base.folders import MARK
 from extract.base.query import execute
 from extract.base.settings import Settings
-from tests.conftest import ROOT, set_variables, started_sandbox
+from tests.conftest import started_sandbox
 from tests.extract.served_list import ServedList, serve
 from tests.faults import lab
 from tests.faults.lab import Case, Postgres, Sandbox, heal, run_here
 from tests.faults.truth import FULL, differences
+from tests.helpers import ROOT, set_variables
 
 pytestmark = pytest.mark.faults
 CANARY = "s-s42s2ud-canary5e0c1d2b3a4f"
@@ -37,7 +38,7 @@ PASSWORD = "canary-password-77"
 def guarded() -> Iterator[Sandbox]:
     """A sandbox with secrets that can be searched for."""
     secrets = ("--client-secret", CANARY, "--next-secret", NEXT_CANARY)
-    with started_sandbox(*secrets) as (address, _):
+    with started_sandbox(*secrets) as address:
         yield Sandbox(address, NEXT_CANARY)
 
 
@@ -192,7 +193,7 @@ def test_the_settings_and_the_local_folder_are_closed_to_others(
 def test_the_end_of_the_secret_is_told_from_seven_days_on(
     days: str, warned: bool, case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with started_sandbox("--secret-days", days) as (address, _):
+    with started_sandbox("--secret-days", days) as address:
         monkeypatch.setenv("FORTYTWO_API_URL", address)
         ran = run_here("full", campus_ids=[7])
     assert ran.error is None, ran.said

@@ -6,8 +6,8 @@ import ast
 import re
 from collections.abc import Iterator
 
-from tests.conftest import ROOT
 from tests.faults import table
+from tests.helpers import ROOT
 
 EXECUTES = {
     "execute",

@@ -18,7 +18,7 @@ from extract.base.query import execute
 from extract.base.settings import local_directory, working_directory
 from ops import doctor
 from ops.cli import app
-from tests.conftest import api, set_variables
+from tests.helpers import api, set_variables
 
 
 def said(name: str) -> tuple[str, str]:

@@ -23,7 +23,7 @@ from extract.base.folders import locked
 from extract.base.settings import Settings
 from extract.load.record import log_call
 from ops.upkeep.logs import log_build
-from tests.conftest import api, set_variables
+from tests.helpers import api, set_variables
 
 
 def lines() -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from extract.base.lock import PAUSE, run_lock
 from ops.backup import archive
 from ops.schedule import scheduled
 from ops.status.outcomes import last_outcomes
-from tests.conftest import run_module
+from tests.helpers import run_module
 from tests.ops import conftest
 
 NOW = datetime(2025, 11, 21, 12, 0, tzinfo=UTC)

@@ -32,7 +32,7 @@ from ops.status.outcomes import outcome
 from ops.status.reporting import report, reported
 from ops.status.status import BUILDING, read_status
 from ops.status.verdict import judge
-from tests.conftest import run_module
+from tests.helpers import run_module
 from tests.ops.conftest import ran, sentences, shown
 
 

@@ -14,7 +14,8 @@ import pytest
 
 from extract.tables.ownership import OPS_FILES, mark
 from tests.conftest import DATABASE as NAME  # of every database, while dbt works in it
-from tests.conftest import ROOT, Parsed, administer
+from tests.conftest import Parsed
+from tests.helpers import ROOT, administer
 from tests.publication import world
 from tests.publication.lab import Lab, Outcome
 

@@ -18,7 +18,8 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 
 from extract.base.query import execute
-from tests.conftest import PUBLISHED, ROOT
+from tests.conftest import PUBLISHED
+from tests.helpers import ROOT
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import pytest
 from extract.base.errors import BusyError
 from extract.base.lock import new_run_id, run_lock
 from extract.load.record import create_schema
-from tests.conftest import ROOT, run_program, wait_for
+from tests.helpers import ROOT, run_program, wait_for
 from tests.publication.lab import Lab
 
 SECONDS = 120

@@ -23,7 +23,8 @@ from ops.checks.check import run_check
 from ops.checks.spot import differing_fields
 from ops.cli import app
 from ops.status.outcomes import last_outcomes, outcome
-from tests.conftest import PUBLISHED, set_variables
+from tests.conftest import PUBLISHED
+from tests.helpers import set_variables
 from tests.publication.lab import Lab
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT, WITHOUT_UNIT_TESTS
+from tests.conftest import WITHOUT_UNIT_TESTS
+from tests.helpers import ROOT
 from tests.publication.conftest import Published, copied, copy_project
 from tests.publication.lab import Lab, Outcome
 

@@ -16,7 +16,7 @@ import psycopg2
 import pytest
 
 from extract.programs import DBT
-from tests.conftest import ROOT, wait_for
+from tests.helpers import ROOT, wait_for
 from tests.publication.lab import Lab
 
 CLIENT = """

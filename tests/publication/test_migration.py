@@ -11,7 +11,7 @@ from uuid import uuid4
 import psycopg2
 import pytest
 
-from tests.conftest import administer
+from tests.helpers import administer
 from tests.publication.conftest import Published, copied, drop_database, keep_database
 from tests.publication.lab import Lab
 

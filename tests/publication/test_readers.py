@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import psycopg2
 
-from tests.conftest import PUBLISHED, wait_for
+from tests.conftest import PUBLISHED
+from tests.helpers import wait_for
 from tests.publication.lab import Lab
 
 # Every round gives the marked columns of all rows the same new number, deletes students with all

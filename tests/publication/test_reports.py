@@ -11,7 +11,7 @@ import yaml
 
 from extract.tables import TABLES
 from ops.site.reports_page import REPORTS, read_report
-from tests.conftest import ROOT
+from tests.helpers import ROOT
 from tests.publication.conftest import Published, copied
 from tests.publication.lab import Lab
 

@@ -12,7 +12,7 @@ import orjson
 import pytest
 import requests
 
-from tests.conftest import ROOT
+from tests.helpers import ROOT
 
 
 @dataclass

@@ -8,7 +8,7 @@ import socket
 import pytest
 import requests
 
-from tests.conftest import run_module
+from tests.helpers import run_module
 
 from .conftest import start, stop
 

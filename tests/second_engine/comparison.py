@@ -16,7 +16,8 @@ from psycopg2.extensions import connection as Connection
 from extract.programs import DBT
 from extract.tables import TABLES as DECLARED
 from extract.tables import UNKNOWN_FIELDS
-from tests.conftest import PUBLISHED, ROOT, run_program
+from tests.conftest import PUBLISHED
+from tests.helpers import ROOT, run_program
 
 # history stands on the snapshots, which are PostgreSQL's
 REPORTS = [

@@ -7,15 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from extract.tables.streams import STREAMS
-from tests.conftest import (
-    administer,
-    api,
-    build_without_unit_tests,
-    places,
-    set_variables,
-)
+from tests.conftest import build_without_unit_tests
 from tests.end_to_end.oracle import days_since
 from tests.extract.commands import run
+from tests.helpers import administer, api, places, set_variables
 
 NAME = "second_engine"
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from extract.tables.ownership import OPS_FILES
-from tests.conftest import administer, run_module, sql
+from tests.helpers import administer, run_module, sql
 
 if TYPE_CHECKING:  # the import takes a second, in each pytest process
     from playwright.sync_api import Browser, BrowserContext, Page

@@ -20,7 +20,7 @@ from extract.base.lock import run_lock
 from ops.schedule import heartbeat, scheduler
 from ops.schedule.schedule import Schedule
 from ops.site.pages import render
-from tests.conftest import ROOT
+from tests.helpers import ROOT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES = COMPOSE["services"]

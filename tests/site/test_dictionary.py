@@ -13,7 +13,7 @@ from ops.site.catalog.dictionary import PAGE, write_dictionary_page
 from ops.site.catalog.joins import MOST, joins
 from ops.status.status import read_status
 from ops.status.verdict import judge
-from tests.conftest import sql
+from tests.helpers import sql
 from tests.site.conftest import add_run
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from ops.site.catalog.contracts import read_contracts
 from ops.site.catalog.dictionary import data_dictionary
 from ops.site.docs import DICTIONARY
 from ops.site.handbook import DOCS, anchor, chapters
-from tests.conftest import ROOT
+from tests.helpers import ROOT
 
 FAMILY = {
     name

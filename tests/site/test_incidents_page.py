@@ -13,7 +13,7 @@ from ops.site import incidents_page
 from ops.site.incidents_page import BUILD, EXTRACTION, FRESHNESS, Incident
 from ops.status.status import read_status
 from ops.status.verdict import judge
-from tests.conftest import sql
+from tests.helpers import sql
 from tests.site.conftest import add_run
 
 pytestmark = pytest.mark.usefixtures("ops")

@@ -11,7 +11,7 @@ import pytest
 
 from ops.site.catalog.contracts import read_contracts
 from ops.site.catalog.lineage import Lineage, read_lineage
-from tests.conftest import ROOT
+from tests.helpers import ROOT
 
 if TYPE_CHECKING:
     from tests.site.conftest import Look

@@ -15,7 +15,7 @@ from ops.cli import app
 from ops.site.charts import vega
 from ops.site.incidents_page import DAYS
 from ops.site.pages import PAGES
-from tests.conftest import ROOT
+from tests.helpers import ROOT
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

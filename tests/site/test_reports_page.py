@@ -13,7 +13,7 @@ import pytest
 
 from ops.site.pages import PAGES
 from ops.site.reports_page import REPORTS
-from tests.conftest import ROOT
+from tests.helpers import ROOT
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

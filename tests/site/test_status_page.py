@@ -18,7 +18,7 @@ from ops.site.history import read_history
 from ops.status.outcomes import outcome
 from ops.status.status import read_status
 from ops.status.verdict import judge
-from tests.conftest import sql
+from tests.helpers import sql
 from tests.site.conftest import add_run
 
 

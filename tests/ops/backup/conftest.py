@@ -9,7 +9,7 @@ import pytest
 
 from extract.base import database
 from extract.tables.ownership import mark
-from tests.conftest import set_variables, sql
+from tests.helpers import set_variables, sql
 from tests.ops.backup.lab import PUBLISHED, drop, extract
 
 

@@ -9,8 +9,8 @@ import pytest
 from extract.base import database
 from extract.people import kept_out
 from ops.backup import postgres
-from tests.conftest import api, places, set_variables, sql
 from tests.extract.commands import run
+from tests.helpers import api, places, set_variables, sql
 
 # what dbt would have made, and what an analyst would have put on top
 PUBLISHED = """

@@ -23,7 +23,7 @@ from ops.backup import age, archive
 from ops.backup.backup import backup
 from ops.backup.restore import drill
 from ops.cli import app
-from tests.conftest import sql
+from tests.helpers import sql
 from tests.ops.backup.lab import contents
 
 

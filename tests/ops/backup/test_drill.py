@@ -12,7 +12,7 @@ from ops import doctor
 from ops.backup import archive, databases
 from ops.backup.backup import backup
 from ops.backup.restore import drill, drill_obstacle, restore
-from tests.conftest import sql
+from tests.helpers import sql
 from tests.ops.backup.lab import beside, contents
 
 

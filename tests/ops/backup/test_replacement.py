@@ -13,7 +13,7 @@ from extract.tables.ownership import names
 from ops.backup import archive, databases
 from ops.backup.backup import backup
 from ops.backup.restore import drill, restore
-from tests.conftest import sql
+from tests.helpers import sql
 from tests.ops.backup.lab import beside, contents, keep_out
 
 

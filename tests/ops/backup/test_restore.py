@@ -17,7 +17,7 @@ from ops.backup import age, archive, loading, postgres
 from ops.backup.backup import backup
 from ops.backup.restore import drill, restore
 from ops.cli import app
-from tests.conftest import sql
+from tests.helpers import sql
 from tests.ops.backup.lab import beside, contents, drop, extract, keep_out
 
 
