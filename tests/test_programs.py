@@ -200,8 +200,9 @@ def test_the_embedded_server_can_be_run_by_hand(local: Path) -> None:
     assert by_hand("start")[1].startswith("The embedded PostgreSQL is running (process ")
     assert f"data in {local}/postgres" in by_hand("status")[1]
     assert by_hand("stop")[1].startswith("The embedded PostgreSQL is not running")
-    assert by_hand("--help") == (0, "usage: python -m extract.embedded start|stop|status\n")
-    assert by_hand("restart") == (2, "usage: python -m extract.embedded start|stop|status\n")
+    for arguments, wrong in (("--help", 0), ("restart", 2)):
+        status, said = by_hand(arguments)
+        assert (status, "{start,stop,status}" in said) == (wrong, True)
     (local / "file").write_text("")
     local = local / "file" / "below"
     status, said = by_hand("start")

@@ -149,18 +149,18 @@ def test_a_role_that_is_no_superuser_replaces_a_database_while_autovacuum_is_at_
         "autovacuum_vacuum_cost_limit": "1",
     }
     sql(f"alter role {role} createdb")
-    sql(f"create database {name} owner {role}", "postgres")
-    sql("create table t as select repeat('x', 500) from generate_series(1, 20000)", name)
-    sql("delete from t", name)
+    sql(f"create database {name} owner {role}", name="postgres")
+    sql("create table t as select repeat('x', 500) from generate_series(1, 20000)", name=name)
+    sql("delete from t", name=name)
     at_work = (
         f"select from pg_stat_activity where datname = '{name}' and backend_type ~ '^autovacuum'"
     )
     try:
         for setting, value in slow.items():
-            sql(f"alter system set {setting} to '{value}'", "postgres")
-        sql("select pg_reload_conf()", "postgres")
+            sql(f"alter system set {setting} to '{value}'", name="postgres")
+        sql("select pg_reload_conf()", name="postgres")
         deadline = time.monotonic() + 60
-        while not sql(at_work, "postgres"):
+        while not sql(at_work, name="postgres"):
             assert time.monotonic() < deadline
             time.sleep(0.1)
         with monkeypatch.context() as patch:
@@ -169,9 +169,9 @@ def test_a_role_that_is_no_superuser_replaces_a_database_while_autovacuum_is_at_
             databases.drop(f"{name}_aside")
     finally:
         for setting in slow:
-            sql(f"alter system reset {setting}", "postgres")
-        sql("alter system set autovacuum_naptime to '1d'", "postgres")
-        sql("select pg_reload_conf()", "postgres")
+            sql(f"alter system reset {setting}", name="postgres")
+        sql("alter system set autovacuum_naptime to '1d'", name="postgres")
+        sql("select pg_reload_conf()", name="postgres")
 
     assert beside(f"{name}%") == []
 
@@ -180,7 +180,7 @@ def test_sessions_that_a_role_may_not_end_are_named(
     role: str, mirrored: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sql(f"alter role {role} createdb")
-    sql(f"create database {mirrored}_busy owner {role}", "postgres")
+    sql(f"create database {mirrored}_busy owner {role}", name="postgres")
 
     with database.session("dashboard", f"{mirrored}_busy"):
         monkeypatch.setenv("PGUSER", role)

@@ -198,7 +198,7 @@ def test_a_role_that_is_missing_loses_its_rights_and_nobody_else_does(mirrored: 
     try:
         done = restore(written.path, f"{mirrored}_other")
 
-        assert here in str(before) and sql(rights, f"{mirrored}_other") == before
+        assert here in str(before) and sql(rights, name=f"{mirrored}_other") == before
     finally:
         drop(f"{mirrored}\\_other")
         sql(f"drop owned by {here}; drop role {here}")
