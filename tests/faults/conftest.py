@@ -138,6 +138,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
         Settings, "load", classmethod(lambda cls: replace(load(cls), request_timeout=1.0))
     )
     for name, declared in TABLES.items():
-        if declared.full in ("whole", "students"):
-            size = 4 if declared.full == "whole" else 25
+        if declared.full in ("whole", "campuses", "students"):
+            size = 25 if declared.full == "students" else 4
             monkeypatch.setitem(TABLES, name, replace(declared, page_size=size))
