@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -31,6 +32,7 @@ NO_NUMBERS: dict[DataType, frozenset[type]] = {
 
 # microseconds of 0001-01-01 and 9999-12-31, as far as Python and PostgreSQL agree
 FIRST, LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
+TEN_YEARS = timedelta(days=3653)
 # what is meant as a date; anything else in its place is a change of the API
 DATED = re.compile(r"[+-]?\d{4,6}-\d\d-\d\d(\D|$)")
 
@@ -47,7 +49,8 @@ def to_arrow(declared: Table, rows: Sequence[Row], path: str) -> pa.Table:
             message names the contract test, the endpoint and the field, never the value.
 
     A time that no calendar has, or of a year that Python does not have, is null where no rule needs
-    the field; it is kept in `unknown_fields` as it came.
+    the field, and so is one of more than ten years ahead that a live pass would go on from; it is
+    kept in `unknown_fields` as it came.
     """
     declared.bring_into_form(rows)
     aside = _hold_nested(declared, rows, path)
@@ -167,7 +170,11 @@ def _arrays(
             # not chained: Arrow's message shows the value
             kinds = _kinds(map(type, values))
             raise _broken(declared, column, path, f"the API sent {kinds}") from None
-        arrays.append(_times(declared, column, rows, array, path, aside) if is_time else array)
+        if is_time:
+            array = _times(declared, column, rows, array, path, aside)
+        if is_time and column.name in declared.ranges:
+            array = _without_far_ahead(column, rows, array, aside)
+        arrays.append(array)
     return arrays
 
 
@@ -196,6 +203,20 @@ def _times(
             aside.setdefault(n, {})[column.field] = text
             rows[n][column.field] = possible[n] = None
     return _as_times(pa.array(possible, pa.string()))
+
+
+def _without_far_ahead(
+    column: Column, rows: Sequence[Row], times: pa.Array, aside: dict[int, Row]
+) -> pa.Array:
+    """The times but those of more than ten years ahead, which are put aside.
+
+    A live pass goes on from the latest one: by a year that was mistyped none would find anything.
+    """
+    far_ahead = pc.greater(times, pa.scalar(datetime.now(UTC) + TEN_YEARS, times.type))
+    for n in pc.indices_nonzero(far_ahead).to_pylist():
+        aside.setdefault(n, {})[column.field] = rows[n][column.field]
+        rows[n][column.field] = None
+    return pc.if_else(far_ahead, None, times)
 
 
 def _as_times(texts: pa.Array) -> pa.Array:

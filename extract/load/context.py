@@ -210,7 +210,7 @@ class Pass:
         missing = ", ".join(self.record.drift(table, "missing", done.missing))
         if impossible:
             self.report(
-                f"{done.listing.path} sends times that no database holds: {impossible}. They are "
+                f"{done.listing.path} sends times that cannot be: {impossible}. They are "
                 f"null in raw.{table} and kept as sent in its column {UNKNOWN_FIELDS}."
             )
         if fresh:

@@ -231,6 +231,18 @@ def test_a_time_that_cannot_be_is_null_and_kept_as_sent(impossible: str) -> None
     assert orjson.loads(kept[1]) == {"anonymize_date": impossible, "mascot": "owl"}
 
 
+def test_a_time_that_live_passes_go_by_is_null_when_it_is_more_than_ten_years_ahead() -> None:
+    far_ahead = "2099-05-01T00:00:00.000Z"
+    rows = [person(1, updated_at=far_ahead, anonymize_date=far_ahead), person(2)]
+
+    table = to_arrow(TABLES["users"], rows, "/v2/users")
+
+    assert table.column("updated_at").is_null().to_pylist() == [True, False]
+    assert table.column("anonymize_date").is_null().to_pylist() == [False, True]
+    kept = table.column(UNKNOWN_FIELDS).to_pylist()
+    assert (orjson.loads(kept[0]), kept[1]) == ({"updated_at": far_ahead}, None)
+
+
 @pytest.mark.parametrize("name", ["events", "exams"])
 def test_a_time_that_staff_mistyped_stops_no_agenda(name: str) -> None:
     declared = TABLES[name]

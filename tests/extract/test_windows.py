@@ -89,10 +89,11 @@ def edited_world(world: str, passed: Callable[..., None]) -> str:
 
 
 @pytest.mark.parametrize("which", [{"row": 0}, {"rows": "all"}], ids=["one", "all"])
-def test_rows_without_the_time_that_a_live_pass_goes_by_are_read_like_any_other(
-    which: dict[str, object], edited_world: str, connection: Connection
+@pytest.mark.parametrize("time", [None, "2099-05-01T00:00:00.000Z"])
+def test_rows_without_a_time_that_a_live_pass_can_go_by_are_read_like_any_other(
+    time: str | None, which: dict[str, object], edited_world: str, connection: Connection
 ) -> None:
-    untimed = {"kind": "set_field", "field": "updated_at", "value": None, "call": "every"}
+    untimed = {"kind": "set_field", "field": "updated_at", "value": time, "call": "every"}
     control(edited_world, "faults", {**untimed, "path": r"range%5Bupdated_at", **which})
     nulls = "select id from raw.users where updated_at is null"
 
