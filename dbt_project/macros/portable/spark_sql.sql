@@ -14,7 +14,7 @@
         (" at time zone 'UTC'", ""),
         ("([\\w.]+) at time zone ([\\w.]+)", "from_utc_timestamp(\\1, \\2)"),
         (
-            "(?s)select distinct on \\(([^)]+)\\)(.+?)\\border by (.+?)\\n\\s*\\)",
+            "(?s)select distinct on \\(([^)]+)\\)(.+?)\\border by\\s+(.+?)\\n\\s*\\)",
             "select\\2qualify row_number() over (partition by \\1 order by \\3) = 1\\n)",
         ),
         ("over \\((partition by (?:(?!order by)[^)])+)\\)(?= as number_alike)", "over (\\1 order by 'any')"),
