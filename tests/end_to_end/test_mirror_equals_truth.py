@@ -121,7 +121,7 @@ def test_models_are_proven_once_and_an_unchanged_raw_is_not_built_again(
     assert ["PASS int_users__classified::" in output for output in told] == [True, False]
 
     monkeypatch.setattr("ops.sync.dbt_build", dbt_build)
-    for _ in range(2):  # the first brings what the full pass overlapped
+    for _ in range(2):  # the first brings what the full pass overlapped, and builds
         sync("live", console=Console(file=io.StringIO()))
 
     newest = "select status from ops.runs order by started_at desc limit 1"
