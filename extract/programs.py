@@ -227,8 +227,8 @@ def leave_out_proven_unit_tests(connection: Connection) -> None:
     os.environ["DBT_EXCLUDE_RESOURCE_TYPES"] = "unit_test"
     if not {"-q", "--quiet"}.intersection(sys.argv[1:]):
         print(
-            "The models are those last published: their unit tests are left out, which prove no "
-            "data. `dbt test --select test_type:unit` runs them.",
+            "The models are those last published: their unit tests, which prove models and not "
+            "data, are left out. `dbt test --select test_type:unit` runs them.",
             flush=True,
         )
 
