@@ -35,8 +35,16 @@ DBT_WITHOUT_DATABASE = {
 # where dbt writes is a matter of the machine; any other DBT_ variable is somebody's other project's
 DBT_OF_OURS = ("DBT_TARGET_PATH", "DBT_LOG_PATH")
 SIGNATURE = "FORTYTWO_SIGNATURE"  # what a build depends on, for the publication to record
-PARTS_OF_A_BUILD = (
-    *("-s", "--select", "-m", "--model", "--exclude", "--resource-type", "--project-dir"),
+# with these a build is not that of all the models as they stand here
+PARTLY = (
+    "-s",
+    "--select",
+    "-m",
+    "--model",
+    "--exclude",
+    "--resource-type",
+    "--project-dir",
+    "--vars",
 )
 
 
@@ -214,7 +222,7 @@ def leave_out_proven_unit_tests(connection: Connection) -> None:
     """
     from extract.load.signature import models_digest, published_signature
 
-    is_part = any(argument.startswith(PARTS_OF_A_BUILD) for argument in sys.argv[1:])
+    is_part = any(argument.startswith(PARTLY) for argument in sys.argv[1:])
     if is_part or "build" not in sys.argv[1:] or not Path.cwd().samefile(ROOT):
         os.environ[SIGNATURE] = ""
         return

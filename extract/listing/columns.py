@@ -114,8 +114,9 @@ def _hold_nested(declared: Table, rows: Sequence[Row], path: str) -> dict[int, R
 
 @cache
 def _nested(declared: Table, place: str) -> Table:
-    """What is nested in a table, as if it were one."""
-    return replace(declared, name=f"{declared.name}.{place}", fields=declared.nested[place])
+    """What is nested in a table, as if it were one; no live pass goes by its times."""
+    name = f"{declared.name}.{place}"
+    return replace(declared, name=name, fields=declared.nested[place], ranges=())
 
 
 def _objects(within: Any, fields: Sequence[str]) -> Iterator[Row]:

@@ -243,6 +243,16 @@ def test_a_time_that_live_passes_go_by_is_null_when_it_is_more_than_ten_years_ah
     assert (orjson.loads(kept[0]), kept[1]) == ({"updated_at": far_ahead}, None)
 
 
+def test_a_time_in_a_list_that_no_live_pass_goes_by_may_be_far_ahead() -> None:
+    far_ahead = "2099-05-01T00:00:00.000Z"
+    row = REGISTRATION | {"teams": [TEAM | {"updated_at": far_ahead}]}
+
+    table = to_arrow(TABLES["projects_users"], [copy.deepcopy(row)], "/v2/projects_users")
+
+    ((team,),) = map(orjson.loads, table.column("teams").to_pylist())
+    assert team["updated_at"] == far_ahead
+
+
 @pytest.mark.parametrize("name", ["events", "exams"])
 def test_a_time_that_staff_mistyped_stops_no_agenda(name: str) -> None:
     declared = TABLES[name]

@@ -31,6 +31,7 @@ from ops.upkeep.logs import failures
         ("these", ["--quiet"], True),
         ("these", ["--select", "users"], False),
         ("these", ["--resource-type", "unit_test"], False),
+        ("these", ["--vars", "{student_kind: staff}"], False),
     ],
 )
 def test_unit_tests_run_until_the_models_they_prove_are_published(
