@@ -182,7 +182,7 @@ def publication_scripts(
         cursor.execute("drop schema reports cascade")
         cursor.execute("drop table " + ", ".join(f"mirror.{name}" for name in candidates))
         # The tables are filled by hand below, so they differ from what dbt counted.
-        cursor.execute("update ops.candidates set rows = null")
+        cursor.execute("update ops.candidates set rows = null, compared_since = null")
     first = dbt(variables, target, "run-operation", "show_publication")
     [shown] = set(re.findall(r"'build_id', '([^']+)'", first))
     return first[first.index("begin;") :].replace(shown, candidates["users"]), later

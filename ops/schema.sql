@@ -185,12 +185,23 @@ create table if not exists ops.candidates (
     relation oid not null,
     run_id text not null,
     built_at timestamptz not null default now(),
-    rows bigint
+    rows bigint,
+    mirror_rows bigint,
+    deletions bigint,
+    compared_since xid
 );
 
--- Older than the column.
+-- Older than these columns.
 alter table ops.candidates add column if not exists rows bigint;
+alter table ops.candidates add column if not exists mirror_rows bigint;
+alter table ops.candidates add column if not exists deletions bigint;
+alter table ops.candidates add column if not exists compared_since xid;
 
-comment on table ops.candidates is 'Which dbt invocation built each table of marts.';
+comment on table ops.candidates is
+'Which dbt invocation built each table of marts, and how it differed from mirror.';
 comment on column ops.candidates.rows is
 'Rows when it was built. A crash of the server empties the unlogged tables of marts: they differ.';
+comment on column ops.candidates.mirror_rows is 'Rows of the table of mirror then.';
+comment on column ops.candidates.deletions is 'How many of those the candidate does not have.';
+comment on column ops.candidates.compared_since is
+'The oldest transaction that was at work then: what mirror holds of it or of a later one was not compared.';

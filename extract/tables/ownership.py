@@ -102,6 +102,7 @@ def names() -> list[str]:
         *(("raw_staging", name) for name in (*TABLES, "_dlt_version")),
         *models,
         *(("mirror", name) for schema, name in models if schema == "marts"),
+        *(("intermediate", f"{name}__differences") for schema, name in models if schema == "marts"),
         *(("snapshots", name) for name in re.findall(r"- name: (\w+_history)", snapshots)),
         *(
             ("ops", name)

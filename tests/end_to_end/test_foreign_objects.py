@@ -44,6 +44,7 @@ IN_THE_WAY = [
     ("raw_staging.users", "view", VIEW),
     ("staging.stg_fortytwo__users", "view", VIEW),
     ("intermediate.int_rejected_rows", "type", "create domain {name} as int"),
+    ("intermediate.users__differences", "table", TABLE),
     ("snapshots.users_history", "table", TABLE),
     ("reports.students_by_level", "view", VIEW),
     ("ops.runs", "table", TABLE),

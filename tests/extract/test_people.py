@@ -270,6 +270,7 @@ def test_a_new_table_is_erased_from_without_a_word_about_it(
     connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = ["mirror.users", "mirror.evaluations", "raw.locations"]
+    made.append("intermediate.users__differences")  # of a build that published nothing
     monkeypatch.setattr("extract.people.erase.names", lambda: made)
     ask(
         connection,
@@ -282,6 +283,9 @@ def test_a_new_table_is_erased_from_without_a_word_about_it(
             feedback jsonb
         );
         create table raw.locations (id bigint, user_id bigint);
+        create schema intermediate;
+        create table intermediate.users__differences (id bigint, _action text);
+        insert into intermediate.users__differences values (1, 'delete');
         insert into mirror.users values (1, 'ann'), (2, 'bob');
         insert into mirror.evaluations values
             (1, 1, null), (2, 2, '{"of": {"id": 1, "login": "ann"}, "said": "Ann!", "n": 1}');
@@ -296,6 +300,7 @@ def test_a_new_table_is_erased_from_without_a_word_about_it(
         "mirror.evaluations": 1,
         "mirror.evaluations, copies": 1,
         "raw.locations": 1,
+        "intermediate.users__differences": 1,
     }
     assert ask(connection, "select id, feedback from mirror.evaluations") == [
         (2, {"of": None, "said": None, "n": 1})

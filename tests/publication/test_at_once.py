@@ -54,6 +54,49 @@ def test_two_publications_at_once_do_their_work_one_after_the_other(lab: Lab) ->
     ) == [("update", ["login"])]
 
 
+COMPARE = """
+    update ops.candidates as candidate
+    set (mirror_rows, deletions, compared_since) = (select * from ops.compare(candidate.table_name))
+"""
+
+
+def test_a_publication_takes_what_the_build_has_compared(lab: Lab) -> None:
+    lab.run("update marts.users set wallet = -1 where id in (1, 2)")
+    script = lab.next_script()
+    lab.run(COMPARE)
+    lab.run("delete from intermediate.users__differences where id = 1")
+
+    lab.run(script)
+
+    assert lab.value("select array_agg(id) from mirror.users where wallet = -1") == [2]
+    assert lab.rows("select from pg_class where relname like '%differences'") == []
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        "update mirror.users set wallet = -1 where id = 2",
+        "delete from mirror.projects_users where user_id = 2",
+        "delete from mirror.users where id = 2",
+    ],
+)
+def test_what_is_written_to_mirror_after_the_comparison_is_compared_again(
+    lab: Lab, write: str
+) -> None:
+    lab.run("update marts.users set login = 'renamed' where id = 3")
+    script = lab.next_script()
+    at_work = lab.connect(autocommit=False)
+    with at_work.cursor() as cursor:  # what is not committed yet cannot be seen
+        cursor.execute(write)
+        lab.run(COMPARE)
+    at_work.commit()
+    at_work.close()
+
+    lab.run(script)
+
+    assert lab.state() == lab.candidate()
+
+
 @contextmanager
 def building(database: dict[str, str]) -> Iterator[None]:
     """A bare `dbt build` at work, as a person starts it."""

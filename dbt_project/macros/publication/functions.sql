@@ -5,6 +5,17 @@
     foreign keys, unique constraints and indexes.
 -#}
 {% macro publication_functions() %}
+{%- set plans_of_whole_tables -%}
+-- Changes are grouped by sorting: hashing would hold every key of a first publication in memory.
+set enable_hashagg = off
+set work_mem = '64MB'
+-- Keys in no order, looked up one by one through an index, take three times as long as a hash join of
+-- the whole tables, keys in order half as long: what servers set for their disks (1.1) hides the one, the
+-- default (4) the other. Workers would triple its memory.
+set random_page_cost = 2
+set max_parallel_workers_per_gather = 0
+set timezone = 'UTC'
+{%- endset -%}
 -- Columns of the primary key, quoted; null without one.
 create or replace function ops.key_of(relation regclass) returns text[] language sql stable
 as $key$
@@ -214,7 +225,8 @@ declare
     statements text[];
 begin
     statements := array[
-$diff$create temporary table {changed} on commit drop as
+$diff$drop table if exists {changed};
+create unlogged table {changed} as
 select
     {key},
     case
@@ -229,7 +241,8 @@ from mirror.{table} as live
 full join marts.{table} as next using ({key})
 where live.{first} is null or next.{first} is null
     or {differs};
-analyze {changed}$diff$,
+analyze {changed};
+comment on table {changed} is '{{ mark() }}'$diff$,
 $update$update mirror.{table} as live
 set (
     {others}
@@ -274,7 +287,7 @@ group by chunk, _action, _columns$record$
     select jsonb_build_object(
         'table', quote_ident(publication_of.name),
         'name', quote_literal(publication_of.name),
-        'changed', 'pg_temp.' || quote_ident('changed_' || publication_of.name),
+        'changed', 'intermediate.' || quote_ident(publication_of.name || '__differences'),
         'key', array_to_string(key, ', '),
         'first', key[1],
         'same_key', (
@@ -320,26 +333,23 @@ select
     and deletions > present * (settings ->> 'max_delete_fraction')::numeric
 $mass$;
 
--- The tables whose candidate would delete too much.
-create or replace function ops.mass_deletions(tables text[], settings jsonb)
-returns table (table_name text, present bigint, deletions bigint) language plpgsql
-set random_page_cost = 2 -- as in ops.publish
-as $mass$
+-- Find what differs between a table of mirror and its candidate. `since`: whatever could not be seen then
+-- is of this transaction or of a later one.
+create or replace function ops.compare(
+    name text, out mirror_rows bigint, out deletions bigint, out since xid
+)
+language plpgsql
+{{ plans_of_whole_tables }}
+as $compare$
 begin
-    foreach table_name in array tables loop
-        execute format(
-            'select count(*), count(*) filter (where next.%3$s is null) '
-            'from mirror.%1$I as live left join marts.%1$I as next using (%2$s)',
-            table_name,
-            array_to_string(ops.key_of(format('marts.%I', table_name)::regclass), ', '),
-            (ops.key_of(format('marts.%I', table_name)::regclass))[1]
-        ) into present, deletions;
-        if ops.is_mass_deletion(deletions, present, settings) then
-            return next;
-        end if;
-    end loop;
+    since := pg_snapshot_xmin(pg_current_snapshot())::xid;
+    execute (ops.publication_of(name)).diff;
+    execute format(
+        'select (select count(*) from mirror.%I), count(*) from intermediate.%I where _action = ''delete''',
+        name, name || '__differences'
+    ) into mirror_rows, deletions;
 end
-$mass$;
+$compare$;
 
 -- What only the new rows can keep: not null, unique, indexes, foreign keys; and the descriptions.
 create or replace function ops.constrain_mirror(spec jsonb, lock_attempts int) returns void
@@ -419,15 +429,7 @@ $constrain$;
 -- Bring mirror to the content of marts, in one transaction: docs/publication.md.
 create or replace function ops.publish(specs jsonb, run jsonb, settings jsonb) returns void
 language plpgsql
--- Changes are grouped by sorting: hashing would hold every key of a first publication in memory.
-set enable_hashagg = off
-set work_mem = '64MB'
--- Keys in no order, looked up one by one through an index, take three times as long as a hash join of
--- the whole tables, keys in order half as long: what servers set for their disks (1.1) hides the one, the
--- default (4) the other. Workers would triple its memory.
-set random_page_cost = 2
-set max_parallel_workers_per_gather = 0
-set timezone = 'UTC'
+{{ plans_of_whole_tables }}
 as $publish$
 declare
     lock_attempts int := settings ->> 'lock_attempts';
@@ -435,6 +437,8 @@ declare
     name text;
     spec jsonb;
     found_ text;
+    candidate ops.candidates;
+    written bigint;
     built bigint;
     expected bigint;
     published bigint;
@@ -486,16 +490,20 @@ begin
         table_name text primary key, inserted bigint, updated bigint, deleted bigint, rows bigint
     ) on commit drop;
     foreach name in array names loop
-        execute (ops.publication_of(name)).diff;
+        -- As it was found beside the other tables' builds, unless mirror has been written to since.
+        select * into candidate from ops.candidates where table_name = name;
         execute format(
-            'insert into pg_temp.publication (table_name, inserted, updated, deleted) select %1$L, '
-            'count(*) filter (where _action = ''insert''), count(*) filter (where _action = ''update''), '
-            'count(*) filter (where _action = ''delete'') from pg_temp.%2$I', name, 'changed_' || name
-        );
-        if exists (select from pg_temp.publication where table_name = name and deleted > 0) then
-            execute format('select count(*) from mirror.%I', name) into published;
-            update pg_temp.publication set rows = published where table_name = name;
+            'select count(*), count(*) filter (where age(xmin) <= age($1)) from mirror.%I', name
+        ) into published, written using candidate.compared_since;
+        if candidate.compared_since is null or written > 0 or published <> candidate.mirror_rows then
+            perform ops.compare(name);
         end if;
+        execute format(
+            'insert into pg_temp.publication (table_name, inserted, updated, deleted, rows) select %L, '
+            'count(*) filter (where _action = ''insert''), count(*) filter (where _action = ''update''), '
+            'count(*) filter (where _action = ''delete''), $1 from intermediate.%I',
+            name, name || '__differences'
+        ) using published;
     end loop;
     select string_agg(format('%s of %s rows of %s', deleted, rows, table_name), ', ') into found_
     from pg_temp.publication
@@ -548,6 +556,9 @@ begin
     delete from ops.change_sets
     where changed_at < now() - make_interval(days => (settings ->> 'retention_days')::int);
     perform ops.record_publication(run, (settings ->> 'allow_deletes')::boolean);
+    foreach name in array names loop
+        execute format('drop table intermediate.%I', name || '__differences');
+    end loop;
     -- Statistics where more than a tenth of a table changed; autovacuum does the rest.
     for name in
         select table_name from pg_temp.publication where inserted + updated + deleted > rows / 10

@@ -110,6 +110,7 @@ order by 1
         {%- do names.append(node.schema ~ '.' ~ node.alias) -%}
         {%- if node.resource_type == 'model' and node.fqn[1] == 'marts' -%}
             {%- do names.append('mirror.' ~ node.alias) -%}
+            {%- do names.append('intermediate.' ~ node.alias ~ '__differences') -%}
         {%- endif -%}
     {%- endfor -%}
     {%- set found = [] -%}

@@ -55,33 +55,43 @@ end
 $align$
 {% endmacro %}
 
-{#- Post-hook of every mart: which run built it, and with how many rows. ops.publish takes no other. -#}
+{#-
+    Post-hook of every mart: which run built it, with how many rows, and how it differs from mirror, which is
+    found beside the other tables' builds. ops.publish takes no candidate of another run.
+-#}
 {% macro stamp_candidate() %}
     {%- if not execute or target.type != 'postgres' or build_gaps() -%}
         {{ return('') }}
     {%- endif -%}
-insert into ops.candidates (table_name, relation, run_id, rows)
+insert into ops.candidates (table_name, relation, run_id, rows, mirror_rows, deletions, compared_since)
 select
-    {{ sql_text(this.identifier) }}, {{ sql_text(this) }}::regclass, {{ sql_text(invocation_id) }}, count(*)
-from {{ this }}
+    {{ sql_text(this.identifier) }},
+    {{ sql_text(this) }}::regclass,
+    {{ sql_text(invocation_id) }},
+    (select count(*) from {{ this }}),
+    compared.*
+from ops.compare({{ sql_text(this.identifier) }}) as compared
 on conflict (table_name) do update
-set relation = excluded.relation, run_id = excluded.run_id, built_at = now(), rows = excluded.rows
+set (relation, run_id, built_at, rows, mirror_rows, deletions, compared_since) = row(
+    excluded.relation, excluded.run_id, now(), excluded.rows,
+    excluded.mirror_rows, excluded.deletions, excluded.compared_since
+)
 {% endmacro %}
 
 {#- Of the test assert_deletions_within_limit. A build that does not publish anyway is not asked. -#}
 {% macro mass_deletions_sql() -%}
     {%- set settings = publication_settings() -%}
     {%- if not execute or settings.allow_deletes or build_gaps() -%}
-        select null::text as table_name, 0::bigint as present, 0::bigint as deletions where false
+        select null::text as table_name, 0::bigint as mirror_rows, 0::bigint as deletions where false
     {%- else -%}
         select
             table_name,
-            present,
+            mirror_rows,
             deletions
-        from ops.mass_deletions(
-            string_to_array({{ sql_text(var('published_tables') | join(',')) }}, ','),
-            {{ sql_text(tojson(settings)) }}
-        )
+        from ops.candidates
+        where
+            table_name in ('{{ var('published_tables') | join("', '") }}')
+            and ops.is_mass_deletion(deletions, mirror_rows, {{ sql_text(tojson(settings)) }})
     {%- endif -%}
 {%- endmacro %}
 
@@ -92,7 +102,7 @@ set relation = excluded.relation, run_id = excluded.run_id, built_at = now(), ro
         if result.node.name == 'assert_deletions_within_limit' and result.status | string == 'fail' -%}
         {%- for row in run_query(mass_deletions_sql()) -%}
             {%- do gaps.append(
-                'it would delete ' ~ row['deletions'] ~ ' of ' ~ row['present'] ~ ' rows of '
+                'it would delete ' ~ row['deletions'] ~ ' of ' ~ row['mirror_rows'] ~ ' rows of '
                 ~ row['table_name']
             ) -%}
         {%- endfor -%}

@@ -10,11 +10,17 @@
     {%- endif -%}
     {%- do refuse_foreign_objects() -%}
     {%- set publishes = not build_gaps() -%}
-    {%- if not run_query("select to_regclass('ops.candidates') is not null").rows[0][0] -%}
+    {%- set query -%}
+select exists (
+    select from pg_attribute
+    where attrelid = to_regclass('ops.candidates') and attname = 'compared_since'
+)
+    {%- endset -%}
+    {%- if not run_query(query).rows[0][0] -%}
         {%- if publishes -%}
             {{ exceptions.raise_compiler_error(
-                'The ops schema is missing, so there is nothing to publish from yet: run `make extract` first '
-                ~ '(it creates ops and reads the API into raw).'
+                'The ops schema is missing or of an older version: run `make extract` first '
+                ~ '(it makes ops what it has to be and reads the API into raw).'
             ) }}
         {%- endif -%}
         {{ return('') }}
