@@ -204,4 +204,4 @@ comment on column ops.candidates.rows is
 comment on column ops.candidates.mirror_rows is 'Rows of the table of mirror then.';
 comment on column ops.candidates.deletions is 'How many of those the candidate does not have.';
 comment on column ops.candidates.compared_since is
-'The oldest transaction that was at work then: what mirror holds of it or of a later one was not compared.';
+'The oldest transaction that was at work then: what it or a later one has written was not compared.';
