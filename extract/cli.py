@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Annotated, Any, NoReturn
 
 import psycopg2
@@ -37,15 +37,17 @@ def exit_status() -> Iterator[None]:
         cause = explained(error)
         fail(str(cause), cause.exit_status)
     except OSError as error:
-        if not error.filename:
-            raise
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        fail(
-            f"The mirror cannot use {error.filename}: {error.strerror}. Make it yours and "
-            "writable, with free space on its disk, or name another place (FORTYTWO_LOCAL, "
-            "FORTYTWO_SITE, XDG_STATE_HOME, DESTINATION__FILESYSTEM__BUCKET_URL).",
-            1 if full else 2,
-        )
+        if error.filename:
+            fail(
+                f"The mirror cannot use {error.filename}: {error.strerror}. Make it yours and "
+                "writable, with free space on its disk, or name another place (FORTYTWO_LOCAL, "
+                "FORTYTWO_SITE, XDG_STATE_HOME, DESTINATION__FILESYSTEM__BUCKET_URL).",
+                1 if full else 2,
+            )
+        if not full:
+            raise
+        fail("No space is left where this command prints or works. Free some and run it again.", 1)
     except KeyboardInterrupt:
         fail(
             "Stopped by Ctrl-C or SIGTERM. Nothing is half-written; run the same command to go on.",
@@ -59,7 +61,8 @@ def fail(message: str, status: int) -> NoReturn:
     console = make_console(stderr=True)
     console.print("[red]Error:[/red] ", end="")
     console.print(message, markup=False, soft_wrap=True)
-    sys.stdout.flush()
+    with suppress(OSError):  # what it has printed before may have no place
+        sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
 

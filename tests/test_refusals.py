@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -21,7 +22,7 @@ from extract.base.usable import require_usable
 from extract.embedded.user import as_user, give
 from tests.conftest import DATABASE
 from tests.extract.commands import run
-from tests.helpers import administer, set_variables
+from tests.helpers import ROOT, administer, set_variables
 
 NO_API = {
     "FORTYTWO_API_URL": "http://127.0.0.1:1",  # whoever calls it fails with status 1
@@ -221,3 +222,21 @@ def test_a_place_that_cannot_be_written(
 
     assert status == 2
     assert f"The mirror cannot use {a_file / 'state'}" in words and "Traceback" not in words
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_output_for_which_there_is_no_space(database: dict[str, str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "ops", "status"],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "Error: No space is left where this command prints or works. Free some and run it again."
+    ]
