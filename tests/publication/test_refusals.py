@@ -100,6 +100,9 @@ def test_mass_deletion_is_stopped_until_it_is_confirmed(lab: Lab) -> None:
         "select status, message from ops.runs order by started_at desc limit 1"
     )
     assert status == "failed" and "it would delete" in message
+    assert set(lab.rows("select _action from intermediate.projects_users__differences")) == {
+        ("delete",)
+    }
 
     allowed = lab.dbt(*build, ALLOW_DELETES="1")
 
