@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -42,6 +43,10 @@ def main(
         int, typer.Option(help="Relation rows at factor 1, for engines.")
     ] = 100_000,
     peers: Annotated[bool, typer.Option(help="Measure dlt's source and the Singer pair.")] = True,
+    beside: Annotated[
+        Path | None,
+        typer.Option(help="Checkout of an earlier version after `make setup`, for build."),
+    ] = None,
 ) -> None:
     """Measure against floors and peers on this machine; an hour for everything.
 
@@ -67,7 +72,7 @@ def main(
 
     def build() -> list[Line]:
         with place() as at, sandbox(at, students):
-            return building.small(at) + building.large(at)
+            return building.small(at) + building.large(at, beside)
 
     def live() -> list[Line]:
         with place() as at, sandbox(at, students) as address:

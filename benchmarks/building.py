@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import subprocess
+from pathlib import Path
 from typing import Any
 
 from benchmarks.extraction import EXTRACT
-from benchmarks.measure import PYTHON, ROOT, Cost, run
+from benchmarks.measure import PYTHON, ROOT, CommandFailed, Cost, run
 from benchmarks.place import Place, control
 from benchmarks.table import Line
 from extract.embedded import binary
@@ -17,6 +20,7 @@ BUILD = [*DBT, "--quiet", "build"]
 LIVE = [PYTHON, "-m", "ops", "sync", "--mode", "live"]
 FULL_SECONDS, SMALL_SECONDS, NOTHING_SECONDS, CHANGED_SECONDS = 45, 20, 10, 40
 OF_WITHOUT = 1.5  # what the other streams' tables may make of a build
+EARLIER = re.compile(r"relations, nothing new\s*\|\s*([\d.]+)")
 FURTHER_TABLES = ROOT / "benchmarks" / "further_tables.sql"
 
 # 2.6 million rows of the people who are there, as a backfill would have left them
@@ -63,8 +67,12 @@ def small(at: Place) -> list[Line]:
     ]
 
 
-def large(at: Place) -> list[Line]:
-    """The same with 2.6 million relation rows."""
+def large(at: Place, beside: Path | None = None) -> list[Line]:
+    """The same with 2.6 million relation rows.
+
+    Args:
+        beside: The checkout of an earlier version, installed: its build of the relations runs too.
+    """
     fill(at)
     first, _ = run(BUILD, at.environment)
     _settle(at)
@@ -75,6 +83,7 @@ def large(at: Place) -> list[Line]:
     _settle(at)
     with_all_again, _ = run(BUILD, at.environment)
     share = with_all_again.wall / again.wall
+    earlier = [_beside(beside, with_all_again)] if beside else []
     rows = int(
         at.value(
             "select (select count(*) from mirror.projects_users)"
@@ -93,7 +102,29 @@ def large(at: Place) -> list[Line]:
             target=f"≤ {OF_WITHOUT} ×",
             met=share <= OF_WITHOUT,
         ),
+        *earlier,
     ]
+
+
+def _beside(checkout: Path, cost: Cost) -> Line:
+    """The build of all streams' tables beside an earlier version's, of the relations it knew.
+
+    Raises:
+        CommandFailed: The benchmark of that version has no such line.
+    """
+    command = [checkout / ".venv/bin/python", "-m", "benchmarks", "build", "--no-peers"]
+    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+    found = EARLIER.search(done.stdout)
+    if not found:
+        raise CommandFailed(f"No build of the relations in {checkout}: {done.stderr[-500:]}")
+    share = cost.wall / float(found[1])
+    return Line(
+        f"the same beside the relations alone in {checkout.name}: {found[1]} s",
+        None,
+        of=f"{share:.2f} ×",
+        target=f"≤ {OF_WITHOUT} ×",
+        met=share <= OF_WITHOUT,
+    )
 
 
 def fill(at: Place, students: int | None = None) -> None:
