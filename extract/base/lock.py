@@ -17,7 +17,7 @@ from extract.base.query import execute, scalar
 from extract.base.usable import require_usable
 
 LOCK = (42, 21)
-COPY_LOCK = (42, 24)  # of `extract copy`, which only reads here; 22 and 23 are the publication's
+COPY_LOCK = (42, 24)  # of `extract copy`, which only reads here; 22, 23 and 25 are dbt's
 # of a run that was killed: it cannot say so itself
 ENDED_WITHOUT_A_WORD = "The run ended without a word (killed, or the machine went down)."
 MODES = ("full", "live", "backfill")

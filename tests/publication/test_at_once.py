@@ -97,6 +97,26 @@ def test_what_is_written_to_mirror_after_the_comparison_is_compared_again(
     assert lab.state() == lab.candidate()
 
 
+def test_two_threads_that_replace_what_a_view_stands_on_wait_for_no_ring(lab: Lab) -> None:
+    other = lab.connect(autocommit=False)
+    command = [ROOT / "bin" / "dbt", "run", "--select", "int_campuses__classified"]
+    with other.cursor() as cursor:  # as another thread does that replaces int_cursus__classified
+        cursor.execute("select pg_advisory_xact_lock(42, 25)")
+        cursor.execute("drop view intermediate.int_cursus_events__classified cascade")
+        environment = {**os.environ, **lab.variables}
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+        )
+        wait_for(lambda: waiting(lab) == 1, "the build to wait for the other thread")
+        cursor.execute("drop view intermediate.int_events__classified cascade")
+    other.commit()
+    other.close()
+    output, _ = process.communicate(timeout=SECONDS)
+
+    assert process.returncode == 0, output
+    assert "deadlock" not in output
+
+
 @contextmanager
 def building(database: dict[str, str]) -> Iterator[None]:
     """A bare `dbt build` at work, as a person starts it."""

@@ -27,6 +27,7 @@ begin
 {{ sql }}
         );
     exception when invalid_table_definition or wrong_object_type then
+        {{ wait_to_drop_views() }}
         drop {{ existing.type if existing else 'view' }} {{ target }}
             {{- '' if config.get('meta', {}).has_readers else ' cascade' }};
         create view {{ target }} as (
@@ -69,3 +70,34 @@ select
     {%- endset -%}
     {{ return(run_query(query).rows[0][0]) }}
 {% endmacro %}
+
+{#-
+    Post-hook of intermediate tables: the views on the table that this one replaces go in its transaction. dbt
+    drops that table with all that stands on it after the commit, and two threads that do so at once may
+    wait for each other: seldom, but such a build fails.
+-#}
+{% macro drop_views_on_replaced_table() %}
+    {%- if target.type == 'postgres' and model.config.materialized == 'table' -%}
+do $views$
+declare
+    found_ text;
+begin
+    {{ wait_to_drop_views() }}
+    select string_agg(distinct view.oid::regclass::text, ', ') into found_
+    from pg_depend as depend
+    inner join pg_rewrite as rewrite on depend.objid = rewrite.oid
+    inner join pg_class as view on rewrite.ev_class = view.oid
+    where depend.classid = 'pg_rewrite'::regclass and view.relkind = 'v'
+        and depend.refobjid = to_regclass('{{ make_backup_relation(this, 'table') }}');
+    if found_ is not null then
+        execute format('drop view %s cascade', found_);
+    end if;
+end
+$views$
+    {%- endif -%}
+{% endmacro %}
+
+{#- Until the end of the transaction nobody else drops views. -#}
+{% macro wait_to_drop_views() -%}
+    perform pg_advisory_xact_lock(42, 25);
+{%- endmacro %}
