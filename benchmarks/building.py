@@ -113,10 +113,10 @@ def _beside(checkout: Path, cost: Cost) -> Line:
         CommandFailed: The benchmark of that version has no such line.
     """
     command = [checkout / ".venv/bin/python", "-m", "benchmarks", "build", "--no-peers"]
-    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=checkout, stdout=subprocess.PIPE, text=True, check=False)
     found = EARLIER.search(done.stdout)
     if not found:
-        raise CommandFailed(f"No build of the relations in {checkout}: {done.stderr[-500:]}")
+        raise CommandFailed(f"The benchmark in {checkout} has no line of the relations' build.")
     share = cost.wall / float(found[1])
     return Line(
         f"the same beside the relations alone in {checkout.name}: {found[1]} s",

@@ -117,6 +117,28 @@ def test_two_threads_that_replace_what_a_view_stands_on_wait_for_no_ring(lab: La
     assert "deadlock" not in output
 
 
+def test_the_views_on_a_replaced_table_go_in_another_transaction_than_the_table(lab: Lab) -> None:
+    lab.run("""
+        create table public.dropped (transaction xid8 default pg_current_xact_id(), name text);
+        create function public.note() returns event_trigger language plpgsql as $$
+        begin
+            insert into public.dropped (name)
+            select object_name from pg_event_trigger_dropped_objects()
+            where object_type in ('table', 'view');
+        end $$;
+        create event trigger note on sql_drop execute function public.note()
+    """)
+
+    outcome = lab.dbt("run", "--select", "int_campuses__classified")
+
+    assert outcome.success, outcome.output
+    found = lab.rows(
+        "select array_agg(name order by name) from public.dropped group by transaction"
+    )
+    assert ["int_campuses__classified__dbt_backup"] in [names for (names,) in found]
+    assert any("int_campus_users__classified" in names for (names,) in found)
+
+
 @contextmanager
 def building(database: dict[str, str]) -> Iterator[None]:
     """A bare `dbt build` at work, as a person starts it."""

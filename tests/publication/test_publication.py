@@ -14,6 +14,8 @@ def test_the_first_build_publishes_every_table(published: Published) -> None:
     assert published.lab.state() == published.lab.candidate()
     assert published.lab.value("select count(*) from mirror.users") > 0
     assert "Published to mirror" in published.first.output
+    compared = "select table_name from ops.candidates where compared_since is not null order by 1"
+    assert [name for (name,) in published.lab.rows(compared)] == sorted(PUBLISHED)
     signed = "select raw_signature ->> 'models' from ops.runs where published_at is not null"
     assert published.lab.rows(signed) == [("first",)]
 

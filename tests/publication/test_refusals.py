@@ -68,8 +68,11 @@ def test_a_build_is_refused_while_another_run_holds_the_lock(lab: Lab) -> None:
     assert lab.value("select max(built_at) from ops.candidates") == built
 
 
-def test_a_build_without_ops_says_what_to_do_first(lab: Lab) -> None:
-    lab.run("drop schema ops cascade")
+@pytest.mark.parametrize(
+    "before", ["drop schema ops cascade", "alter table ops.candidates drop column compared_since"]
+)
+def test_a_build_without_ops_of_its_version_says_what_to_do_first(lab: Lab, before: str) -> None:
+    lab.run(before)
 
     outcome = lab.dbt("--quiet", "build", *WITHOUT_UNIT_TESTS)
 
