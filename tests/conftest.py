@@ -28,7 +28,7 @@ from extract import embedded
 from extract.base.folders import MARK
 from extract.programs import DBT
 from ops.sync import dbt_build
-from tests.helpers import ROOT, administer, run_program, set_variables
+from tests.helpers import ROOT, administer, embedded_server, run_program, set_variables
 
 # The tables of `mirror`.
 PUBLISHED: list[str] = yaml.safe_load((ROOT / "dbt_project.yml").read_text())["vars"][
@@ -232,12 +232,7 @@ def postgres_server(network: bool) -> Iterator[dict[str, str]]:
     """A running server, one for each pytest process, as libpq variables."""
     with short_directory(inf if network else ROOM) as directory:
         embedded.start(directory)
-        server = {
-            "PGHOST": str(embedded.socket_directory(directory)),
-            "PGPORT": str(embedded.PORT),
-            "PGUSER": embedded.NAME,
-            "PGDATABASE": "postgres",
-        }
+        server = {**embedded_server(directory), "PGDATABASE": "postgres"}
         for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # nothing is kept
             administer(server, f"alter system set {setting} to off")
         if not network:

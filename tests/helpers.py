@@ -13,7 +13,9 @@ from typing import Any
 
 import psycopg2
 import pytest
+from psycopg2.extensions import connection as Connection
 
+from extract import embedded
 from extract.base import database
 from extract.base.query import Statement, execute
 
@@ -78,12 +80,27 @@ def wait_for(condition: Callable[[], object], what: str, seconds: float = 120) -
 
 def administer(server: Mapping[str, str], statement: str) -> None:
     """Run statements as the superuser, in the database that is named with the server."""
+    with closing(connect(server)) as connection:
+        execute(connection, statement)
+
+
+def connect(server: Mapping[str, str]) -> Connection:
+    """A session in autocommit mode at the server that these libpq variables name."""
     connection = psycopg2.connect(
         host=server["PGHOST"],
         port=server["PGPORT"],
         user=server["PGUSER"],
         dbname=server["PGDATABASE"],
     )
-    with closing(connection):
-        connection.autocommit = True
-        execute(connection, statement)
+    connection.autocommit = True
+    return connection
+
+
+def embedded_server(local: Path) -> dict[str, str]:
+    """The libpq variables of the embedded server in a folder."""
+    return {
+        "PGHOST": str(embedded.socket_directory(local)),
+        "PGPORT": str(embedded.PORT),
+        "PGUSER": embedded.NAME,
+        "PGDATABASE": embedded.NAME,
+    }

@@ -14,7 +14,7 @@ from extract import embedded, programs
 from extract.base import database, libpq
 from extract.base.errors import MirrorError, MissingDatabase, UsageError
 from extract.load.pipeline import Loader
-from tests.helpers import api, run_module, run_program, set_variables, sql
+from tests.helpers import api, embedded_server, run_module, run_program, set_variables, sql
 
 
 def server(variables: dict[str, str]) -> dict[str, str]:
@@ -332,12 +332,7 @@ def test_a_refusal_is_understood_in_any_language(
 def guarded(used: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a server that asks for the password `a b'c`; its PG variables are set."""
     embedded.start(used)
-    variables = {
-        "PGHOST": str(embedded.socket_directory(used)),
-        "PGUSER": embedded.NAME,
-        "PGDATABASE": embedded.NAME,
-    }
-    set_variables(monkeypatch, variables)
+    set_variables(monkeypatch, embedded_server(used))
     sql("alter role fortytwo password 'a b''c'")
     rules = used / "postgres" / "pg_hba.conf"
     rules.write_text("local all all scram-sha-256\n")
@@ -381,7 +376,7 @@ def test_a_connection_service_lets_everybody_in(
     )
     (tmp_path / "env").write_text(f"PGSERVICEFILE={tmp_path}/services\nPGSERVICE=mirror\n")
     monkeypatch.setenv("FORTYTWO_ENV_FILE", str(tmp_path / "env"))
-    for name in ("PGHOST", "PGUSER", "PGDATABASE"):
+    for name in embedded_server(guarded):
         monkeypatch.delenv(name)
 
     everybody_gets_in(tmp_path)

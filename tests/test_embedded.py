@@ -11,22 +11,21 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 import psycopg2
 import pytest
-from psycopg2.extensions import connection as Connection
 
 from extract import embedded
 from extract.base.errors import MirrorError
 from extract.base.folders import MARK
+from extract.base.query import execute, scalar
 from extract.embedded import cluster as cluster_module
 from extract.embedded.user import as_user
-from tests.helpers import ROOT, run_program
+from tests.helpers import ROOT, connect, embedded_server, run_program
 
 NOBODY = 65534
 START = (
@@ -35,23 +34,9 @@ START = (
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
 
-@contextmanager
-def connected(local: Path) -> Iterator[Connection]:
-    connection = psycopg2.connect(
-        host=str(embedded.socket_directory(local)), user=embedded.NAME, dbname=embedded.NAME
-    )
-    connection.autocommit = True
-    try:
-        yield connection
-    finally:
-        connection.close()
-
-
 def answer(local: Path, statement: str) -> Any:
-    with connected(local) as connection, connection.cursor() as cursor:
-        cursor.execute(statement)
-        row = cursor.fetchone() if cursor.description else None
-        return row[0] if row else None
+    with closing(connect(embedded_server(local))) as connection:
+        return scalar(connection, statement)
 
 
 def process_id(local: Path) -> int:
@@ -257,11 +242,10 @@ def test_settings_made_with_alter_system_win(used: Path) -> None:
 
 def test_stopping_rolls_back_and_may_be_repeated(used: Path) -> None:
     embedded.start(used)
-    with connected(used) as connection:
-        connection.autocommit = False
-        with connection.cursor() as cursor:
-            cursor.execute("create table forgotten ()")
-            embedded.stop(used)
+    with closing(connect(embedded_server(used))) as connection:
+        execute(connection, "begin")
+        execute(connection, "create table forgotten ()")
+        embedded.stop(used)
     embedded.stop(used)
 
     assert embedded.status(used).process_id is None

@@ -10,18 +10,19 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
-import psycopg2
 import pytest
 import yaml
 from packaging.requirements import Requirement
 
 from extract import embedded
 from extract.base import libpq
+from extract.base.query import execute
 from extract.console import make_console
 from extract.tables.streams import STREAMS
-from tests.helpers import ROOT
+from tests.helpers import ROOT, connect, embedded_server
 
 RUNTIME, DEVELOPMENT = "requirements.lock", "requirements-dev.lock"
 SPARK = "requirements-spark.lock"
@@ -173,9 +174,7 @@ def test_the_env_example_sets_nothing() -> None:
     assert [line for line in lines if line and not re.fullmatch(r"#.*|[A-Z_]+=", line)] == []
 
 
-def test_the_embedded_server_accepts_the_settings_of_the_compose_file(
-    local: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_embedded_server_accepts_the_settings_of_the_compose_file(local: Path) -> None:
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     program, *settings = compose["services"]["postgres"]["command"]
     assert program == "postgres"
@@ -187,15 +186,9 @@ def test_the_embedded_server_accepts_the_settings_of_the_compose_file(
 
     embedded.start(local)
 
-    connection = psycopg2.connect(
-        host=str(local / "socket"), user=embedded.NAME, dbname=embedded.NAME
-    )
-    with connection, connection.cursor() as cursor:
-        cursor.execute(
-            "select name from pg_settings where sourcefile like '%/postgresql.auto.conf'"
-        )
-        applied = {name for (name,) in cursor.fetchall()}
-    connection.close()
+    query = "select name from pg_settings where sourcefile like '%/postgresql.auto.conf'"
+    with closing(connect(embedded_server(local))) as connection:
+        applied = {name for (name,) in execute(connection, query)}
     assert {re.split("[-=]+", setting)[1] for setting in settings} <= applied | {"timezone"}
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import lzma
-import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import psycopg2
 import pytest
 
 from extract.programs import program
-from tests.helpers import api, run_module
+from tests.helpers import api, run_module, sql
 
 # pg_dump of a mirror of the small sandbox, as of commit 1a75c3f; all people in it are invented
 DUMP = Path(__file__).with_name("version_0_1.sql.xz")
@@ -20,15 +18,12 @@ DUMP = Path(__file__).with_name("version_0_1.sql.xz")
 
 def past() -> set[tuple[object, ...]]:
     """What only the old database knows: its runs, and every version in the history."""
-    connection = psycopg2.connect(dbname=os.environ["PGDATABASE"])
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("select 'run', run_id from ops.runs")
-            found = set(cursor.fetchall())
-            cursor.execute("select 'users', dbt_scd_id from snapshots.users_history")
-            return found | set(cursor.fetchall())
-    finally:
-        connection.close()
+    return set(
+        sql("""
+            select 'run', run_id from ops.runs
+            union all select 'users', dbt_scd_id from snapshots.users_history
+        """)
+    )
 
 
 @pytest.mark.slow

@@ -12,7 +12,6 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import requests
 from psycopg2.extensions import connection as Connection
 from rich.console import Console
@@ -25,7 +24,7 @@ from extract.listing.reader import Arrived
 from extract.progress import ExtractionProgress
 from extract.run import Extracted
 from tests.faults.truth import FULL, RELATIONS, Truth, differences
-from tests.helpers import ROOT, administer, api, wait_for
+from tests.helpers import ROOT, administer, api, connect, wait_for
 
 NAME = "faults_lab"
 NEXT_SECRET = "sandbox-next"
@@ -172,15 +171,7 @@ class Postgres:
 
     def connect(self, database: str) -> Connection:
         """Connect to a database, in autocommit mode."""
-        connection = psycopg2.connect(
-            host=self.variables["PGHOST"],
-            port=self.variables["PGPORT"],
-            user=self.variables["PGUSER"],
-            dbname=database,
-            application_name="test",
-        )
-        connection.autocommit = True
-        return connection
+        return connect({**self.variables, "PGDATABASE": database})
 
     @contextmanager
     def copy(self, template: str = "template0") -> Iterator[str]:

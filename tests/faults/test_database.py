@@ -12,19 +12,19 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-import psycopg2
 import pytest
 
 from extract import embedded
 from extract.api.client import Page
 from extract.base.errors import MirrorError
+from extract.base.query import execute
 from extract.listing.listing import Listing
 from tests.conftest import short_directory
 from tests.end_to_end import oracle
 from tests.faults import lab
 from tests.faults.lab import Case, Postgres, Ran, Sandbox, heal, run_here
 from tests.faults.truth import FULL, RELATIONS, contents, differences
-from tests.helpers import set_variables, wait_for
+from tests.helpers import connect, embedded_server, set_variables, wait_for
 
 pytestmark = pytest.mark.faults
 
@@ -34,7 +34,7 @@ def home(before: str, postgres: Postgres, sandbox: Sandbox) -> Iterator[Path]:
     """A mirror on an embedded server of its own, which may be killed; `before` is in it."""
     with short_directory() as directory:
         embedded.start(directory)
-        own = _embedded(directory)
+        own = embedded_server(directory)
         dump = subprocess.Popen(
             [embedded.binary("pg_dump"), "--format=custom", "--no-privileges", before],
             env={**os.environ, **postgres.variables},
@@ -50,21 +50,12 @@ def home(before: str, postgres: Postgres, sandbox: Sandbox) -> Iterator[Path]:
         yield directory
 
 
-def _embedded(directory: Path) -> dict[str, str]:
-    return {
-        "PGHOST": str(embedded.socket_directory(directory)),
-        "PGPORT": str(embedded.PORT),
-        "PGUSER": embedded.NAME,
-        "PGDATABASE": embedded.NAME,
-    }
-
-
 @pytest.fixture
 def own(home: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Case]:
     """The mirror of `home`; no PG variable is set, so that runs start the server they need."""
     set_variables(monkeypatch, lab.settings_of(sandbox.address, home))
     embedded.start(home)
-    connection = Postgres(_embedded(home)).connect(embedded.NAME)
+    connection = connect(embedded_server(home))
     try:
         yield Case(sandbox, embedded.NAME, connection, home)
     finally:
@@ -75,14 +66,10 @@ def own(home: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterat
 @contextmanager
 def held(case: Case, table: str) -> Iterator[None]:
     """Let nobody write to a table; the server's death releases it."""
-    blocker = Postgres(_embedded(case.local)).connect(embedded.NAME)
-    try:
-        with blocker.cursor() as cursor:
-            cursor.execute("begin")
-            cursor.execute(f"lock table {table} in share mode")
+    with closing(connect(embedded_server(case.local))) as blocker:
+        execute(blocker, "begin")
+        execute(blocker, f"lock table {table} in share mode")
         yield
-    finally:
-        blocker.close()
 
 
 def writer(case: Case) -> int:
@@ -127,7 +114,7 @@ def test_postgres_is_killed_in_mid_load(victim: str, own: Case) -> None:
     again = run_here("full")
 
     assert again.error is None, again.said
-    own.connection = Postgres(_embedded(own.local)).connect(embedded.NAME)
+    own.connection = connect(embedded_server(own.local))
     assert contents(own.connection, "mirror") == mirror
     assert contents(own.connection, "raw") != raw
     assert not differences(own.connection, own.sandbox.truth, FULL)
@@ -149,7 +136,7 @@ def test_postgres_is_killed_while_the_api_is_read(own: Case) -> None:
     assert ran.error.exit_status == 1
     assert "database went away" in str(ran.error)
     embedded.start(own.local)
-    own.connection = Postgres(_embedded(own.local)).connect(embedded.NAME)
+    own.connection = connect(embedded_server(own.local))
     assert contents(own.connection, "raw") == raw
     assert contents(own.connection, "mirror") == mirror
 
@@ -169,7 +156,7 @@ def test_postgres_is_killed_in_mid_publication(own: Case) -> None:
 
     status, said = own.run("ops", "sync")
 
-    own.connection = Postgres(_embedded(own.local)).connect(embedded.NAME)
+    own.connection = connect(embedded_server(own.local))
     assert status == 0, said
     assert contents(own.connection, "mirror") != mirror
     # the relations' turn comes with the nightly share, which is more than the small world has
@@ -258,5 +245,3 @@ def test_a_database_that_cannot_be_reached_is_said_in_a_sentence(case: Case) -> 
     assert said.startswith("Error: Cannot connect to PostgreSQL at ")
     assert "Check PGHOST" in said
     assert time.monotonic() - started < 60
-    with pytest.raises(psycopg2.OperationalError):
-        Postgres({**dict(os.environ), "PGPORT": "1"}).connect("postgres")

@@ -14,12 +14,11 @@ from typing import Any
 from unittest.mock import patch
 from uuid import uuid4
 
-import psycopg2
 from psycopg2.extensions import connection as Connection
 
 from extract.base.query import execute
 from tests.conftest import PUBLISHED
-from tests.helpers import ROOT
+from tests.helpers import ROOT, connect
 
 
 @dataclass(frozen=True)
@@ -43,14 +42,9 @@ class Lab:
     target: Path
     script: str = ""
 
-    def connect(self, *, autocommit: bool = True, user: str = "") -> Connection:
+    def connect(self, *, autocommit: bool = True) -> Connection:
         """A new connection."""
-        connection = psycopg2.connect(
-            host=self.variables["PGHOST"],
-            port=self.variables["PGPORT"],
-            user=user or self.variables["PGUSER"],
-            dbname=self.variables["PGDATABASE"],
-        )
+        connection = connect(self.variables)
         connection.autocommit = autocommit
         return connection
 

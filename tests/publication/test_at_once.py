@@ -9,13 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg2
 import pytest
 
 from extract.base.errors import BusyError
 from extract.base.lock import new_run_id, run_lock
 from extract.load.record import create_schema
-from tests.helpers import ROOT, run_program, wait_for
+from tests.helpers import ROOT, run_program, sql, wait_for
 from tests.publication.lab import Lab
 
 SECONDS = 120
@@ -149,24 +148,16 @@ def building(database: dict[str, str]) -> Iterator[None]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    connection = psycopg2.connect("")
-    connection.autocommit = True
-
-    def is_at_work() -> bool:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "select exists (select from pg_locks join pg_stat_activity using (pid) "
-                "where locktype = 'advisory' and granted and classid = 42 and objid = 21 "
-                "and starts_with(application_name, 'fortytwo-mirror build '))"
-            )
-            return bool((cursor.fetchone() or (False,))[0])
-
+    at_work = (
+        "select from pg_locks join pg_stat_activity using (pid) "
+        "where locktype = 'advisory' and granted and classid = 42 and objid = 21 "
+        "and starts_with(application_name, 'fortytwo-mirror build ')"
+    )
     try:
-        wait_for(lambda: is_at_work() or process.poll() is not None, "dbt to take the lock")
+        wait_for(lambda: sql(at_work) or process.poll() is not None, "dbt to take the lock")
         assert process.poll() is None, "dbt ended"
         yield
     finally:
-        connection.close()
         process.kill()
         process.wait()
 

@@ -8,6 +8,7 @@ import psycopg2
 import pytest
 
 from tests.conftest import PUBLISHED
+from tests.helpers import administer
 from tests.publication.lab import Lab
 
 # all that a table of mirror promises, by name
@@ -87,9 +88,7 @@ def test_who_is_no_superuser_publishes_too(unpublished: Lab) -> None:
         unpublished.run("alter table ops.rejections owner to publisher")
         script = unpublished.next_script()
 
-        connection = unpublished.connect(user="publisher")
-        connection.cursor().execute(script)
-        connection.close()
+        administer({**unpublished.variables, "PGUSER": "publisher"}, script)
 
         assert unpublished.state() == unpublished.candidate()
     finally:
