@@ -44,13 +44,19 @@ def set_variables(patch: pytest.MonkeyPatch, values: Mapping[str, str]) -> None:
 
 
 def run_program(
-    *command: str | Path, folder: Path = ROOT, **variables: str
+    *command: str | Path, folder: Path = ROOT, bare: bool = False, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end, with these variables on top of the environment's."""
+    """Run a program to its end.
+
+    Args:
+        bare: Give it nothing of this process's environment but PATH.
+        variables: On top of the environment's.
+    """
+    inherited = {"PATH": os.environ["PATH"]} if bare else os.environ
     return subprocess.run(
         command,
         cwd=folder,
-        env={**os.environ, **variables},
+        env={**inherited, **variables},
         capture_output=True,
         text=True,
         check=False,
@@ -58,10 +64,10 @@ def run_program(
 
 
 def run_module(
-    *arguments: str, folder: Path = ROOT, **variables: str
+    *arguments: str, folder: Path = ROOT, bare: bool = False, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a module of this project or of a package, as `python -m` does."""
-    return run_program(sys.executable, "-m", *arguments, folder=folder, **variables)
+    return run_program(sys.executable, "-m", *arguments, folder=folder, bare=bare, **variables)
 
 
 def sql(statement: Statement, *values: Any, name: str = "") -> list[tuple[Any, ...]]:

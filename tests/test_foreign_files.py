@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -107,23 +105,17 @@ def test_an_extraction_leaves_nothing_elsewhere(
     places = {name: tmp_path / name for name in ("home", "temporary", "here")}
     for place in places.values():
         place.mkdir()
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("XDG_")},
+    variables = {
         **database,
         **api(sandbox),
+        "FORTYTWO_ENV_FILE": os.devnull,
+        "FORTYTWO_LOCAL": os.environ["FORTYTWO_LOCAL"],
         "HOME": str(places["home"]),
         "TMPDIR": str(places["temporary"]),
         "PYTHONPATH": str(ROOT),  # the project is not installed: it runs from its folder
     }
     for command in ("run", "copy"):
-        done = subprocess.run(
-            [sys.executable, "-m", "extract", command],
-            cwd=places["here"],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = run_module("extract", command, folder=places["here"], bare=True, **variables)
         assert done.returncode == 0, done.stdout + done.stderr
 
     state = places["home"] / ".local" / "state" / "fortytwo-mirror"

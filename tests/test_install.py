@@ -16,21 +16,14 @@ from pathlib import Path
 import pytest
 
 from ops.schedule import pause
-from tests.helpers import ROOT
+from tests.helpers import ROOT, run_program
 
 STRANGE = """it's 50% "done", né"""
 FILES = ("ops", "bin", "extract", "sandbox", "dbt_project")
 
 
 def run(directory: Path, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command,
-        cwd=directory,
-        env={"PATH": os.environ["PATH"], **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_program(*command, folder=directory, bare=True, **variables)
 
 
 def checkout(directory: Path) -> Path:

@@ -40,15 +40,11 @@ def test_programs_without_tls_reach_a_socket_where_encryption_is_asked_for(
     monkeypatch.setenv(variable, value)
 
     told = run("psql", "-X", "-Atc", "select 1")
-    dumped = subprocess.run(
-        [embedded.binary("pg_dump"), "--schema=none*"],
-        env=variables(database["PGDATABASE"]),
-        capture_output=True,
-        check=False,
-    )
+    of_programs = variables(database["PGDATABASE"])
+    dumped = run_program(embedded.binary("pg_dump"), "--schema=none*", **of_programs)
 
     assert (told.stdout, told.stderr) == ("1\n", "")
-    assert b"not compiled in" not in dumped.stderr
+    assert "not compiled in" not in dumped.stderr
 
 
 @pytest.mark.parametrize(

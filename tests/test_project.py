@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import io
-import os
 import re
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from extract.base import libpq
 from extract.base.query import execute
 from extract.console import make_console
 from extract.tables.streams import STREAMS
-from tests.helpers import ROOT, connect, embedded_server
+from tests.helpers import ROOT, connect, embedded_server, run_program
 
 RUNTIME, DEVELOPMENT = "requirements.lock", "requirements-dev.lock"
 SPARK = "requirements-spark.lock"
@@ -45,15 +44,7 @@ VARIABLE = re.compile(
 
 
 def make(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["make", *arguments],
-        cwd=ROOT,
-        env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-        | variables,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_program("make", *arguments, bare=True, **variables)
 
 
 def sources() -> Iterator[Path]:

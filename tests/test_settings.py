@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from extract.base.settings import (
 )
 from ops.backup import archive
 from ops.site.pages import site_directory
+from tests.helpers import run_program
 
 
 @pytest.fixture
@@ -157,23 +157,16 @@ def test_a_path_that_cannot_be_meant_is_refused_by_name(
         archive.folder()
 
 
-def test_no_proxy_is_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_proxy_is_asked_for_this_machine() -> None:
     script = (
         "import extract, requests; from requests.utils import get_environ_proxies as proxies;"
         "print([bool(proxies(f'http://{host}/v2')) for host in"
         " ('127.0.0.1:4242', 'localhost:4242', '[::1]:4242', 'intern.example', 'api.example')])"
     )
     proxy = "http://127.0.0.1:9"
-    env = {"HTTP_PROXY": proxy, "ALL_PROXY": proxy, "no_proxy": "intern.example"}
+    variables = {"HTTP_PROXY": proxy, "ALL_PROXY": proxy, "no_proxy": "intern.example"}
 
-    told = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=ROOT,
-        env=env,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    told = run_program(sys.executable, "-c", script, bare=True, **variables)
 
     assert told.stdout == "[False, False, False, False, True]\n"
 

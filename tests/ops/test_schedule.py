@@ -21,6 +21,7 @@ from ops.cli import app
 from ops.schedule import crontab, pause, units
 from ops.schedule.schedule import Schedule, need_settings_in_file, own_variables
 from ops.status import status
+from tests.helpers import run_program
 
 SCRIPT = ROOT / "ops" / "scheduled.sh"
 OTHERS = "MAILTO=root\n# mine\n5 4 * * * /usr/bin/true # fortytwo\n"
@@ -214,16 +215,11 @@ def test_the_script_acts_at_the_utc_time_in_every_time_zone(
         time.sleep(0.5)
     at = datetime.now(UTC) + timedelta(minutes=minutes)
 
-    done = subprocess.run(
-        [SCRIPT, f"{at:%H:%M}", "full"],
-        env={"PATH": "/usr/bin:/bin", "TZ": zone, "PYTHON": str(python)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    time_and_job = (f"{at:%H:%M}", "full")
+    done = run_program(SCRIPT, *time_and_job, bare=True, TZ=zone, PYTHON=str(python))
 
-    assert done.stdout == (f"-m ops scheduled full\n{ROOT}\n0077\n" if runs else "")
-    assert done.stderr == ""
+    said = f"-m ops scheduled full\n{ROOT}\n0077\n" if runs else ""
+    assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
 
 
 @pytest.mark.parametrize(("minutes", "waits"), [(-1, True), (1, False)])
@@ -238,15 +234,9 @@ def test_the_script_waits_as_long_as_the_status_says(
     since = (datetime.now(UTC) - pause.AT_MOST - timedelta(minutes=minutes)).timestamp()
     os.utime(file, (since, since))
 
-    done = subprocess.run(
-        [script, "-", "live"],
-        env={"PATH": "/usr/bin:/bin", "PYTHON": "/bin/echo"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = run_program(script, "-", "live", bare=True, PYTHON="/bin/echo")
 
-    assert done.stdout == ("" if waits else "-m ops scheduled live\n")
+    assert (done.returncode, done.stdout) == (0, "" if waits else "-m ops scheduled live\n")
 
 
 def test_cron_can_run_the_installed_line(
@@ -257,13 +247,8 @@ def test_cron_can_run_the_installed_line(
     line = next(line for line in crontab_program().splitlines() if line.endswith(" live"))
     command = line.split(" ", 5)[5].replace(r"\%", "%").replace("live", "nonsense")
 
-    done = subprocess.run(
-        ["/bin/sh", "-c", command],
-        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "SHELL": "/bin/sh"},
-        cwd="/",
-        capture_output=True,
-        text=True,
-    )
+    variables = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "SHELL": "/bin/sh"}
+    done = run_program("/bin/sh", "-c", command, folder=Path("/"), bare=True, **variables)
 
     assert done.returncode == 2
     assert "There is no job 'nonsense'" in done.stderr
@@ -307,11 +292,7 @@ def test_the_units_are_what_systemd_accepts(
     assert f'ExecStart="{SCRIPT}" - %i' in service
     if shutil.which("systemd-analyze"):
         (directory / "fortytwo-mirror@full.service").write_text(service)
-        checked = subprocess.run(
-            ["systemd-analyze", "verify", *sorted(map(str, directory.glob("*l.*")))],
-            capture_output=True,
-            text=True,
-        )
+        checked = run_program("systemd-analyze", "verify", *sorted(directory.glob("*l.*")))
         assert "fortytwo" not in checked.stderr, checked.stderr
         assert checked.returncode == 0
 

@@ -20,7 +20,7 @@ from extract.base.lock import run_lock
 from ops.schedule import heartbeat, scheduler
 from ops.schedule.schedule import Schedule
 from ops.site.pages import render
-from tests.helpers import ROOT
+from tests.helpers import ROOT, run_module, run_program
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES = COMPOSE["services"]
@@ -51,10 +51,9 @@ def test_our_containers_may_write_only_to_their_volumes(name: str) -> None:
 
 
 def test_the_file_is_what_the_compose_specification_says(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
-
     def checked(path: Path) -> int:
-        return subprocess.run([*command, path], capture_output=True, check=False).returncode
+        schema = ("--builtin-schema", "vendor.compose-spec")
+        return run_module("check_jsonschema", *schema, str(path)).returncode
 
     assert checked(ROOT / "docker-compose.yml") == 0
     wrong = tmp_path / "docker-compose.yml"
@@ -148,18 +147,9 @@ def test_the_entry_point_takes_secrets_from_files(tmp_path: Path) -> None:
     show.chmod(0o755)
 
     def enter(file: Path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [ROOT / "ops" / "container.sh", "sync", "--mode", "live"],
-            env={
-                "PATH": os.environ["PATH"],
-                "PYTHON": str(show),
-                "PGPASSWORD": "from .env",
-                "PGPASSWORD_FILE": str(file),
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        password = {"PGPASSWORD": "from .env", "PGPASSWORD_FILE": str(file)}
+        command = (ROOT / "ops" / "container.sh", "sync", "--mode", "live")
+        return run_program(*command, bare=True, PYTHON=str(show), **password)
 
     assert enter(secret).stdout == "from the file|unset|-m|ops|sync|--mode|live|"
     missing = enter(tmp_path / "missing")
