@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import socket
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -129,9 +130,10 @@ ODD = {
 }
 
 
+@pytest.mark.usefixtures("database")
 @pytest.mark.parametrize("whose", ["role current_user", "database test_mirror"])
 def test_what_a_role_or_database_sets_reaches_no_session_of_ours(
-    whose: str, database_variables: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    whose: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PGTZ", "Asia/Tokyo")
     monkeypatch.setenv("PGDATESTYLE", "German")
@@ -179,31 +181,18 @@ def test_what_a_role_or_database_sets_reaches_no_session_of_ours(
     assert "nowhere" not in dlts["search_path"]
 
 
-@pytest.fixture
-def database_variables(database: dict[str, str]) -> dict[str, str]:
-    """The `database` fixture, for functions in which that name is the module."""
-    return database
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def test_an_unreachable_server_is_named_with_the_fix_and_without_the_password(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    port = free_port()
     monkeypatch.setenv("PGHOST", "127.0.0.1")
-    monkeypatch.setenv("PGPORT", str(port))
+    monkeypatch.setenv("PGPORT", "1")
     monkeypatch.setenv("PGPASSWORD", "s3cret-word")
 
     with pytest.raises(MirrorError) as caught:
         database.connect("test")
 
     message = str(caught.value)
-    assert f"127.0.0.1 port {port}" in message
+    assert "127.0.0.1 port 1 " in message
     assert "Connection refused" in message
     assert "PGHOST" in message
     assert "s3cret-word" not in message
@@ -211,9 +200,8 @@ def test_an_unreachable_server_is_named_with_the_fix_and_without_the_password(
     assert caught.value.exit_status == 1
 
 
-def test_a_database_that_does_not_exist_is_named(
-    database_variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("database")
+def test_a_database_that_does_not_exist_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGDATABASE", "nowhere")
 
     with pytest.raises(UsageError, match=r'database "nowhere" does not exist'):
@@ -258,6 +246,19 @@ def await_start(client: socket.socket) -> None:
         client.sendall(b"N")  # no encryption here
 
 
+@pytest.fixture
+def answer_with(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Has a function accept the sessions that the PG variables lead to, in a thread."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        monkeypatch.setenv("PGHOST", "127.0.0.1")
+        monkeypatch.setenv("PGPORT", str(listener.getsockname()[1]))
+
+        def start(server: Callable[..., None], *arguments: object) -> None:
+            threading.Thread(target=server, args=(listener, *arguments), daemon=True).start()
+
+        yield start
+
+
 def old_server(listener: socket.socket, refusals: int = 0) -> None:
     """Speak PostgreSQL's protocol up to the first query, as a server of version 14 would.
 
@@ -284,15 +285,12 @@ def old_server(listener: socket.socket, refusals: int = 0) -> None:
 
 @pytest.mark.parametrize("refusals", [0, 2])
 def test_a_starting_server_is_waited_for_and_one_too_old_refused(
-    refusals: int, monkeypatch: pytest.MonkeyPatch
+    refusals: int, answer_with: Callable[..., None]
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=old_server, args=(listener, refusals), daemon=True).start()
-        monkeypatch.setenv("PGHOST", "127.0.0.1")
-        monkeypatch.setenv("PGPORT", str(listener.getsockname()[1]))
+    answer_with(old_server, refusals)
 
-        with pytest.raises(MirrorError, match=r"is version 14; the mirror needs 15 or newer"):
-            database.connect("test")
+    with pytest.raises(MirrorError, match=r"is version 14; the mirror needs 15 or newer"):
+        database.connect("test")
 
 
 def refusing_server(listener: socket.socket, code: str, words: str) -> None:
@@ -314,16 +312,12 @@ def refusing_server(listener: socket.socket, code: str, words: str) -> None:
     ],
 )
 def test_a_refusal_is_understood_in_any_language(
-    code: str, words: str, kind: type[MirrorError], monkeypatch: pytest.MonkeyPatch
+    code: str, words: str, kind: type[MirrorError], answer_with: Callable[..., None]
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        arguments = (listener, code, words)
-        threading.Thread(target=refusing_server, args=arguments, daemon=True).start()
-        monkeypatch.setenv("PGHOST", "127.0.0.1")
-        monkeypatch.setenv("PGPORT", str(listener.getsockname()[1]))
+    answer_with(refusing_server, code, words)
 
-        with pytest.raises(MirrorError, match=words) as refused:
-            database.connect("test")
+    with pytest.raises(MirrorError, match=words) as refused:
+        database.connect("test")
 
     assert type(refused.value) is kind
 
@@ -439,28 +433,22 @@ def plain_server(listener: socket.socket, sessions: int) -> None:
 
 
 def test_encryption_that_is_asked_for_in_the_env_file_is_insisted_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    answer_with: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=plain_server, args=(listener, 3), daemon=True).start()
-        monkeypatch.setenv("PGHOST", "127.0.0.1")
-        monkeypatch.setenv("PGPORT", str(listener.getsockname()[1]))
-        (tmp_path / "env").write_text("PGSSLMODE=require\n")
-        monkeypatch.setenv("FORTYTWO_ENV_FILE", str(tmp_path / "env"))
+    answer_with(plain_server, 3)
+    (tmp_path / "env").write_text("PGSSLMODE=require\n")
+    monkeypatch.setenv("FORTYTWO_ENV_FILE", str(tmp_path / "env"))
 
-        with pytest.raises(UsageError, match="server does not support SSL"):
-            database.connect("test")
-        with pytest.raises(Exception, match="server does not support SSL"):
-            Loader()
+    with pytest.raises(UsageError, match="server does not support SSL"):
+        database.connect("test")
+    with pytest.raises(Exception, match="server does not support SSL"):
+        Loader()
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("dbt_target")
 def test_a_sync_a_backup_and_a_drill_succeed_whatever_the_role_sets(
-    database_variables: dict[str, str],
-    dbt_target: Path,
-    sandbox: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    sandbox: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_variables(monkeypatch, api(sandbox))
     monkeypatch.setenv("FORTYTWO_SITE", str(tmp_path / "site"))

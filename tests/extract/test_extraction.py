@@ -174,21 +174,6 @@ def test_the_backfill_stops_at_its_budget_with_what_it_has(
     assert set(counted) == {(312,)}
 
 
-@pytest.mark.slow
-def test_a_count_that_disagrees_has_the_batch_read_again(
-    filled_world: str, connection: Connection
-) -> None:
-    ask(
-        connection,
-        "delete from raw.achievements_users where id in "
-        "(select id from raw.achievements_users order by id limit 3)",
-    )
-    ask(connection, "update ops.relation_reads set checked_at = now() - interval '2 days'")
-    before = count(connection, "achievements_users")
-    run("run", "--mode", "backfill")
-    assert count(connection, "achievements_users") == before + 3
-
-
 def test_a_count_that_disagrees_is_narrowed_down_before_students_are_read_again(
     filled_world: str, connection: Connection
 ) -> None:

@@ -87,7 +87,7 @@ def test_a_clamped_page_size_loses_nothing(tmp_path: Path) -> None:
     assert read(listing, tmp_path) == [list(range(1, 251))]
 
 
-def test_an_empty_answer_in_mid_list_is_noticed_and_listinged_again(tmp_path: Path) -> None:
+def test_an_empty_answer_in_mid_list_is_noticed_and_the_list_read_again(tmp_path: Path) -> None:
     listing = ServedList([row(key) for key in range(1, 501)])
     listing.answers[3] = (200, {"X-Total": "500", "X-Per-Page": "100"}, b"[]")
     assert read(listing, tmp_path) == [list(range(1, 501))]

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -235,13 +234,3 @@ def test_the_disk_of_the_database_is_full(
                 heal(Case(sandbox, name, connection, tmp_path))
     finally:
         postgres.administer("drop tablespace small")
-
-
-def test_a_database_that_cannot_be_reached_is_said_in_a_sentence(case: Case) -> None:
-    case.environment["PGPORT"] = "1"
-    started = time.monotonic()
-    status, said = case.run("extract", "run")
-    assert status == 1
-    assert said.startswith("Error: Cannot connect to PostgreSQL at ")
-    assert "Check PGHOST" in said
-    assert time.monotonic() - started < 60

@@ -117,19 +117,6 @@ def test_a_full_pass_that_failed_is_tried_again_after_four_hours_not_before(
     assert done == ["full -"]
 
 
-def test_a_pass_that_make_extract_and_dbt_build_published_counts(
-    ops: Connection, done: list[str]
-) -> None:
-    ran(ops, "full", "published", 40)
-    ran(ops, "full", "loaded", 5)
-    ran(ops, "build", "published", 4)
-    backed_up(9)
-
-    scheduled.live(NOW)
-
-    assert done == ["live 200"]
-
-
 def test_a_fresh_installation_begins_with_a_full_pass(
     database: dict[str, str], done: list[str]
 ) -> None:

@@ -113,13 +113,14 @@ def test_a_failure_counts_until_a_later_run_has_mended_it(
 
 def test_a_job_that_failed_before_it_had_a_run_counts_too(ops: Connection) -> None:
     ran(ops, "full", "published", 5)
-    with pytest.raises(MirrorError), outcome("sync full"):
+    with pytest.raises(MirrorError), outcome("sync backfill"):
         raise MirrorError("The API is out of reach.")
-    before = sentences(judge(read_status(ops)))
-    ran(ops, "full", "published", -1 / 3600)
+    (reason,) = judge(read_status(ops)).reasons
+    ran(ops, "backfill", "loaded", -1 / 3600)
     after = judge(read_status(ops))
 
-    assert "out of reach" in before["sync full"] and "`make sync`" in before["sync full"]
+    assert (reason.name, reason.level) == ("sync backfill", "degraded")
+    assert "out of reach" in reason.sentence and "MODE=backfill`" in reason.sentence
     assert after.level == "well", after.reasons
 
 
@@ -193,26 +194,6 @@ def test_a_table_that_a_pass_left_out_is_degraded_until_a_pass_has_read_it(
     assert "It answered 500." in reason and "`make sync`" in reason
     assert judge(before).level == "degraded" and judge(after).level == "well"
     assert 'table_degraded{table="achievements_users"} 1' in metrics.text(before, judge(before))
-
-
-def test_a_table_that_a_live_pass_has_read_since_is_well_again(ops: Connection) -> None:
-    ran(ops, "full", "published", 2, '{"campus_users": "It answered 500."}')
-    ran(ops, "live", "unchanged", 1)
-    not_read = read_status(ops).degraded
-    listed(ops, "live-1-unchanged", "campus_users")
-
-    assert not_read.keys() == {"campus_users"}
-    assert read_status(ops).degraded == {}
-
-
-def test_a_pass_that_failed_before_it_was_on_record_is_a_failure_too(ops: Connection) -> None:
-    ran(ops, "full", "published", 1)
-    with pytest.raises(MirrorError), outcome("sync backfill"):
-        raise MirrorError("The API is out of reach.")
-
-    reasons = {reason.name: reason.level for reason in judge(read_status(ops)).reasons}
-
-    assert reasons == {"sync backfill": "degraded"}
 
 
 def listed(connection: Connection, run_id: str, table: str) -> None:

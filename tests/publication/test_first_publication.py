@@ -46,21 +46,6 @@ def test_every_promise_is_kept_from_the_first_publication_on(lab: Lab) -> None:
         lab.run("update mirror.projects_users set user_id = 999999999")
 
 
-def test_rows_that_came_in_meanwhile_are_not_written_again(unpublished: Lab) -> None:
-    unpublished.run("insert into mirror.campuses select * from marts.campuses")
-    unpublished.run("insert into mirror.users select * from marts.users where id % 2 = 0")
-    there = unpublished.value("select count(*) from mirror.users")
-    before = unpublished.writes()["users"]
-
-    unpublished.publish()
-
-    inserted, updated, deleted = unpublished.writes()["users"]
-    total = unpublished.value("select count(*) from mirror.users")
-    assert unpublished.state() == unpublished.candidate()
-    assert 0 < there < total
-    assert (inserted - before[0], updated, deleted) == (total - there, before[1], before[2])
-
-
 def test_an_orphan_among_the_first_rows_stops_at_its_foreign_key(unpublished: Lab) -> None:
     unpublished.run("""
         update marts.projects_users set user_id = 999999999

@@ -81,15 +81,13 @@ def kill_backend(client: subprocess.Popen[str], backend: int) -> None:
 
 def wait_until_over(lab: Lab, backend: int) -> None:
     """Until the server answers again and the killed publication is no longer at work."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        try:
-            if not lab.value(f"select count(*) from pg_stat_activity where pid = {backend}"):
-                return
-        except psycopg2.Error:
-            pass
-        time.sleep(0.05)
-    raise AssertionError("the publication did not end")
+
+    def is_over() -> bool:
+        with suppress(psycopg2.Error):
+            return not lab.rows(f"select from pg_stat_activity where pid = {backend}")
+        return False
+
+    wait_for(is_over, "the end of the publication", 30)
 
 
 @pytest.mark.slow

@@ -64,11 +64,6 @@ def test_open_sessions_are_found_by_what_they_lack_and_closed_ones_by_their_end(
     assert {row["id"] for row in there} == {r["id"] for r in now if r["campus_id"] == campus}
 
 
-def test_a_session_has_no_date_that_tells_of_a_change(api):
-    answer = api.get("locations", query={"range[updated_at]": f"{EPOCH},2100-01-01"})
-    assert answer.status_code == 400
-
-
 def test_people_of_an_evaluation_are_shown_a_quarter_of_an_hour_before(living):
     booked = living.control("advance", {"book_evaluations": 6})["book_evaluations"]["scale_teams"]
     query = {"filter[id]": ",".join(map(str, booked))}

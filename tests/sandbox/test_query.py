@@ -82,8 +82,11 @@ def test_filtering_by_what_does_not_exist_is_refused(api, path, field):
 
 @pytest.mark.parametrize(
     ("path", "field"),
-    [("coalitions", "id"), ("blocs", "updated_at"), ("titles", "id"), ("users", "first_name")],
-)
+    [
+        ("coalitions", "id"), ("blocs", "updated_at"), ("locations", "updated_at"),
+        ("titles", "id"), ("users", "first_name"),
+    ],
+)  # fmt: skip
 def test_a_range_where_none_is_supported_is_refused(api, path, field):
     answer = api.get(path, query={f"range[{field}]": "1,2"})
     assert answer.status_code == 400
