@@ -117,26 +117,22 @@ def differing_fields(declared: Table, published: Row, served: Row) -> Iterator[s
 
 
 def _plain(column: Column, value: Any) -> Any:
-    """A value in a form in which equal things are equal: instants in UTC, numbers as numbers."""
-    if value is None:
-        return None
+    """A value in a form in which equal things are equal."""
     if column.data_type == "timestamp":
+        return _moment(value)
+    return round(value, 9) if isinstance(value, float) else value
+
+
+def _moment(value: Any) -> datetime | None:
+    """A time in UTC; None of one that cannot be, which is null in raw."""
+    try:
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return moment.astimezone(UTC)
-    if column.data_type == "double":
-        return round(float(value), 9)
-    if column.data_type == "bigint":
-        return int(value)
-    return value
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _is_newer(served: Row, published: Row, recent: bool) -> bool:
     """Whether the API changed the row after we read it; rows without a date say it not at all."""
-    there, here = served.get("updated_at"), published.get("updated_at")
-    if not there or not here:
-        return not recent
-    moment = datetime.fromisoformat(str(there))
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    changed: bool = moment > here
-    return changed
+    there, here = (_moment(row.get("updated_at")) for row in (served, published))
+    return there > here if there and here else not recent

@@ -359,12 +359,21 @@ def test_an_api_that_fails_fails_its_check_only(
             "2024-05-27T11:14:02.117+02:00",
         ),
         ("wallet", 5, 5),
+        ("anonymize_date", None, "10024-05-27T00:00:00.000+02:00"),
+        ("anonymize_date", None, "9999-12-31T23:59:59.999-05:00"),
         ("phone", None, None),
         ("image", {"link": "x", "versions": {}}, {"versions": {}, "link": "x"}),
     ],
 )
 def test_values_that_mean_the_same_are_the_same(column: str, published: Any, payload: Any) -> None:
     assert list(differing_fields(DECLARED["users"], {column: published}, {column: payload})) == []
+
+
+@pytest.mark.parametrize("payload", ["a lot", None, [5], 5.5])
+def test_a_value_of_another_type_differs_and_stops_no_check(payload: Any) -> None:
+    found = differing_fields(DECLARED["users"], {"wallet": 5}, {"wallet": payload})
+
+    assert list(found) == ["wallet"]
 
 
 def test_people_get_one_line_a_kind_of_check(lab: Lab) -> None:
