@@ -64,7 +64,7 @@ def check_mirror(console: Console, *, json: bool = False, sample: int = 5) -> No
                 connection,
                 json=json,
                 sample=sample,
-                fetch=_ask(connection) if credentials_configured() else None,
+                fetch=_ask(connection) if connection and credentials_configured() else None,
                 max_delete_fraction=max_delete_fraction(environment()),
                 console=console,
             )
@@ -88,7 +88,7 @@ def _raise_for(results: Sequence[Result]) -> None:
         raise CheckFailed(f"The check failed: {'; '.join(failed)}")
 
 
-def _ask(connection: Connection | None) -> Fetch:
+def _ask(connection: Connection) -> Fetch:
     """Asks the API by the ids of rows; logs in when it is first asked."""
     from extract.api.lookup import rows_by_id  # dlt takes a second to import
 
@@ -97,8 +97,7 @@ def _ask(connection: Connection | None) -> Fetch:
     def fetch(table: str, ids: Sequence[int]) -> Any:
         if not clients:
             try:
-                people = kept_out.load(connection) if connection else kept_out.KeptOut()
-                clients.append(rows_by_id(people))
+                clients.append(rows_by_id(kept_out.load(connection)))
             except CredentialsError:
                 _note(connection, refused=True)
                 raise
@@ -108,9 +107,7 @@ def _ask(connection: Connection | None) -> Fetch:
     return fetch
 
 
-def _note(connection: Connection | None, *, refused: bool) -> None:
+def _note(connection: Connection, *, refused: bool) -> None:
     """What the API said to the credentials, for the verdict."""
-    if connection is None:
-        return
     create_schema(connection)
     Record(connection, "").refused(Settings.load().api_url, refused=refused)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import FrameType
 from typing import Annotated
@@ -94,13 +95,10 @@ def _job(name: str) -> None:
     started = time.monotonic()
     process = subprocess.Popen([sys.executable, "-m", "ops", "scheduled", name], cwd=ROOT)
     try:
-        while True:
+        while process.poll() is None:
             heartbeat.beat()
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(BEAT)
-            except subprocess.TimeoutExpired:
-                continue
-            break
     except Stop:
         process.send_signal(signal.SIGINT)  # ends as with Ctrl-C: nothing half-written
         process.wait()

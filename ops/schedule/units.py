@@ -1,6 +1,7 @@
 """The schedule as systemd timers: one template unit for the jobs, one timer for each."""
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -56,10 +57,8 @@ def checkout(directory: Path) -> Path | None:
         service = (directory / f"{NAME}@.service").read_text(encoding="utf-8")
     except OSError:
         return None
-    for line in service.splitlines():
-        if line.startswith("WorkingDirectory="):
-            return Path(line.partition("=")[2].replace("%%", "%"))
-    return None
+    found = re.search(r"^WorkingDirectory=(.*)", service, re.MULTILINE)
+    return Path(found[1].replace("%%", "%")) if found else None
 
 
 def install(files: Mapping[str, str], directory: Path) -> list[Path]:

@@ -11,7 +11,7 @@ from extract.base.errors import MirrorError, UsageError
 from extract.base.settings import local_directory
 from extract.programs import run_dbt
 from ops.site import incidents_page, reports_page, status_page
-from ops.site.catalog.contracts import Contracts, read_contracts
+from ops.site.catalog.contracts import read_contracts
 from ops.site.catalog.dbt_docs import mended
 from ops.site.catalog.diagram import diagram
 from ops.site.catalog.dictionary import PAGE, data_dictionary, write_dictionary_page
@@ -79,13 +79,9 @@ def build() -> Path:
 
 def write_dictionary() -> Path:
     """Write docs/data-dictionary.md from the contracts; needs no database."""
-    DICTIONARY.write_text(data_dictionary(current_contracts()), encoding="utf-8")
+    contracts = read_contracts(_dbt("parse") / "manifest.json")
+    DICTIONARY.write_text(data_dictionary(contracts), encoding="utf-8")
     return DICTIONARY
-
-
-def current_contracts() -> Contracts:
-    """The contracts as the dbt project has them now."""
-    return read_contracts(_dbt("parse") / "manifest.json")
 
 
 def serve(port: int) -> None:

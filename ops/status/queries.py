@@ -1,12 +1,11 @@
 """The questions of `make status` to the schema `ops`."""
 
 from datetime import datetime
-from typing import Any
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from extract.base.query import Statement, execute, exists
+from extract.base.query import execute, exists, records
 
 KINDS = ("inserted", "updated", "deleted")
 DATABASE = """
@@ -163,14 +162,11 @@ APPLICATION = "select * from ops.application order by seen_at desc limit 1"
 
 def last_good(connection: Connection) -> dict[str, datetime]:
     """When a run of each mode last ended well: the one definition."""
-    return dict(_rows(connection, LAST_GOOD))
+    return dict(execute(connection, LAST_GOOD)) if exists(connection, "ops.runs") else {}
 
 
 def last_attempt(connection: Connection, mode: str) -> datetime | None:
     """When a run of a mode last began, however it ended."""
-    began = dict(_rows(connection, "select mode, max(started_at) from ops.runs group by mode"))
-    return began.get(mode)
-
-
-def _rows(connection: Connection, query: Statement) -> list[tuple[Any, ...]]:
-    return execute(connection, query) if exists(connection, "ops.runs") else []
+    query = "select max(started_at) as at from ops.runs where mode = %s"
+    found = records(connection, query, (mode,), needs="ops.runs")
+    return found[0]["at"] if found else None

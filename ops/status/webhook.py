@@ -77,7 +77,7 @@ def _told(file: Path) -> dict[str, dict[str, str]]:
 
 
 def tell(event: Event, job: str, since: str, message: str = "") -> bool:
-    """Send a message, if there is an address; whatever happens, the job goes on.
+    """Send a message to WEBHOOK_URL; whatever happens, the job goes on.
 
     Args:
         event: What happened.
@@ -89,17 +89,15 @@ def tell(event: Event, job: str, since: str, message: str = "") -> bool:
         Whether it arrived.
     """
     env = environment()
-    address = env.get("WEBHOOK_URL", "")
-    if not address:
-        return False
     slack = env.get("WEBHOOK_FORMAT", "json") == "slack"
-    body = {"text": _sentence(event, job, since, message)} if slack else None
+    told = (event, job, since, message)
+    body = {"text": _sentence(*told)} if slack else _document(*told)
     cause = ""
     for _ in range(2):
         try:
             response = requests.post(
-                address,
-                json=body or _document(event, job, since, message),
+                env["WEBHOOK_URL"],
+                json=body,
                 timeout=SECONDS,
                 allow_redirects=False,
             )
