@@ -26,6 +26,5 @@ def world(
 
 @pytest.fixture
 def connection(world: str) -> Iterator[Connection]:
-    made = databases.connect("test", autocommit=True)
-    yield made
-    made.close()
+    with databases.session("test") as made:
+        yield made

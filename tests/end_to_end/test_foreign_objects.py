@@ -75,10 +75,8 @@ def test_whatever_has_a_name_of_ours_is_named_and_nothing_is_written(
     sql(statement.format(name=name))
     before = everything()
 
-    connection = databases.connect("fortytwo-mirror test", autocommit=True)
-    with pytest.raises(UsageError) as stopped:
+    with databases.session("test") as connection, pytest.raises(UsageError) as stopped:
         create_schema(connection)
-    connection.close()
 
     assert f"{name} ({kind})" in str(stopped.value)
     assert "PGDATABASE=" in str(stopped.value)
@@ -178,13 +176,14 @@ def mirror(
     database: dict[str, str],
     dbt_target: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> Connection:
+) -> Iterator[Connection]:
     """A copy of the synced database of this test's own."""
     kept, address = synced
     set_variables(monkeypatch, api(address))
     sql(f"drop database {DATABASE} with (force)", name="postgres")
     sql(f"create database {DATABASE} template {kept} strategy file_copy", name="postgres")
-    return databases.connect("fortytwo-mirror test", autocommit=True)
+    with databases.session("test") as connection:
+        yield connection
 
 
 def unmarked() -> list[object]:
@@ -201,17 +200,15 @@ def unmarked() -> list[object]:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("mirror")
 @pytest.mark.timeout(900)  # several builds
-def test_all_that_a_sync_makes_bears_the_mark_and_what_others_keep_beside_it_is_as_it_was(
-    mirror: Connection,
-) -> None:
+def test_all_that_a_sync_makes_bears_the_mark_and_what_others_keep_beside_it_is_as_it_was() -> None:
     assert unmarked() == ["marts.orders", "reports.salaries"]
     assert sql("select * from marts.orders, reports.salaries, analytics.users") == [(1, 1, 1)]
     assert sql("select obj_description('reports'::regnamespace)") == [("Theirs",)]
     assert sql("select relacl from pg_class where relname in ('orders', 'salaries')") == [
         (None,), (None,)
     ]  # fmt: skip
-    mirror.close()
 
 
 @pytest.mark.slow
@@ -238,15 +235,14 @@ def test_what_readers_add_survives_and_a_name_that_a_later_version_wants_stops_i
     sql("drop table marts.users cascade; create table marts.users as select 1 as id")
     with pytest.raises(UsageError, match=r"marts\.users \(table\)"):
         refuse_foreign_objects(mirror)
-    mirror.close()
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("mirror")
 @pytest.mark.timeout(900)  # several builds
 def test_the_mark_outlives_a_backup_that_is_restored_into_another_database(
-    mirror: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    mirror.close()
     monkeypatch.setenv("BACKUP_DIRECTORY", str(tmp_path / "backups"))
     written = backup()
     try:
@@ -291,7 +287,6 @@ def test_a_database_of_a_version_before_the_mark_is_taken_over_but_nothing_forei
     sql("drop table marts.users; alter table marts.kept rename to users")
     refuse_foreign_objects(mirror)
     assert unmarked() == ["marts.orders", "reports.salaries"]
-    mirror.close()
 
 
 def test_without_what_only_the_mirror_leaves_nothing_is_taken_over(
@@ -301,7 +296,6 @@ def test_without_what_only_the_mirror_leaves_nothing_is_taken_over(
         create schema mirror; create table mirror.cursus (id int);
         comment on table mirror.cursus is 'Ours'; comment on column mirror.cursus.id is 'Key'
     """)
-    connection = databases.connect("fortytwo-mirror test", autocommit=True)
-    with pytest.raises(UsageError, match=r"mirror\.cursus"):
+    refused = pytest.raises(UsageError, match=r"mirror\.cursus")
+    with databases.session("test") as connection, refused:
         refuse_foreign_objects(connection)
-    connection.close()

@@ -23,9 +23,8 @@ def world(fresh_sandbox: str, database: dict[str, str], monkeypatch: pytest.Monk
 
 @pytest.fixture
 def connection(world: str) -> Iterator[Connection]:
-    made = databases.connect("test", autocommit=True)
-    yield made
-    made.close()
+    with databases.session("test") as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -166,9 +166,8 @@ def test_a_table_is_written_anew_when_much_of_its_files_counts_no_more(folder: P
 def test_a_copy_after_an_erasure_holds_nothing_of_the_person_in_any_file(folder: Path) -> None:
     sql("update raw.users set first_name = 'Odalric' where id = 7")
     copy("filesystem")
-    connection = databases.connect("test", autocommit=True)
-    erase(connection, [7], "on request", "run", keep_out=False)
-    connection.close()
+    with databases.session("test") as connection:
+        erase(connection, [7], "on request", "run", keep_out=False)
 
     copy("filesystem")
 
@@ -214,9 +213,8 @@ def test_a_copy_is_whole_before_a_deletion_goes_from_the_record(folder: Path) ->
         written_at = datetime.fromisoformat(table["written_at"])
         table["written_at"] = (written_at - timedelta(days=30, minutes=1)).isoformat()
     (folder / lake.MANIFEST).write_text(json.dumps(of_then))
-    connection = databases.connect("test", autocommit=True)
-    Record(connection, "run").flush()
-    connection.close()
+    with databases.session("test") as connection:
+        Record(connection, "run").flush()
     assert in_database("deleted_rows", "count(*)", "ops") == [(0,)]
 
     copy("filesystem")

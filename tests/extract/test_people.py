@@ -73,10 +73,9 @@ def test_a_listing_loses_a_persons_rows_and_copies_and_mentions() -> None:
 
 @pytest.fixture
 def connection(database: dict[str, str]) -> Iterator[Connection]:
-    made = databases.connect("test", autocommit=True)
-    create_schema(made)
-    yield made
-    made.close()
+    with databases.session("test") as made:
+        create_schema(made)
+        yield made
 
 
 def remembered(connection: Connection) -> set[str]:

@@ -108,17 +108,18 @@ def test_rows_of_a_stream_that_forgets_say_by_which_time(table: Table) -> None:
     assert bool(table.kept_by) == (STREAMS[table.stream].days is not None)
 
 
+def staging(table: Table, nodes: dict[str, dict[str, Any]]) -> list[str]:
+    """The SQL of the models that read a raw table."""
+    source = f"source.fortytwo_mirror.fortytwo.{table.name}"
+    models = [node for node in nodes.values() if node["resource_type"] == "model"]
+    return [model["raw_code"] for model in models if source in model["depends_on"]["nodes"]]
+
+
 @ALL
 def test_every_column_that_is_read_is_in_a_staging_model(
     table: Table, nodes: dict[str, dict[str, Any]]
 ) -> None:
-    source = f"source.fortytwo_mirror.fortytwo.{table.name}"
-    staging = " ".join(
-        node["raw_code"]
-        for node in nodes.values()
-        if node["resource_type"] == "model" and source in node["depends_on"]["nodes"]
-    )
-    words = set(re.findall(r"\w+", staging))
+    words = set(re.findall(r"\w+", " ".join(staging(table, nodes))))
     assert {
         column.name
         for column in table.loaded
@@ -142,18 +143,12 @@ def test_every_column_that_is_read_is_published_or_nested(
 def test_what_a_model_casts_in_a_list_is_held_to_its_type(
     table: Table, nodes: dict[str, dict[str, Any]]
 ) -> None:
-    source = f"source.fortytwo_mirror.fortytwo.{table.name}"
-    staging = [
-        node["raw_code"]
-        for node in nodes.values()
-        if source in node.get("depends_on", {}).get("nodes", ())
-        and node["resource_type"] == "model"
-    ]
+    models = staging(table, nodes)
     casts = {
         (field, data_type)
-        for sql in staging
+        for sql in models
         for field, data_type in re.findall(r"->> '([\w?]+)'\)::(\w+)", sql)
-    } | {("id", found) for sql in staging for found in re.findall(r"element::(\w+)", sql)}
+    } | {("id", found) for sql in models for found in re.findall(r"element::(\w+)", sql)}
     nested = TABLES[table.comes_with or table.name].nested
     held = {(one.field, CASTS.get(one.data_type)) for found in nested.values() for one in found}
     assert casts - held == set()

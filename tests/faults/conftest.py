@@ -6,6 +6,7 @@ import fcntl
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from tests.conftest import build_without_unit_tests, started_sandbox
 from tests.faults import lab
 from tests.faults.lab import Case, Postgres, Sandbox
 from tests.faults.truth import contents
-from tests.helpers import set_variables
+from tests.helpers import connect, set_variables
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -65,7 +66,7 @@ def before(
         variables = {**postgres.variables, "PGDATABASE": made}
         if not dump.exists():
             local = tmp_path_factory.mktemp("before")
-            fill(postgres, {**variables, **lab.settings_of(sandbox.address, local)}, parsed)
+            fill({**variables, **lab.settings_of(sandbox.address, local)}, parsed)
             tool(variables, "pg_dump", "--format=custom", f"--file={dump}")
         else:
             # the readers' role is of the other server
@@ -75,19 +76,16 @@ def before(
     return name
 
 
-def fill(postgres: Postgres, variables: dict[str, str], target: Path) -> None:
+def fill(variables: dict[str, str], target: Path) -> None:
     """Read and publish everything in a database."""
     with pytest.MonkeyPatch.context() as environment:
-        for variable, value in variables.items():
-            environment.setenv(variable, value)
-        environment.setenv("DBT_TARGET_PATH", str(target))
+        set_variables(environment, {**variables, "DBT_TARGET_PATH": str(target)})
         for mode in ("full", "backfill"):
             ran = lab.run_here(mode)
             assert ran.error is None, ran.said
         assert build_without_unit_tests("") == 0
-    connection = postgres.connect(variables["PGDATABASE"])
-    lab.stale(connection)
-    connection.close()
+    with closing(connect(variables)) as connection:
+        lab.stale(connection)
 
 
 def tool(variables: dict[str, str], name: str, *arguments: str | Path) -> None:
@@ -98,11 +96,8 @@ def tool(variables: dict[str, str], name: str, *arguments: str | Path) -> None:
 @pytest.fixture(scope="session")
 def untouched(before: str, postgres: Postgres) -> dict[str, dict[str, str]]:
     """What `raw` and `mirror` of `before` hold, as digests."""
-    connection = postgres.connect(before)
-    try:
+    with closing(postgres.connect(before)) as connection:
         return {schema: contents(connection, schema) for schema in ("raw", "mirror")}
-    finally:
-        connection.close()
 
 
 @pytest.fixture
@@ -120,12 +115,9 @@ def case(
         settings = lab.settings_of(sandbox.address, local)
         set_variables(monkeypatch, {**settings, **postgres.variables, "PGDATABASE": name})
         monkeypatch.setenv("DBT_TARGET_PATH", str(parsed))
-        connection = postgres.connect(name)
-        try:
+        with closing(postgres.connect(name)) as connection:
             yield Case(sandbox, name, connection, local)
-        finally:
-            connection.close()
-            sandbox.renew()
+        sandbox.renew()
 
 
 @pytest.fixture

@@ -69,9 +69,8 @@ def empty(
             "DBT_LOG_PATH": str(local / "dbt" / "logs"),
         }
         set_variables(monkeypatch, variables)
-        connection = postgres.connect(name)
-        yield Case(guarded, name, connection, local)
-        connection.close()
+        with closing(postgres.connect(name)) as connection:
+            yield Case(guarded, name, connection, local)
         guarded.control("reset")
 
 

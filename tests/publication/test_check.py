@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -32,9 +32,8 @@ def check(
     lab: Lab, capsys: pytest.CaptureFixture[str], **options: Any
 ) -> tuple[int, dict[str, str]]:
     """Exit status, and status by name, of a check printed as JSON."""
-    connection = lab.connect()
-    results = run_check(connection, json=True, **options)
-    connection.close()
+    with closing(lab.connect()) as connection:
+        results = run_check(connection, json=True, **options)
     document = json.loads(capsys.readouterr().out)
     status = int(any(result.status == "failed" for result in results))
     assert document["ok"] == (status == 0)
@@ -283,9 +282,8 @@ def test_what_is_kept_no_longer_goes_on_record_and_is_no_damage(
 ) -> None:
     old = ("locations", "scale_teams", "scale_teams_users")
     published = [(name, lab.value(f"select count(*) from mirror.{name}")) for name in old]
-    connection = lab.connect()
-    Raw(connection).delete_old("run-1")
-    connection.close()
+    with closing(lab.connect()) as connection:
+        Raw(connection).delete_old("run-1")
 
     _, results = check(lab, capsys)
     assert failures(results) == set()

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import psycopg2
 import pytest
@@ -53,9 +53,8 @@ def grown(lab: Lab) -> Lab:
 
 def start_publication(lab: Lab) -> tuple[subprocess.Popen[str], int]:
     """A client of its own that has begun to publish, and the server's process for it."""
-    connection = lab.connect()
-    dsn = connection.dsn
-    connection.close()
+    with closing(lab.connect()) as connection:
+        dsn = connection.dsn
     client = subprocess.Popen(
         [sys.executable, "-c", CLIENT, dsn],
         stdin=subprocess.PIPE,

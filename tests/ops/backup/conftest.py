@@ -24,9 +24,8 @@ def template(
         sql(f"create database {name} template template0", name="postgres")
         extract(sandbox, tmp_path_factory.mktemp("template"), name)
         sql(PUBLISHED, name=name)
-        connection = database.connect("test", autocommit=True, name=name)
-        mark(connection, "mirror", "snapshots", "marts")
-        connection.close()
+        with database.session("test", name) as connection:
+            mark(connection, "mirror", "snapshots", "marts")
     return name
 
 

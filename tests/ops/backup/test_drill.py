@@ -83,13 +83,13 @@ def test_a_drill_empties_its_database_wholly_each_time(
     sql("create publication of_an_administrator", name=given)
     monkeypatch.setenv("PGUSER", role)
     monkeypatch.setenv("RESTORE_DRILL_DATABASE", given)
-    kept = databases.everything(connection := database.connect("test", autocommit=True, name=given))
+    with database.session("test", given) as connection:
+        kept = databases.everything(connection)
 
-    assert drill(written.path).compared
-    assert drill(written.path).compared, "it is empty again after a drill"
+        assert drill(written.path).compared
+        assert drill(written.path).compared, "it is empty again after a drill"
 
-    assert databases.everything(connection) == kept != []
-    connection.close()
+        assert databases.everything(connection) == kept != []
 
 
 def test_a_database_for_drills_that_cannot_serve_is_told_with_what_mends_it(
