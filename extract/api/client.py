@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -253,11 +254,9 @@ def _refused_twice(question: _Question) -> CredentialsError:
 def _final(question: _Question, response: requests.Response) -> ApiError:
     said = ""
     if is_json(response):
-        try:
+        with suppress(ValueError, AttributeError):  # no JSON after all, or no object
             body = response.json()
             said = f" ({str(body.get('message') or body.get('error') or '')[:200]})"
-        except (ValueError, AttributeError):
-            said = ""
     return ApiError(
         f"GET /v2{question.path}?{question.query} was answered {response.status_code}{said}. This "
         "answer is final: the endpoint, a filter or the application's rights are not what the "

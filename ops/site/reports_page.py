@@ -71,15 +71,14 @@ def write(status: Status, verdict: Verdict, directory: Path | None = None) -> Pa
             },
             "tables": {name: table for name, table in read.items() if table},
             "relations": {name: report.get("read", []) for name, report in REPORTS.items()},
-            "off": [name for name in REPORTS if _stream_of(name) not in status.streams],
+            "off": [
+                name
+                for name, report in REPORTS.items()
+                if report.get("stream", ESSENTIAL) not in status.streams
+            ],
         },
         vega=Markup(vega.bundle()),
     )
-
-
-def _stream_of(name: str) -> str:
-    """The stream that a report stands on."""
-    return str(REPORTS[name].get("stream", ESSENTIAL))
 
 
 def read_report(connection: Connection, name: str) -> dict[str, Any] | None:

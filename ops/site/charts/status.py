@@ -58,11 +58,10 @@ def rows_over_time(history: History, table: str) -> Spec:
 
 def changes_per_day(changes: Sequence[Row]) -> Spec:
     """Rows inserted, updated and deleted each day, all tables together."""
-    totals: dict[tuple[str, str], int] = {}
+    totals: Counter[tuple[str, str]] = Counter()
     for row in changes:
         for action in ACTIONS:
-            key = (str(row["day"]), action)
-            totals[key] = totals.get(key, 0) + int(row[action] or 0)
+            totals[row["day"], action] += row[action]
     values = [
         {"day": day, "action": action, "rows": rows} for (day, action), rows in totals.items()
     ]
