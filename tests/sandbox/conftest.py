@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +11,7 @@ import orjson
 import pytest
 import requests
 
-from tests.helpers import ROOT
+from tests.conftest import started_sandbox
 
 
 @dataclass
@@ -20,7 +19,6 @@ class Server:
     """A running sandbox and a session that has a token for it."""
 
     url: str
-    process: subprocess.Popen[str]
     session: requests.Session = field(default_factory=requests.Session)
 
     def token(self, **fields: str) -> requests.Response:
@@ -82,46 +80,26 @@ class Server:
         requests.delete(f"{self.url}/_sandbox/calls", timeout=10)
 
 
-def start(*options: str) -> Server:
-    """Start a sandbox on a free port and wait for its line."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sandbox", "--port", "0", *options],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    assert line.startswith("sandbox ready on "), line
-    server = Server(line.split()[3], process)
-    if "--client-id" not in options:
+@contextmanager
+def served(*options: str) -> Iterator[Server]:
+    """A sandbox of one's own."""
+    with started_sandbox(*options) as url, requests.Session() as session:
+        server = Server(url, session)
         server.authorize()
-    return server
-
-
-def stop(server: Server) -> int:
-    """Stop a sandbox the way a shell does."""
-    server.session.close()
-    server.process.terminate()
-    code = server.process.wait(timeout=10)
-    if server.process.stdout is not None:
-        server.process.stdout.close()
-    return code
+        yield server
 
 
 @pytest.fixture(scope="session")
 def running() -> Iterator[Server]:
-    server = start("--next-secret", "next")
-    yield server
-    stop(server)
+    with served("--next-secret", "next") as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def network_server() -> Iterator[Server]:
     """A whole network, for tests that only read."""
-    server = start("--scale", "network")
-    yield server
-    stop(server)
+    with served("--scale", "network") as server:
+        yield server
 
 
 @pytest.fixture

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import signal
 import socket
+import subprocess
+import sys
 
 import pytest
 import requests
 
-from tests.helpers import run_module
+from tests.helpers import ROOT, run_module
 
-from .conftest import start, stop
+from .conftest import Server
 
 
 def test_a_taken_port_is_explained_in_a_paragraph_with_exit_2():
@@ -40,20 +42,29 @@ def test_a_wrong_scale_is_wrong_usage():
     assert run_module("sandbox", "--scale", "galaxy").returncode == 2
 
 
+def start(*options):
+    """A process, and the server that it says is ready."""
+    command = [sys.executable, "-m", "sandbox", "--port", "0", *options]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    return process, Server(process.stdout.readline().split()[3])
+
+
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_it_says_one_line_and_stops_cleanly(how):
-    server = start("--limits", "real", "--client-id", "me", "--client-secret", "mine")
+    process, server = start("--limits", "real", "--client-id", "me", "--client-secret", "mine")
     answer = server.token(client_id="me", client_secret="mine")
     assert answer.status_code == 200
-    server.process.send_signal(how)
-    rest, _ = server.process.communicate(timeout=10)
-    assert rest == ""
-    assert server.process.returncode == 0
+    process.send_signal(how)
+    rest, _ = process.communicate(timeout=10)
+    assert (rest, process.returncode) == ("", 0)
 
 
 def test_a_hanging_answer_does_not_keep_it_alive():
-    server = start()
+    process, server = start()
+    server.authorize()
     server.fault("hang", path="/v2/campus")
     with pytest.raises(requests.Timeout):
         server.session.get(f"{server.url}/v2/campus", timeout=0.2)
-    assert stop(server) == 0
+    process.terminate()
+    process.communicate(timeout=10)
+    assert process.returncode == 0

@@ -13,7 +13,7 @@ from sandbox.resources.registry import registry
 from sandbox.world.scale import NETWORK, SMALL, spread
 from sandbox.world.world import World
 
-from .conftest import start, stop
+from .conftest import served
 
 
 def fingerprint(seed):
@@ -31,12 +31,9 @@ def test_the_same_seed_makes_the_same_world_and_another_one_another():
 
 
 def test_two_servers_serve_the_same_bytes(api):
-    other = start()
-    try:
+    with served() as other:
         for path in ("users", "projects_users", "cursus/21/projects", "achievements", "blocs"):
             assert other.get(path).content == api.get(path).content
-    finally:
-        assert stop(other) == 0
 
 
 @pytest.mark.parametrize(("total", "parts", "low", "high"), [(10, 3, 1, 8), (24, 3, 0, 8)])
