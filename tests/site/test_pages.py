@@ -40,6 +40,17 @@ def test_a_page_fits_its_window(look: Look, name: str, width: str) -> None:
     assert page.locator("h1").count() == 1
 
 
+def test_every_page_can_be_chosen_at_every_width(look: Look) -> None:
+    page = look("index.html")
+
+    for width in (390, 560, 640, 760, 900, 1280):  # 640: a window of 1280 at 200 %
+        page.set_viewport_size({"width": width, "height": 900})
+        ends = page.locator("header nav a").evaluate_all(
+            "links => links.map(link => link.getBoundingClientRect().right)"
+        )
+        assert len(ends) > len(OURS) / 2 and max(ends) <= width
+
+
 def violations(page: Page, **options: Any) -> list[dict[str, Any]]:
     """What WCAG 2.1, level AA, has against a page."""
     from axe_playwright_python.sync_playwright import Axe
