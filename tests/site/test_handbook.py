@@ -189,6 +189,13 @@ def test_every_command_of_the_handbook_exists() -> None:
     assert told - targets == set()
 
 
+def test_the_first_queries_name_every_report() -> None:
+    reports = (ROOT / "dbt_project" / "models" / "reports").rglob("*.sql")
+    named = re.findall(r"data-dictionary\.md#(\w+)", (DOCS / "queries.md").read_text())
+
+    assert {file.stem for file in reports if not file.stem.startswith("int_")} == set(named)
+
+
 def test_the_index_says_what_each_chapter_is_for() -> None:
     assert [chapter.name for chapter in chapters() if not chapter.purpose] == ["index"]
 
