@@ -4,7 +4,8 @@
 # A secret may come as a file: NAME_FILE=/run/secrets/name sets NAME to what is in it, and wins over
 # NAME itself. So it is neither in the compose file nor in `docker inspect`.
 set -eu
-for name in PGPASSWORD FORTYTWO_CLIENT_ID FORTYTWO_CLIENT_SECRET FORTYTWO_CLIENT_SECRET_NEXT WEBHOOK_URL; do
+for name in PGPASSWORD FORTYTWO_CLIENT_ID FORTYTWO_CLIENT_SECRET FORTYTWO_CLIENT_SECRET_NEXT \
+    WEBHOOK_URL HEARTBEAT_URL; do
     eval "file=\${${name}_FILE:-}"
     if [ -n "$file" ]; then
         [ -r "$file" ] || { echo "${name}_FILE names $file, which cannot be read." >&2; exit 2; }

@@ -17,6 +17,7 @@ import yaml
 
 from extract.base.errors import MirrorError
 from extract.base.lock import run_lock
+from extract.base.logs import SECRETS
 from ops.schedule import heartbeat, scheduler
 from ops.schedule.schedule import Schedule
 from ops.site.pages import render
@@ -154,6 +155,32 @@ def test_the_entry_point_takes_secrets_from_files(tmp_path: Path) -> None:
     assert enter(secret).stdout == "from the file|unset|-m|ops|sync|--mode|live|"
     missing = enter(tmp_path / "missing")
     assert missing.returncode == 2 and "cannot be read" in missing.stderr
+
+
+def test_every_secret_of_the_settings_may_come_from_a_file(tmp_path: Path) -> None:
+    settings = re.findall(r"^(\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    # BACKUP_AGE_IDENTITY is the path of a file already
+    secrets = [name for name in settings if SECRETS.search(name) and "IDENTITY" not in name]
+    (tmp_path / "secret").write_text("s3cret\n")
+    show = tmp_path / "python"
+    show.write_text(f"#!/bin/sh\nprintenv {' '.join(secrets)}\n")
+    show.chmod(0o755)
+
+    entered = subprocess.run(
+        [ROOT / "ops" / "container.sh"],
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHON": str(show),
+            **{f"{name}_FILE": str(tmp_path / "secret") for name in secrets},
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert entered.stdout.split() == ["s3cret"] * len(secrets)
+    handbook = (ROOT / "docs" / "install.md").read_text()
+    assert [name for name in secrets if f"`{name}_FILE`" not in handbook] == []
 
 
 def test_a_scheduler_that_gives_no_sign_is_unhealthy(database: dict[str, str]) -> None:
