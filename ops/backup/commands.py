@@ -79,8 +79,8 @@ def restore(
     _print(console, done, f"Restored {done.path.name} into the database {done.database}")
     if database and database != environment().get("PGDATABASE"):
         console.print(
-            f"The mirror goes on using its own database; PGDATABASE={database} (with PGHOST "
-            "and PGUSER) points it here."
+            "The mirror goes on using its own database. To look into this one: `make psql`, then "
+            rf"`\c {database}`."
         )
     else:
         console.print("Next: `make build` makes marts anew, then `make check`.")

@@ -175,6 +175,7 @@ def test_without_its_note_a_backup_is_restored_but_not_called_equal(unchanged: s
 
     assert result.exit_code == 0
     assert "not compared" in result.output
+    assert rf"`make psql`, then `\c {unchanged}_other`" in " ".join(result.output.split())
 
 
 def test_a_role_that_is_missing_loses_its_rights_and_nobody_else_does(mirrored: str) -> None:
