@@ -84,6 +84,7 @@ def application(purpose: str) -> typer.Typer:
         cls=Commands,
         help=purpose,
         no_args_is_help=True,
+        rich_markup_mode="markdown",  # lets the lines of a paragraph flow
         pretty_exceptions_enable=False,
         add_completion=False,
     )

@@ -34,7 +34,10 @@ NEXT_INVENTED = (
     "docs/install.md, step 2."
 )
 SandboxScale = Annotated[
-    str, typer.Option(help="World of the bundled sandbox when no credentials are set.")
+    str,
+    typer.Option(
+        help="Size of the bundled sandbox, small or network, when no credentials are set."
+    ),
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -181,6 +182,12 @@ def test_who_stops_a_command_while_it_starts_sees_no_traceback(
     _, said = process.communicate(timeout=30)
     assert (process.returncode, "Traceback" in said) == (status, False)
     assert words in said
+
+
+def test_the_lines_of_a_paragraph_of_help_flow() -> None:
+    said = run_module("ops", "sync", "--help", COLUMNS="80").stdout
+
+    assert re.search(r"wrong usage or +\n configuration, 75 another run holds", said)
 
 
 def test_dbt_help_needs_no_server(local: Path) -> None:
