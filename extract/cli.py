@@ -146,7 +146,7 @@ def run(mode: Mode = "full", max_calls: MaxCalls = None, campus_ids: CampusIds =
         )
     typer.echo(
         f"raw is loaded: {sum(done.rows.values()):,} rows read in {done.calls:,} calls, "
-        f"{sum(done.seconds.values()):.1f} s. Next: dbt build"
+        f"{sum(done.seconds.values()):.1f} s. Next: `bin/dbt build`"
     )
     for remark in done.remarks():
         typer.echo(remark)
@@ -160,7 +160,7 @@ def copy(destination: Destination = "duckdb") -> None:
     os.environ.update(environment())  # dlt looks for credentials there and knows no .env
     rows = copies.copy(destination)
     target = {"duckdb": "duckdb", "filesystem": "spark"}.get(destination)
-    next_step = f"dbt build --target {target}" if target else "see docs/scale.md"
+    next_step = f"`bin/dbt build --target {target}`" if target else "see docs/scale.md"
     typer.echo(
         f"raw is copied to {destination}: {sum(rows.values()):,} rows of {len(rows)} tables. "
         f"Next: {next_step}"

@@ -121,7 +121,7 @@ def _require_publication(connection: Connection, run_id: str) -> None:
     if not scalar(connection, "select published_at from ops.runs where run_id = %s", (run_id,)):
         raise MirrorError(
             "dbt build ended without an error but did not publish: `mirror` is as it was. The log "
-            f"in {dbt_log()} says why; run `dbt build` by itself to see it."
+            f"in {dbt_log()} says why; run `bin/dbt build` to see it."
         )
 
 

@@ -39,7 +39,7 @@ def test_a_first_extraction_makes_every_raw_table_and_says_what_it_did(
     result = run("run")
     assert result.exit_code == 0, result.output
     assert "raw is loaded" in result.output
-    assert "Next: dbt build" in result.output
+    assert "Next: `bin/dbt build`" in result.output
     assert {table for table in RAW if count(connection, table) >= 0} == set(RAW)
     assert count(connection, "users") == 312
     assert runs(connection) == [("full", "loaded")]
