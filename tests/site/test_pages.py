@@ -181,6 +181,20 @@ def test_everything_can_be_reached_by_keyboard(look: Look, name: str) -> None:
     assert page.locator("[data-stop='0']").inner_text() == "Skip to the content"
 
 
+def test_every_line_of_the_diagram_is_whole(look: Look) -> None:
+    outside = look("index.html").evaluate(
+        """() => {
+            const view = document.querySelector('svg.erd').viewBox.baseVal;
+            return [...document.querySelectorAll('svg.erd .edge')].filter(edge => {
+                const line = edge.getBBox();
+                return line.x < view.x || line.x + line.width > view.x + view.width;
+            }).map(edge => edge.textContent.trim());
+        }"""
+    )
+
+    assert outside == []
+
+
 def test_the_diagram_shows_every_table_and_every_foreign_key(look: Look) -> None:
     page = look("index.html")
 

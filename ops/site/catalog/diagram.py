@@ -111,12 +111,14 @@ def _column_height(column: list[Table]) -> float:
 
 def _edge(child: Box, parent: Box, key: ForeignKey, tops: Iterator[int]) -> Edge:
     start, end = child.row(key.column), parent.row(key.target)
-    right = child.x < parent.x
-    x1, x2 = (child.x + WIDTH, parent.x) if right else (child.x, parent.x + WIDTH)
+    below, right = child.x == parent.x, child.x <= parent.x  # below: out and back in at the right
+    x1 = child.x + WIDTH * right
+    x2 = parent.x + WIDTH * (below or not right)
     distance = abs(x2 - x1)
     if distance <= GAP_X:
         bend = GAP_X * 0.55 * (1 if right else -1)
-        path = f"M{x1} {start} C{x1 + bend} {start} {x2 - bend} {end} {x2} {end}"
+        back = x2 + bend * (1 if below else -1)
+        path = f"M{x1} {start} C{x1 + bend} {start} {back} {end} {x2} {end}"
     else:  # over the top of the columns between, up and down where no box is
         out, into = (0.3, -0.3) if right else (-0.3, 0.3)
         up, down = x1 + out * GAP_X, x2 + into * GAP_X
