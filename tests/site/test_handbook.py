@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from extract.base import errors
 from extract.tables import TABLES
@@ -154,6 +155,19 @@ def test_the_names_of_the_rules_are_those_that_the_models_give(manifest: Path) -
 
     assert len(named) == len(set(named))
     assert [name for name in named if f"'{name}'" not in given] == []
+
+
+def test_a_rule_is_a_sentence_without_what_stands_before_its_colon() -> None:
+    models = (ROOT / "dbt_project" / "models" / "intermediate").glob("_int_*.yml")
+    described = [
+        " ".join(model["description"].split())
+        for file in models
+        for model in yaml.safe_load(file.read_text())["models"]
+    ]
+    rules = [text for text in described if text.startswith("Rule ")]
+
+    assert len(rules) > 20
+    assert [text for text in rules if not re.match(r"Rule \d+: ", text)] == []
 
 
 @pytest.mark.parametrize("chapter", chapters(), ids=lambda chapter: chapter.name)

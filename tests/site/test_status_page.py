@@ -172,7 +172,7 @@ def test_the_first_fill_of_a_table_is_no_change() -> None:
     [
         ("Rule 8: enrolments. Rules, in order: a_b, c_d.", "8", "a_b, c_d"),
         ("Rule 9: the anchor. Rule: cursus_not_anchor.", "9", "cursus_not_anchor"),
-        ("Rule 11, nothing is dropped silently: every row.", "11", None),
+        ("Rule 11: nothing is dropped silently.", "11", None),
     ],
 )
 def test_rules_are_read_from_descriptions(text: str, number: str, names: str | None) -> None:

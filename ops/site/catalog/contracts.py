@@ -10,9 +10,7 @@ from typing import Any
 
 from extract.base.errors import MirrorError
 
-RULE = re.compile(
-    r"^Rule (\d+)(?:, [^:]*)?: (.*?)(?:\s*Rules?(?:, in order)?: ([a-z_, ]+)\.)?$", re.DOTALL
-)
+RULE = re.compile(r"^Rule (\d+): (.*?)(?:\s*Rules?(?:, in order)?: ([a-z_, ]+)\.)?$", re.DOTALL)
 REFERENCE = re.compile(r"ref\('(\w+)'\)")
 
 
