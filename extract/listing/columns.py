@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -32,7 +31,6 @@ NO_NUMBERS: dict[DataType, frozenset[type]] = {
 
 # microseconds of 0001-01-01 and 9999-12-31, as far as Python and PostgreSQL agree
 FIRST, LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
-TEN_YEARS = timedelta(days=3653)
 # what is meant as a date; anything else in its place is a change of the API
 DATED = re.compile(r"[+-]?\d{4,6}-\d\d-\d\d(\D|$)")
 
@@ -49,8 +47,7 @@ def to_arrow(declared: Table, rows: Sequence[Row], path: str) -> pa.Table:
             message names the contract test, the endpoint and the field, never the value.
 
     A time that no calendar has, or of a year that Python does not have, is null where no rule needs
-    the field, and so is one of more than ten years ahead that a live pass would go on from; it is
-    kept in `unknown_fields` as it came.
+    the field; it is kept in `unknown_fields` as it came.
     """
     declared.bring_into_form(rows)
     aside = _hold_nested(declared, rows, path)
@@ -114,9 +111,8 @@ def _hold_nested(declared: Table, rows: Sequence[Row], path: str) -> dict[int, R
 
 @cache
 def _nested(declared: Table, place: str) -> Table:
-    """What is nested in a table, as if it were one; no live pass goes by its times."""
-    name = f"{declared.name}.{place}"
-    return replace(declared, name=name, fields=declared.nested[place], ranges=())
+    """What is nested in a table, as if it were one."""
+    return replace(declared, name=f"{declared.name}.{place}", fields=declared.nested[place])
 
 
 def _objects(within: Any, fields: Sequence[str]) -> Iterator[Row]:
@@ -171,11 +167,7 @@ def _arrays(
             # not chained: Arrow's message shows the value
             kinds = _kinds(map(type, values))
             raise _broken(declared, column, path, f"the API sent {kinds}") from None
-        if is_time:
-            array = _times(declared, column, rows, array, path, aside)
-        if is_time and column.name in declared.ranges:
-            array = _without_far_ahead(column, rows, array, aside)
-        arrays.append(array)
+        arrays.append(_times(declared, column, rows, array, path, aside) if is_time else array)
     return arrays
 
 
@@ -204,20 +196,6 @@ def _times(
             aside.setdefault(n, {})[column.field] = text
             rows[n][column.field] = possible[n] = None
     return _as_times(pa.array(possible, pa.string()))
-
-
-def _without_far_ahead(
-    column: Column, rows: Sequence[Row], times: pa.Array, aside: dict[int, Row]
-) -> pa.Array:
-    """The times but those of more than ten years ahead, which are put aside.
-
-    A live pass goes on from the latest one: by a year that was mistyped none would find anything.
-    """
-    far_ahead = pc.greater(times, pa.scalar(datetime.now(UTC) + TEN_YEARS, times.type))
-    for n in pc.indices_nonzero(far_ahead).to_pylist():
-        aside.setdefault(n, {})[column.field] = rows[n][column.field]
-        rows[n][column.field] = None
-    return pc.if_else(far_ahead, None, times)
 
 
 def _as_times(texts: pa.Array) -> pa.Array:

@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -94,9 +94,10 @@ class Pass:
                     if cursor:
                         # the cursor must see the rows, and they are few: all of them or none;
                         # with a lag dlt takes no rows after an empty table
-                        yield from [part for part in parts if part.num_rows]
-                    else:
-                        yield from as_file(declared, parts, has_effect)
+                        halves = [_until_now(part, cursor[0].cursor_path) for part in parts]
+                        yield from [seen for seen, _ in halves if seen.num_rows]
+                        parts = (ahead for _, ahead in halves)
+                    yield from as_file(declared, parts, lambda: not cursor and has_effect())
                     return
             except (ApiError, DeletionGuard) as error:
                 if declared.essential:
@@ -257,3 +258,16 @@ class Pass:
                 "the rows are really gone (look at the API), confirm with ALLOW_DELETES=1 for one "
                 "run."
             )
+
+
+def _until_now(rows: pa.Table, field: str) -> tuple[pa.Table, pa.Table]:
+    """The rows up to now, and those of a time to come: by it no live pass may go on.
+
+    It would ask for what is later, and find nothing until then.
+    """
+    if field == "id":
+        return rows, rows.slice(0, 0)
+    times = rows.column(field)
+    now = pa.scalar(datetime.now(UTC), times.type)
+    is_ahead = pc.fill_null(pc.greater(times, now), False)
+    return rows.filter(pc.invert(is_ahead)), rows.filter(is_ahead)

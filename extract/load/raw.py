@@ -103,9 +103,10 @@ class Raw:
         return set(self._ids(table.parents, query, table.open_until, values=(moment,)))
 
     def newest_update(self, table: str) -> datetime | None:
-        """The latest `updated_at` of a table."""
-        moment: datetime | None = self.newest(table, "updated_at")
-        return moment
+        """The latest `updated_at` of a table, but for those of a time to come."""
+        query = "select max(updated_at) from {0} where updated_at <= now()"
+        rows: list[tuple[datetime | None]] = self._rows(table, query)
+        return rows[0][0] if rows else None
 
     def newest(self, table: str, column: str) -> Any:
         """The largest value of a column of a table, a time or a number; None without a row."""

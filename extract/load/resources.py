@@ -80,7 +80,8 @@ def as_file(
                 file.write_table(loaded.cast(schema))
                 count += len(table)
         if count or has_effect():
-            yield dlt.mark.with_file_import(str(path), "csv", count)
+            # a list without rows: of None dlt's cursor would drop the file as well
+            yield dlt.mark.with_file_import(str(path), "csv", count, [])
     finally:
         path.unlink(missing_ok=True)
 

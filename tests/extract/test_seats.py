@@ -11,7 +11,7 @@ from psycopg2.extensions import connection as Connection
 from extract.listing.listing import changed
 from extract.tables import TABLES
 from tests.end_to_end.oracle import days_since, rows
-from tests.extract.commands import ask, calls, control, count, forget_calls, run
+from tests.extract.commands import ask, calls, control, count, forget_calls, mend, run
 
 
 def moment(text: str | None) -> datetime | None:
@@ -103,6 +103,34 @@ def test_an_open_session_that_vanished_goes_with_a_pass_that_brings_no_row(
     assert run("run", "--mode", "live").exit_code == 0
 
     assert count(connection, "locations") == 0
+
+
+@pytest.mark.parametrize("field", ["begin_at", "end_at"])
+def test_sessions_are_seen_that_begin_or_end_before_one_of_a_time_to_come(
+    field: str, world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMS", "seats")
+    monkeypatch.setattr("extract.passes.open_rows.LIVE_CALLS", 0)
+    changes = {"open_sessions": 6, "close_sessions": 4, "edit_with_updated_at": 6}
+    assert run("run").exit_code == 0
+    control(world, "advance", changes)
+    to_come = f"{datetime.now(UTC) + timedelta(days=3):%FT%T}.000Z"
+    fault = {"kind": "set_field", "field": field, "value": to_come, "rows": "all", "call": "every"}
+    # the window of the one is in the request for the other, too: how long sessions are kept
+    path = {"begin_at": r"locations\?(?!.*end_at)", "end_at": r"range%5Bend_at"}[field]
+    control(world, "faults", {**fault, "path": path})
+    assert run("run", "--mode", "live").exit_code == 0
+    mend(world)
+    to_come_is_there = f"select 1 from raw.locations where {field} > now()"
+    assert ask(connection, to_come_is_there)
+
+    control(world, "clock", {"advance_seconds": 1800})
+    new = control(world, "advance", changes)
+    assert run("run", "--mode", "live").exit_code == 0
+
+    listed, mirrored = sessions(world, connection, days_since(60))
+    ids = {*new["open_sessions"]["locations"], *new["close_sessions"]["locations"]}
+    assert {row for row in listed if row[0] in ids} <= mirrored
 
 
 @pytest.mark.parametrize("field", ["begin_at", "end_at"])

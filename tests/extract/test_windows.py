@@ -90,20 +90,37 @@ def edited_world(world: str, passed: Callable[..., None]) -> str:
 
 @pytest.mark.parametrize("which", [{"row": 0}, {"rows": "all"}], ids=["one", "all"])
 @pytest.mark.parametrize("time", [None, "2099-05-01T00:00:00.000Z"])
-def test_rows_without_a_time_that_a_live_pass_can_go_by_are_read_like_any_other(
+def test_rows_whose_time_no_live_pass_can_go_by_are_read_like_any_other(
     time: str | None, which: dict[str, object], edited_world: str, connection: Connection
 ) -> None:
     untimed = {"kind": "set_field", "field": "updated_at", "value": time, "call": "every"}
     control(edited_world, "faults", {**untimed, "path": r"range%5Bupdated_at", **which})
-    nulls = "select id from raw.users where updated_at is null"
+    odd = "select id from raw.users where updated_at is not distinct from %s::timestamptz"
 
     broken = run("run", "--mode", "live")
-    found = ask(connection, nulls)
+    found = ask(connection, odd, time)
     mend(edited_world)
     mended = run("run", "--mode", "live")
 
     assert (broken.exit_code, mended.exit_code) == (0, 0), broken.output + mended.output
-    assert found and not ask(connection, nulls)
+    assert found and not ask(connection, odd, time)
+
+
+def test_what_changes_after_a_row_of_a_time_to_come_is_seen(
+    read_world: str, connection: Connection
+) -> None:
+    ask(
+        connection,
+        "update raw.users set updated_at = now() + interval '3 days' "
+        "where id = (select min(id) from raw.users)",
+    )
+    [(before,)] = ask(connection, "select max(_dlt_load_id) from raw.users")
+    ids = control(read_world, "advance", EDITS)["edit_with_updated_at"]["users"]
+
+    assert run("run", "--mode", "live").exit_code == 0
+
+    seen = ask(connection, "select id from raw.users where _dlt_load_id > %s", before)
+    assert ids and {key for (key,) in seen} >= set(ids)
 
 
 def lose_rows(
