@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
 import pyarrow as pa
 
 from extract.tables import TABLES, Row, Table
-from extract.tables.table import FIRST_DAY
+from extract.tables.table import window_of_days
 
 # more ids in one filter are answered 502 (42-api.md section 4)
 IDS_A_CALL = 100
@@ -105,11 +105,13 @@ def of_campuses(table: Table, ids: Sequence[int], cursus_id: int) -> Listing:
 def of_parents(
     table: Table, ids: Sequence[int], cursus_id: int, *, background: bool = False
 ) -> Listing:
-    """The rows of at most 100 users, or of what else the table is read by."""
+    """The rows of at most 100 users, or of what else the table is read by.
+
+    Of days, those that begin or end at their borders come too.
+    """
     only = {f"filter[{table.parent}]": join(ids)}
     if table.parents == "days":
-        first, last = (date.fromordinal(FIRST_DAY + day) for day in (min(ids), max(ids)))
-        only = {f"range[{table.kept_by}]": f"{first}T00:00:00.000Z,{last}T23:59:59.999Z"}
+        only = {f"range[{table.kept_by}]": ",".join(map(_text, window_of_days(ids)))}
     return _listing(
         table,
         f"{len(ids)} {table.parents}",

@@ -1,6 +1,6 @@
 """What the extraction asks the schema `raw` about, and the scope of what a load may delete."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,7 +9,7 @@ from psycopg2.extensions import connection as Connection
 
 from extract.base.query import Values, execute, exists, scalar
 from extract.tables import INDEXES, READS, STUDENT_KIND, TABLES, Table
-from extract.tables.table import day_of
+from extract.tables.table import day_of, window_of_days
 
 # so far ahead people sign up for what is read by days; what is later comes once it changes
 DAYS_AHEAD = 15
@@ -135,10 +135,14 @@ class Raw:
         query = of_reads(table, "select count(*) from {reads} where resource = %s")
         return int(scalar(self._connection, query, (table,)))
 
-    def rows_of_parents(self, table: str, ids: Collection[int]) -> int:
-        """How many rows these users, or other parents, have in a relation table."""
+    def rows_of_parents(self, table: str, ids: Sequence[int]) -> int:
+        """How many rows of a relation table the listing of these parents has (`of_parents`)."""
+        declared = TABLES[table]
+        if declared.parents == "days":
+            query = "select count(*) from {0} where {1} between %s and %s"
+            return sum(self._ids(table, query, declared.kept_by, values=window_of_days(ids)))
         query = "select count(*) from {0} where {1} = any(%s)"
-        return sum(self._ids(table, query, TABLES[table].parent, values=(list(ids),)))
+        return sum(self._ids(table, query, declared.parent, values=(list(ids),)))
 
     def row_count(self, table: str) -> int:
         """Rows of a table."""

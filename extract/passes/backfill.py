@@ -17,6 +17,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from dlt.extract import DltResource
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
@@ -26,11 +27,12 @@ from extract.api.client import FortyTwoClient
 from extract.base.errors import ApiError, BudgetSpent
 from extract.base.lock import sessions
 from extract.base.query import execute
-from extract.listing.listing import batches_of_parents, of_parents
+from extract.listing.listing import Finished, batches_of_parents, of_parents
 from extract.load.context import Pass
 from extract.load.pipeline import Loader
 from extract.load.raw import Raw, of_reads
-from extract.tables import READS, TABLES, backfilled, coming_with
+from extract.passes.students import unseen
+from extract.tables import READS, TABLES, Table, backfilled, coming_with
 
 # a load costs about half a second: few batches a load when they are slow, more when fast
 SECONDS_A_LOAD = 30.0
@@ -272,6 +274,7 @@ def relations(context: Pass, table: str, groups: Sequence[Sequence[int]]) -> Dlt
         )
         read = context.read[table] = []
         scope = context.scope[table] = []
+        seen: set[int] = set()
         # an empty page first: students without a row left are deleted too
         yield declared.schema().empty_table()
         if context.stopped:  # while the table before was read
@@ -280,7 +283,8 @@ def relations(context: Pass, table: str, groups: Sequence[Sequence[int]]) -> Dlt
             with closing(context.listing(listings)) as finished:
                 for done in finished:
                     ids = done.listing.parents
-                    listed = set(done.keys())
+                    theirs = _of_these(declared, done)
+                    listed = set(theirs.column("id").to_pylist())
                     gone = context.raw.keys(table, ids, declared.parent) - listed
                     context.check_gone(table, len(gone))
                     # what came with rows that went while its stream was off
@@ -289,8 +293,17 @@ def relations(context: Pass, table: str, groups: Sequence[Sequence[int]]) -> Dlt
                     if gone:  # or the load would compare the whole table to delete nothing
                         scope.extend(gone if declared.scope == "id" else ids)
                     read.extend(ids)
-                    yield done.table
+                    # what was moved to another day while this load is read
+                    yield unseen(theirs, seen)
         except BudgetSpent as error:
             context.stopped = str(error)
 
     return context.resource(table, rows)
+
+
+def _of_these(table: Table, done: Finished) -> pa.Table:
+    """The rows of a listing but for those of the days beside (`of_parents`)."""
+    if table.parents != "days":
+        return done.table
+    days = pa.array(done.listing.parents, pa.int64())
+    return done.table.filter(pc.is_in(done.table.column(table.scope), days))

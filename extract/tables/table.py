@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Any, Literal
 
@@ -25,6 +25,7 @@ ARROW_TYPES: dict[DataType, pa.DataType] = {
 }
 UNKNOWN_FIELDS = "unknown_fields"
 FIRST_DAY = date(1970, 1, 1).toordinal()
+BORDER = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -257,3 +258,12 @@ def day_of(moment: date | str | None) -> int | None:
     except ValueError:
         return None
     return day.toordinal() - FIRST_DAY
+
+
+def window_of_days(days: Sequence[int]) -> tuple[datetime, datetime]:
+    """The bounds of a range that has all of these days, and a little of those beside them.
+
+    Bounds may be exclusive, and many an evaluation begins at midnight in UTC: 9:00 in Seoul.
+    """
+    first, last = (datetime.fromtimestamp(86_400 * day, UTC) for day in (min(days), max(days) + 1))
+    return first - BORDER, last + BORDER

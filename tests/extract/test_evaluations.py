@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,13 +11,14 @@ from psycopg2.extensions import connection as Connection
 
 from extract.base.errors import ContractError
 from extract.listing.columns import to_arrow, unknown_fields
+from extract.listing.listing import of_parents
 from extract.load.raw import DAYS_AHEAD, Raw
 from extract.passes.backfill import mark_open_stale
 from extract.tables import TABLES
 from extract.tables.streams import STREAMS
-from extract.tables.table import day_of
+from extract.tables.table import day_of, window_of_days
 from tests.end_to_end.oracle import days_since, rows
-from tests.extract.commands import ask, calls, control, forget_calls, run
+from tests.extract.commands import ask, calls, control, forget_calls, mend, run
 
 SEVEN, EIGHT = ({"id": n, "login": f"user{n}", "url": ""} for n in (7, 8))
 GIVEN, RECEIVED, MISSED = (
@@ -75,6 +76,63 @@ def test_people_of_another_shape_break_the_contract_instead_of_being_lost(
     for row in (payload(**changed), gone):
         with pytest.raises(ContractError, match=r"raw\.scale_teams\.people failed"):
             to_arrow(TABLES["scale_teams"], [row], "/v2/scale_teams")
+
+
+def test_a_day_is_asked_for_from_before_its_midnight_until_after_the_next() -> None:
+    """Bounds may be exclusive, and at midnight in UTC evaluations begin in Seoul."""
+    asked = of_parents(TABLES["scale_teams"], [day_of("2026-03-01") or 0], 21)
+    bounds = "2026-02-28T23:59:59.000Z,2026-03-02T00:00:01.000Z"
+    assert asked.params["range[begin_at]"] == bounds
+
+
+def test_what_a_day_lists_of_the_days_beside_is_theirs(
+    world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMS", "evaluations")
+    monkeypatch.setenv("EVALUATIONS_RETENTION_DAYS", str(days_since(4)))
+    for mode in ("full", "backfill"):
+        assert run("run", "--mode", mode).exit_code == 0
+    all_of = "select id from raw.scale_teams where begin_day = %s order by id"
+    [(day,)] = ask(
+        connection,
+        "select begin_day from raw.scale_teams group by 1 having count(*) > 1 order by 1 limit 1",
+    )
+    before, (first, *others) = ask(connection, all_of, day + 1), ask(connection, all_of, day)
+    midnight = f"{datetime.fromtimestamp(86400 * (day + 1), UTC):%FT%T}.000Z"
+    (begin, end) = window_of_days([day])
+    fault = {"kind": "set_field", "field": "begin_at", "value": midnight, "row": 0, "call": "every"}
+    control(world, "faults", {**fault, "path": f"{begin:%F}T23.*{end:%F}T00"})
+
+    # its row of then begins at the midnight behind it, which the list of the next day lacks
+    ask(
+        connection,
+        "update ops.day_reads set stale = true where begin_day in (%s, %s)",
+        day,
+        day + 1,
+    )
+    assert run("run", "--mode", "backfill").exit_code == 0
+    assert ask(connection, all_of, day) == others
+    assert ask(connection, all_of, day + 1) == before
+
+    # the API's list of the day has it, and so has the count of what raw has of that list
+    assert Raw(connection).rows_of_parents("scale_teams", [day]) == len(others)
+    ask(
+        connection,
+        "insert into raw.scale_teams select (jsonb_populate_record(t, jsonb_build_object("
+        "'id', %s, 'begin_at', %s, 'begin_day', %s))).* from raw.scale_teams as t limit 1",
+        *(first[0], midnight, day + 1),
+    )
+    assert Raw(connection).rows_of_parents("scale_teams", [day]) == len(others) + 1
+
+    # one that is moved while both days are read for one load
+    mend(world)
+    moved = before[0][0]
+    fault |= {"field": "id", "value": moved, "path": f"{begin:%F}T23.*{end:%F}T00"}
+    control(world, "faults", fault)
+    ask(connection, "update ops.day_reads set stale = true")
+    broken = run("run", "--mode", "backfill")
+    assert broken.exit_code == 0, broken.output
+    assert ask(connection, "select count(*) from raw.scale_teams where id = %s", moved) == [(1,)]
 
 
 @pytest.mark.usefixtures("world")
