@@ -1,5 +1,6 @@
 """The students of a full pass, a campus at a time, and complete over all campuses."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 
 import pyarrow as pa
@@ -18,6 +19,8 @@ from extract.listing.reader import READINGS
 from extract.load.context import Pass
 from extract.tables import TABLES, Table
 
+Listed = dict[int, tuple[int, list[int]]]  # of a campus: how many the API listed, and whom
+
 
 def students(context: Pass, table: Table) -> Iterator[pa.Table]:
     """The students; one that a listing no longer has is asked for by id before it goes.
@@ -33,10 +36,10 @@ def students(context: Pass, table: Table) -> Iterator[pa.Table]:
         scope = chosen
     known = context.raw.keys(table.name, scope)
     seen: set[int] = set()
-    counts: dict[int, int] = {}
-    yield from _of_campuses(context, table, chosen, counts, seen)
+    campuses: Listed = {}
+    yield from _of_campuses(context, table, chosen, campuses, seen)
     if context.campus_ids is None:
-        yield from _complete(context, table, counts, seen)
+        yield from _complete(context, table, campuses, seen)
     missing = sorted(known - seen)
     context.check_gone(table.name, len(missing))
     campus_of = context.raw.campus_of_users() if missing else {}
@@ -69,42 +72,44 @@ def unseen(table: pa.Table, seen: set[int]) -> pa.Table:
 def _of_campuses(
     context: Pass,
     table: Table,
-    campuses: Collection[int],
-    counts: dict[int, int],
+    ids: Collection[int],
+    campuses: Listed,
     seen: set[int],
     *,
     cache: bool = True,
 ) -> Iterator[pa.Table]:
     cursus_id = context.settings.cursus_id
-    listings = (of_campus(table, campus, cursus_id) for campus in sorted(campuses))
+    listings = (of_campus(table, campus, cursus_id) for campus in sorted(ids))
     for done in context.listing(listings, cache=cache):
-        counts[done.listing.constants["campus_id"]] = done.listed
+        campuses[done.listing.constants["campus_id"]] = done.listed, done.keys()
         yield unseen(done.table, seen)
 
 
-def _complete(
-    context: Pass, table: Table, counts: dict[int, int], seen: set[int]
-) -> Iterator[pa.Table]:
+def _complete(context: Pass, table: Table, campuses: Listed, seen: set[int]) -> Iterator[pa.Table]:
     """Hold the campuses against the cursus' own total, and read who is at no listed campus.
 
-    That total costs one call; whoever is elsewhere is asked for in the cheapest way first.
+    That total costs one call; whoever is elsewhere is asked for in the cheapest way first. Who is
+    listed at two campuses is one student: both may be primary.
     """
     total_of, cursus_id = context.total, context.settings.cursus_id
-    ways = _elsewhere(context, table, counts, seen)
+    ways = _elsewhere(context, table, campuses, seen)
     elsewhere = 0
     for _ in range(READINGS):
-        found, total = sum(counts.values()), total_of(whole(table, cursus_id))
+        counts = {campus: count for campus, (count, _) in campuses.items()}
+        rows, total = sum(counts.values()), total_of(whole(table, cursus_id))
+        keys = Counter(key for _, whom in campuses.values() for key in whom)
+        found = rows - keys.total() + len(keys)
         if total is None or total == found + elsewhere:
             return
         totals = [total_of(of_campuses(table, ids, cursus_id)) for ids in batches(sorted(counts))]
         listed = sum(some or 0 for some in totals)
-        if listed != found:  # somebody came, went or moved since the campus was read
+        if listed not in (found, rows):  # somebody came, went or moved since the campus was read
             moved = [
                 campus
                 for campus, count in counts.items()
                 if total_of(of_campus(table, campus, cursus_id)) != count
             ]
-            yield from _of_campuses(context, table, moved, counts, seen, cache=False)
+            yield from _of_campuses(context, table, moved, campuses, seen, cache=False)
             continue
         everybody = False
         for done in context.listing(next(ways), cache=False):

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from psycopg2.extensions import connection as Connection
 
+from extract.listing.listing import Finished, Listing
+from extract.passes.students import students as read_students
 from extract.progress import ExtractionProgress
+from extract.tables import TABLES
 from tests.end_to_end.oracle import rows
 from tests.extract.commands import ask, calls, control, forget_calls, run
 from tests.faults.truth import Truth
@@ -137,3 +143,34 @@ def test_who_joins_a_campus_that_was_read_already_is_in_the_same_pass(
     found = ask(connection, "select id, campus_id from raw.users")
     assert {user for user, _ in found} == after
     assert {user for user, campus in found if campus == 0} == students_of(world, 0)
+
+
+@pytest.mark.parametrize("counted", [3, 4], ids=["once", "twice"])
+def test_a_student_of_two_primary_campuses_is_one_student(counted: int) -> None:
+    """The API may count them once or twice where it is asked for both campuses together."""
+    table, asked = TABLES["users"], list[str]()
+    at = {1: [10, 11], 2: [11, 12]}
+    totals = {"all": 3, "2 campuses": counted, "campus 1": 2, "campus 2": 2}
+
+    def listing(listings: Iterable[Listing], *, cache: bool = True) -> Iterator[Finished]:
+        for one in listings:
+            asked.append(one.key)
+            ids = at.get(one.constants["campus_id"], [])
+            columns = {"id": pa.array(ids, pa.int64())}
+            yield Finished(one, pa.table(columns), 1, 1, 0, len(ids))
+
+    context: Any = SimpleNamespace(
+        settings=SimpleNamespace(cursus_id=21),
+        campuses=pa.table({"id": [1, 2]}),
+        campus_ids=None,
+        raw=SimpleNamespace(scope_values=lambda name: set(), keys=lambda name, scope: set()),
+        total=lambda listing: totals[listing.key],
+        listing=listing,
+        check_gone=lambda name, gone: None,
+        plan=lambda calls: None,
+        scope={},
+    )
+
+    found = [key for part in read_students(context, table) for key in part.column("id").to_pylist()]
+
+    assert (found, asked) == ([10, 11, 12], ["campus 1", "campus 2"])
