@@ -2,8 +2,9 @@
 
 New and closed ones come by the `ranges`. The others that are open in raw are asked for by id: all
 of them in a full pass, after the list of those that the API calls open; in a live pass those that
-are open for the longest time. An id that does not come back was deleted. A row that was closed
-before it was deleted goes when its student is read again (`RECONCILE_DAYS`).
+are open for the longest time. An id that does not come back was deleted; one that comes back of
+nobody in raw goes like it. A row that was closed before it was deleted goes when its student is
+read again (`RECONCILE_DAYS`).
 """
 
 from collections.abc import Iterator
@@ -68,8 +69,6 @@ def open_rows(
         open_before = context.raw.open_ids(table.name)
         if every:
             for done in context.listing([still_open(table, cursus_id)]):
-                seen_open = set(done.keys())
-                open_before = [key for key in open_before if key not in seen_open]
                 yield ours(done.table)
         else:
             open_before = open_before[: LIVE_CALLS * IDS_A_CALL]
@@ -77,8 +76,8 @@ def open_rows(
         gone = set(asked)
         listings = (by_id(table, ids, cursus_id) for ids in batches(asked))
         for done in context.listing(listings, cache=False):
-            gone -= set(done.keys())
             yield ours(done.table)
+        gone -= seen
         context.check_gone(table.name, len(gone))
         context.scope[table.name] = gone
 

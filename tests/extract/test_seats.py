@@ -105,6 +105,23 @@ def test_an_open_session_that_vanished_goes_with_a_pass_that_brings_no_row(
     assert count(connection, "locations") == 0
 
 
+def test_an_open_session_that_is_nobodys_any_more_goes(
+    world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMS", "seats")
+    monkeypatch.setenv("ALLOW_DELETES", "1")
+    assert run("run").exit_code == 0
+    assert run("run", "--mode", "live").exit_code == 0
+    are_open = "select count(*) > 0 from raw.locations where end_at is null"
+    assert ask(connection, are_open) == [(True,)]
+    nobody = {"kind": "set_field", "field": "user", "value": None, "rows": "all", "call": "every"}
+    control(world, "faults", {**nobody, "path": "/v2/locations"})
+
+    assert run("run").exit_code == 0
+
+    assert ask(connection, are_open) == [(False,)]
+
+
 @pytest.mark.parametrize("field", ["begin_at", "end_at"])
 def test_sessions_are_seen_that_begin_or_end_before_one_of_a_time_to_come(
     field: str, world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
