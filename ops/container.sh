@@ -13,5 +13,5 @@ for name in PGPASSWORD FORTYTWO_CLIENT_ID FORTYTWO_CLIENT_SECRET FORTYTWO_CLIENT
         unset "${name}_FILE"
     fi
 done
-cd "$(dirname "$0")/.."
+CDPATH='' cd -- "$(dirname -- "$0")/.."
 exec "${PYTHON:-.venv/bin/python}" -m ops "$@"

@@ -5,7 +5,7 @@
 # gone, and one whose installation was interrupted, is made anew. This project itself is not
 # installed: it runs from its folder (python -m, bin/), wherever that is moved or copied.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+CDPATH='' cd -- "$(dirname -- "$0")/.."
 here=$(pwd -P; echo .)
 here=${here%$'\n.'}
 unset PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONDONTWRITEBYTECODE

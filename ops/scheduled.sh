@@ -15,7 +15,7 @@ if [ "$1" != - ]; then
 fi
 shift
 umask 077
-cd "$(dirname "$0")/.." || exit 1
+CDPATH='' cd -- "$(dirname -- "$0")/.." || exit 1
 # an upgrade is at work; one that was killed is not waited for (ops/schedule/pause.py says it)
 [ -z "$(find . -maxdepth 1 -name .paused -mmin -360)" ] || exit 0
 export LANG=C.UTF-8 PATH="$PATH:/usr/local/bin:/usr/bin:/bin"

@@ -3,7 +3,7 @@
 # schedule waits meanwhile, and what went wrong is said with the way back.
 set -euo pipefail
 main() { # read whole before git replaces this file
-    cd "$(dirname "$0")/.."
+    CDPATH='' cd -- "$(dirname -- "$0")/.."
     unset $(git rev-parse --local-env-vars) # GIT_DIR and the like would name another repository
     [ -e .git ] || no_checkout
     top=$(git rev-parse --show-toplevel 2>&1) || fail "git refuses this folder: $top

@@ -89,6 +89,26 @@ def test_a_folder_in_which_no_environment_can_be_made_is_refused(tmp_path: Path)
     assert told.returncode == 2 and "has a colon" in told.stderr
 
 
+@pytest.mark.parametrize(
+    "command", ["install.sh", "upgrade.sh", "scheduled.sh - live", "container.sh status"]
+)
+def test_a_script_works_in_its_own_folder_wherever_cdpath_leads(
+    command: str, tmp_path: Path
+) -> None:
+    shutil.copytree(ROOT / "ops", tmp_path / "mirror" / "ops")
+    (tmp_path / "other" / "ops").mkdir(parents=True)
+    for name in ("git", "python"):
+        (tmp_path / name).write_text('#!/bin/sh\npwd >>"$0.seen"\nexit 1\n')
+        (tmp_path / name).chmod(0o755)
+    variables = dict.fromkeys(("PYTHON", "PYTHON3"), str(tmp_path / "python"))
+    variables |= {"CDPATH": str(tmp_path / "other"), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+    run(tmp_path / "mirror", "sh", "-c", f"ops/{command}", **variables)
+
+    (seen,) = tmp_path.glob("*.seen")
+    assert set(seen.read_text().splitlines()) == {str(tmp_path / "mirror")}
+
+
 COMMIT = "git -c user.name=nobody -c user.email=nobody@example.org commit -q --allow-empty -m 1"
 
 
