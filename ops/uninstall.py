@@ -176,7 +176,7 @@ def _files() -> list[Part]:
 
 
 def _remove(paths: list[Path], folder: Path) -> None:
-    embedded.stop()
+    embedded.remove()
     shutil.rmtree(embedded.socket_directory(), ignore_errors=True)
     for path in paths:
         if path.is_dir():

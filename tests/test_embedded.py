@@ -217,6 +217,25 @@ def test_a_half_made_cluster_is_made_again(local: Path) -> None:
     assert not (local / "postgres.new").exists()
 
 
+def test_a_removal_that_was_killed_leaves_nothing_that_would_be_started(
+    used: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedded.start(used)
+
+    def killed(path: Path, *, ignore_errors: bool = False) -> None:
+        if path.exists():
+            (path / "global" / "pg_control").unlink()
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            embedded.remove(used)
+
+    embedded.start(used)
+    assert answer(used, "select 1") == 1
+
+
 def test_a_moved_directory_works_in_its_new_place(local: Path) -> None:
     embedded.start(local / "here")
     answer(local / "here", "create table kept as select 42 as number")

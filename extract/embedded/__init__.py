@@ -6,6 +6,7 @@ a system user. Here a server outlives the command that started it, listens on on
 a private directory and on no network address, and is started again by whoever needs it next.
 """
 
+import shutil
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,8 @@ from extract.embedded import process
 from extract.embedded.cluster import NAME, create
 from extract.embedded.place import PORT, Place, binary, locked
 
-__all__ = ["NAME", "PORT", "ServerStatus", "binary", "socket_directory", "start", "status", "stop"]
+__all__ = ["NAME", "PORT", "ServerStatus", "binary"]
+__all__ += ["remove", "socket_directory", "start", "status", "stop"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,21 @@ def stop(local: Path | None = None) -> None:
         f"{process.STOP_SECONDS} seconds. Look at the end of {place.log}, then end it with "
         f"`kill -KILL {process_id}`."
     )
+
+
+def remove(local: Path | None = None) -> None:
+    """Stop the server and remove its data; killed meanwhile, it leaves none that would be started.
+
+    Raises:
+        MirrorError: It does not stop, or its data cannot be removed.
+    """
+    stop(local)
+    place = _place(local)
+    if place.data.is_dir():
+        with locked(place):
+            shutil.rmtree(place.new, ignore_errors=True)
+            place.data.rename(place.new)
+            shutil.rmtree(place.new)
 
 
 def status(local: Path | None = None) -> ServerStatus:
