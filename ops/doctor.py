@@ -32,7 +32,7 @@ from extract.base.settings import (
     number,
     path_of,
 )
-from extract.base.usable import require_usable
+from extract.base.usable import require_usable, require_whole
 from extract.tables.ownership import refuse_foreign_objects
 from extract.tables.streams import streams_on
 from ops.backup import age, archive
@@ -176,6 +176,7 @@ def _try_to_write(setting: str, path: Path) -> None:
 def _database() -> Found:
     with database.session("doctor") as connection:
         require_usable(connection)
+        require_whole(connection)
         refuse_foreign_objects(connection, take_over=False)
         ((name, role, number, reader, may_create),) = execute(
             connection,

@@ -14,7 +14,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_before_delay, wait_
 from extract.base import database
 from extract.base.errors import BusyError, UsageError
 from extract.base.query import execute, scalar
-from extract.base.usable import require_usable
+from extract.base.usable import require_usable, require_whole
 
 LOCK = (42, 21)
 COPY_LOCK = (42, 24)  # of `extract copy`, which only reads here; 22, 23 and 25 are dbt's
@@ -56,11 +56,14 @@ def run_lock(mode: str, run_id: str) -> Iterator[Connection]:
 
     Raises:
         BusyError: Another run holds it; the message says which.
+        UsageError: The database holds a part of a backup, or none could use it.
     """
     connection = database.connect(f"fortytwo-mirror {mode} {run_id}", autocommit=True)
     try:
         if mode != "backup":  # which writes nothing
             require_usable(connection)
+        if mode not in ("restore", "uninstall"):
+            require_whole(connection)
         free = scalar(connection, "select pg_try_advisory_lock(%s, %s)", LOCK)
         holder = "" if free else _holder(connection)
         if not free and not holder:  # it ended between the two questions

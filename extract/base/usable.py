@@ -23,6 +23,8 @@ NEEDED = """
         pg_backend_pid() as process_id
     from pg_database where datname = current_database()
 """
+# the comment on raw_staging, which no backup holds, from a restore's begin to its end
+RESTORING = "A restore of fortytwo-mirror fills this database."
 
 
 def require_usable(connection: Connection) -> None:
@@ -67,6 +69,21 @@ def require_usable(connection: Connection) -> None:
         raise UsageError(
             f"session_replication_role is {replication_role} for {role}, which turns foreign keys "
             "off. Reset it: alter role … reset session_replication_role."
+        )
+
+
+def require_whole(connection: Connection) -> None:
+    """Refuse what a restore that was killed has left.
+
+    Raises:
+        UsageError: The database holds a part of a backup.
+    """
+    comment = "select obj_description(to_regnamespace('raw_staging'), 'pg_namespace')"
+    if scalar(connection, comment) == RESTORING:
+        raise UsageError(
+            f"The database {connection.info.dbname} holds a part of a backup: a restore into it "
+            "was killed, or is still at work. If it is over, run it again (make restore FILE=… "
+            "FORCE=1); where this role may not create databases, first `make uninstall CONFIRM=1`."
         )
 
 

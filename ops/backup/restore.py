@@ -21,7 +21,7 @@ from extract.base.errors import MirrorError, UsageError
 from extract.base.lock import new_run_id, run_lock
 from extract.base.query import execute, exists, scalar
 from extract.base.settings import environment
-from extract.base.usable import require_usable
+from extract.base.usable import RESTORING, require_usable
 from extract.load.record import create_schema
 from extract.people import kept_out
 from extract.people.erase import erase, everybody
@@ -36,6 +36,7 @@ FORGET_SIGNATURE = """
     update ops.runs set raw_signature = null
     where published_at = (select max(published_at) from ops.runs)
 """
+BEGIN = "create schema raw_staging; comment on schema raw_staging is %s"
 
 
 @dataclass
@@ -206,6 +207,7 @@ def _fill(file: Path, manifest: archive.Manifest | None, name: str) -> Restored:
         require_usable(connection)
         before = databases.everything(connection)
         notes = _make_reader_role(connection)
+        execute(connection, BEGIN, (RESTORING,))
         try:
             policies = loading.load(file, name, connection.server_version)
             missing, of_others = restore_grants(file, connection)
@@ -218,6 +220,7 @@ def _fill(file: Path, manifest: archive.Manifest | None, name: str) -> Restored:
                 )
             create_schema(connection)  # what a backup leaves out of ops, and what is newer than it
             execute(connection, FORGET_SIGNATURE)
+            execute(connection, "drop schema raw_staging")
         except BaseException:
             databases.empty(connection, before)
             raise

@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 from extract import programs
 from extract.base import database
 from extract.base.errors import MirrorError, UsageError
+from extract.base.lock import run_lock
 from extract.people import kept_out
-from ops.backup import age, archive, loading, postgres
+from ops.backup import age, archive, databases, loading, postgres
 from ops.backup.backup import backup
 from ops.backup.restore import drill, restore
 from ops.cli import app
@@ -64,6 +65,35 @@ def test_a_database_that_is_not_empty_is_refused_and_untouched(unchanged: str) -
         restore(written.path)
 
     assert contents(unchanged) == before
+
+
+def test_no_run_goes_on_with_the_part_of_a_backup_that_a_killed_restore_leaves(
+    unchanged: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = backup()
+    other = f"{unchanged}_other"
+    sql(f"create database {other} template template0", name="postgres")
+    monkeypatch.setenv("PGDATABASE", other)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(postgres, "checksums", killed)
+        patched.setattr(databases, "empty", lambda *_: None)
+        with pytest.raises(KeyboardInterrupt):
+            restore(written.path)
+
+    with pytest.raises(UsageError, match="holds a part of a backup"), run_lock("live", "run"):
+        pass
+    with pytest.raises(UsageError, match="holds a part of a backup"):
+        backup()
+    assert "holds a part of a backup" in CliRunner().invoke(app, ["doctor"]).output.replace(
+        "\n", " "
+    )
+
+    assert restore(written.path, force=True).compared
+    assert backup().manifest.tables.keys() == written.manifest.tables.keys()
 
 
 def test_nothing_is_restored_into_a_database_that_no_command_would_use(unchanged: str) -> None:
