@@ -339,6 +339,16 @@ def test_a_directory_of_another_user_is_refused(local: Path) -> None:
     assert starter.stderr is not None and "belongs to user id 1" in starter.stderr.read()
 
 
+@only_root
+def test_who_may_not_look_at_a_server_is_told_so_and_stops_none(local: Path) -> None:
+    os.chown(local, 1, 1)
+    stop = START.replace("embedded.start(", f"os.setuid({NOBODY}); embedded.stop(")
+
+    done = run_program(sys.executable, "-c", f"import os; {stop}", str(local))
+
+    assert done.returncode == 1 and "belongs to user id 1" in done.stderr
+
+
 @pytest.mark.parametrize("name", ["d" * 90, """a, "b" 'c' 50% $HOME \\\\ `id` né"""])
 def test_it_runs_in_a_directory_of_any_name(local: Path, cluster: Path, name: str) -> None:
     odd = local / name

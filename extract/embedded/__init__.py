@@ -8,6 +8,7 @@ a private directory and on no network address, and is started again by whoever n
 
 import shutil
 import signal
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,8 +59,9 @@ def stop(local: Path | None = None) -> None:
         MirrorError: It does not stop.
     """
     place = _place(local)
-    if not place.data.is_dir():
-        return
+    with suppress(PermissionError):  # in another user's directory, which the lock refuses
+        if not place.data.is_dir():
+            return
     with locked(place):
         process_id = process.postmaster(place)
         if process_id is None or process.end(process_id, signal.SIGINT):
