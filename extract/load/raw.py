@@ -24,6 +24,19 @@ def of_reads(table: str, query: str) -> sql.Composed:
     )
 
 
+BEHIND = """
+    with live as (
+        select max(started_at) as started_at from ops.runs
+        where mode = 'live' and status in ('loaded', 'published', 'unchanged')
+    )
+    select live.started_at - min(listings.finished_at)
+    from live, ops.listings inner join ops.runs using (run_id)
+    where listings.resource = %s and runs.started_at >= live.started_at
+        and listings.finished_at < live.started_at
+    group by live.started_at
+"""
+
+
 class Raw:
     """Questions to the tables that earlier runs loaded; a missing table counts as empty.
 
@@ -122,6 +135,14 @@ class Raw:
             "select max(finished_at) - min(finished_at) from campuses where run_id = ("
             "select run_id from campuses order by finished_at desc limit 1)",
         )
+        return length or timedelta()
+
+    def behind(self, table: str) -> timedelta:
+        """How long before the last live pass rows were read that were loaded in it or after it.
+
+        An interrupted run had cached them, and what that live pass brought was newer.
+        """
+        length: timedelta | None = scalar(self._connection, BEHIND, (table,))
         return length or timedelta()
 
     def first_relation_read(self, table: str) -> datetime | None:

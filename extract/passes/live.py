@@ -33,13 +33,15 @@ def live(context: Pass) -> list[DltResource]:
             continue
         start = window_start(context, table)
         assert start is not None, "a live pass needs a full pass before it"
+        behind = context.raw.behind(table.name)
+        start -= behind
         if table.open_rows:
             resources += open_rows(context, table, start, every=False)
             continue
         for field in table.ranges:
             first: datetime | int | None = start
             earliest: datetime | int = start  # dlt begins no earlier, wherever its cursor stands
-            lag = OVERLAP.total_seconds()
+            lag = (OVERLAP + behind).total_seconds()
             if field == "id":  # a backfill may have brought the newest one
                 first, earliest = context.raw.newest(table.name, field), 0
                 lag = OVERLAPPING_IDS

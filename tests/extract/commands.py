@@ -58,13 +58,13 @@ def count(connection: Connection, table: str) -> int:
     return int(ask(connection, f"select count(*) from raw.{table}")[0][0])
 
 
-def refuse_updates(connection: Connection) -> None:
-    """Have a load fail when it changes a row of `raw.users`."""
+def refuse_updates(connection: Connection, table: str = "users") -> None:
+    """Have a load fail when it changes a row of a table of `raw`."""
     ask(
         connection,
         "create function refuse() returns trigger language plpgsql as "
         "$$ begin raise exception 'no'; end $$;"
-        "create trigger refuse before update on raw.users execute function refuse()",
+        f"create trigger refuse before update on raw.{table} execute function refuse()",
     )
 
 

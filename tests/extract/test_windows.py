@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import orjson
 import pytest
 from psycopg2.extensions import connection as Connection
 
+from extract.base.settings import local_directory
 from extract.tables import TABLES, Table
 from extract.tables.streams import STREAMS
 from tests.end_to_end.oracle import rows
@@ -203,6 +206,29 @@ def test_the_first_live_pass_begins_before_the_backfill_read_the_first_students(
     assert run("run", "--mode", "live").exit_code == 0
 
     assert still_lost(connection, lost) == {}
+
+
+@pytest.mark.parametrize(("mode", "table"), [("full", "users"), ("backfill", "projects_users")])
+def test_what_was_read_before_a_live_pass_and_loaded_after_it_is_read_again(
+    mode: str, table: str, filled_world: str, connection: Connection
+) -> None:
+    two_edits(filled_world)
+    ask(connection, "update ops.relation_reads set stale = true")
+    refuse_updates(connection, table)
+    assert run("run", "--mode", mode).exit_code == 1
+    ask(connection, f"drop trigger refuse on raw.{table}")
+    with closing(sqlite3.connect(local_directory() / "listings" / "listings.sqlite")) as cache:
+        cache.execute("update listings set finished_at = finished_at - 3 * 3600")
+        cache.commit()
+    two_edits(filled_world)
+    assert run("run", "--mode", "live").exit_code == 0
+    published = [table.name for table in LIVE if table.mirror]
+    assert differences(connection, Truth(filled_world, "sandbox"), published) == []
+    assert run("run", "--mode", mode).exit_code == 0  # with what was cached
+
+    assert run("run", "--mode", "live").exit_code == 0
+
+    assert differences(connection, Truth(filled_world, "sandbox"), published) == []
 
 
 def test_a_load_that_fails_leaves_every_cursor_where_it_was(
