@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from extract.base.settings import (
     file_values,
     lake_url,
     local_directory,
+    make_private,
 )
 from ops.backup import archive
 from ops.site.pages import site_directory
@@ -102,6 +104,18 @@ def test_a_file_that_cannot_be_read_is_named(env_file: Path) -> None:
 
     with pytest.raises(UsageError, match=f"settings in {env_file} cannot be read"):
         file_values()
+
+
+def test_a_file_that_is_mounted_read_only_is_used_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def chmod(path: Path, mode: int) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    monkeypatch.setenv("FORTYTWO_LOCAL", str(tmp_path))
+    monkeypatch.setattr(Path, "chmod", chmod)
+
+    make_private()
 
 
 def test_a_path_may_begin_at_the_home_folder_or_at_this_one(

@@ -197,7 +197,7 @@ def make_private() -> None:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if directory == ROOT / ".local":
         directory.chmod(0o700)
-    with suppress(FileNotFoundError, PermissionError):  # it may be somebody else's, lent to us
+    with suppress(OSError):  # there may be none, or it is lent to us: somebody else's, read-only
         (ROOT / ".env").chmod(0o600)
 
 
