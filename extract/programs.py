@@ -34,6 +34,10 @@ DBT_WITHOUT_DATABASE = {
 }
 # where dbt writes is a matter of the machine; any other DBT_ variable is somebody's other project's
 DBT_OF_OURS = ("DBT_TARGET_PATH", "DBT_LOG_PATH")
+WRITES = (
+    "dbt must be able to write there: become the owner of the folder, or name others with "
+    "DBT_TARGET_PATH and DBT_LOG_PATH."
+)
 SIGNATURE = "FORTYTWO_SIGNATURE"  # what a build depends on, for the publication to record
 # with these a build is not that of all the models as they stand here
 PARTLY = (
@@ -155,10 +159,21 @@ def dbt() -> None:
         os.environ.update(database.libpq_environment())
     except MirrorError as error:
         _leave("dbt", error)
+    from click import Abort, ClickException
     from dbt.cli.main import cli  # takes a second, which no error need wait for
 
     gc.freeze()  # what is imported stays: the collector need not look at it again
-    cli(prog_name="dbt")
+    try:
+        done = cli.main(prog_name="dbt", standalone_mode=False)
+    except Abort:
+        raise KeyboardInterrupt from None
+    except ClickException as error:
+        cause = getattr(error, "exception", None)
+        if isinstance(cause, OSError):  # without its log dbt says nothing of it
+            _leave("dbt", UsageError(f"{cause}. {WRITES}"))
+        error.show()
+        raise SystemExit(error.exit_code) from None
+    raise SystemExit(done if isinstance(done, int) else 0)
 
 
 def run_dbt(*arguments: str, **variables: str) -> int:

@@ -190,6 +190,15 @@ def test_the_lines_of_a_paragraph_of_help_flow() -> None:
     assert re.search(r"wrong usage or +\n configuration, 75 another run holds", said)
 
 
+def test_dbt_that_cannot_write_its_log_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    done = run("dbt", "parse", DBT_LOG_PATH=str(tmp_path / "file" / "logs"))
+
+    assert done.returncode == 2
+    assert f"{tmp_path}/file/logs" in done.stderr and "DBT_LOG_PATH." in done.stderr
+
+
 def test_dbt_help_needs_no_server(local: Path) -> None:
     assert "--profiles-dir" in run("dbt", "build", "--help", FORTYTWO_LOCAL=str(local)).stdout
     assert not (local / "postgres").exists()
