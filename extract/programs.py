@@ -71,6 +71,9 @@ def program(name: str, server_version: int = 0) -> str:
     own_last = must_encrypt or (on_network and name != "pg_restore")
     paths = [*_installed(name), own] if own_last else [own, *_installed(name)]
     wanted = server_version // 10000
+    if name == "pg_dump" and _version(own) != wanted:
+        # the server's own leaves out what only this server knows (15.20: pg_attver)
+        paths.sort(key=lambda path: path == own or _version(path) != wanted)
     found = next((path for path in paths if _version(path) >= wanted), None)
     if found is None:
         raise MirrorError(

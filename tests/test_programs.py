@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from extract import embedded
+from extract import embedded, programs
 from extract.programs import DBT, on_another_engine
 from ops.backup.postgres import variables
-from tests.helpers import ROOT, run_module, run_program
+from tests.helpers import ROOT, run_module, run_program, set_variables
 
 
 def run(program: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -59,6 +59,21 @@ def test_encryption_is_asked_for_where_a_host_is_on_a_network(
     monkeypatch.setenv("PGSSLMODE", "require")
 
     assert variables("postgres")["PGSSLMODE"] == "require"
+
+
+def test_a_server_is_dumped_by_the_program_of_its_own_version_where_that_is_installed(
+    postgres_server: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_variables(monkeypatch, postgres_server)
+    for name in ("pg_dump", "pg_restore"):
+        (tmp_path / name).write_text(f"#!/bin/sh\necho '{name} (PostgreSQL) 15.20'\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setattr(programs, "_installed", lambda name: [tmp_path / name])
+
+    found = [programs.program(name, 150020) for name in ("pg_dump", "pg_restore")]
+
+    assert found == [str(tmp_path / "pg_dump"), str(embedded.binary("pg_restore"))]
+    assert programs.program("pg_dump", 180004) == str(embedded.binary("pg_dump"))
 
 
 def test_psql_goes_where_its_arguments_say(postgres_server: dict[str, str], local: Path) -> None:
