@@ -11,6 +11,7 @@ from uuid import uuid4
 import psycopg2
 import pytest
 
+from extract.tables.ownership import names
 from tests.helpers import administer
 from tests.publication.conftest import Published, copied, drop_database, keep_database
 from tests.publication.lab import Lab
@@ -183,3 +184,15 @@ def test_a_migration_neither_waits_for_ever_nor_holds_readers_up(lab: Lab) -> No
     assert slowest < 1
     lab.publish()
     assert lab.state() == lab.candidate()
+
+
+def test_functions_of_earlier_versions_go_and_those_of_others_stay(lab: Lab) -> None:
+    lab.run("""
+        create function ops.mass_deletions(tables text[], settings jsonb) returns int return 1;
+        create function ops.theirs(tables text[]) returns int return 1;
+    """)
+
+    lab.dbt("build", "--select", "cursus")
+
+    there = "select 'ops.' || proname from pg_proc where pronamespace = 'ops'::regnamespace"
+    assert {name for (name,) in lab.rows(there)} - set(names()) == {"ops.theirs"}

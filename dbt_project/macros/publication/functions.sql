@@ -16,6 +16,9 @@ set random_page_cost = 2
 set max_parallel_workers_per_gather = 0
 set timezone = 'UTC'
 {%- endset -%}
+-- Of earlier versions: what no version makes would stop `make uninstall` as somebody else's.
+drop function if exists ops.mass_deletions(text[], jsonb);
+
 -- Columns of the primary key, quoted; null without one.
 create or replace function ops.key_of(relation regclass) returns text[] language sql stable
 as $key$
