@@ -186,6 +186,23 @@ def test_a_migration_neither_waits_for_ever_nor_holds_readers_up(lab: Lab) -> No
     assert lab.state() == lab.candidate()
 
 
+def test_who_keeps_a_table_open_is_named_also_to_a_role_that_may_not_see_since_when(
+    lab: Lab, older: tuple[Lab, str]
+) -> None:
+    role = older[1]
+    lab.run(f"grant usage on schema mirror, ops to {role}; grant all on mirror.users to {role}")
+    reader, publisher = lab.connect(autocommit=False), lab.connect()
+    reader.cursor().execute("select from mirror.users")
+
+    with pytest.raises(psycopg2.Error, match="readers keep the tables open") as refusal:
+        publisher.cursor().execute(f"set role {role}; select ops.lock_briefly('mirror.users', 1)")
+    process = reader.info.backend_pid
+    publisher.close()
+    reader.close()
+
+    assert refusal.value.diag.message_detail == f"process {process}"
+
+
 def test_functions_of_earlier_versions_go_and_those_of_others_stay(lab: Lab) -> None:
     lab.run("""
         create function ops.mass_deletions(tables text[], settings jsonb) returns int return 1;

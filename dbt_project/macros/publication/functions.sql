@@ -69,9 +69,9 @@ begin
             'Nothing was published: the columns of %s change, and readers keep the tables open.', relation
         ),
         detail = (
-            select string_agg(format(
-                'process %s, %s, in a transaction since %s',
-                activity.pid, nullif(activity.application_name, ''), activity.xact_start
+            select string_agg(concat_ws(
+                ', ', 'process ' || activity.pid, nullif(activity.application_name, ''),
+                'in a transaction since ' || activity.xact_start
             ), '; ')
             from pg_stat_activity as activity
             where activity.pid in (
