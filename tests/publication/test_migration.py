@@ -206,6 +206,7 @@ def test_who_keeps_a_table_open_is_named_also_to_a_role_that_may_not_see_since_w
 def test_functions_of_earlier_versions_go_and_those_of_others_stay(lab: Lab) -> None:
     lab.run("""
         create function ops.mass_deletions(tables text[], settings jsonb) returns int return 1;
+        create function ops.attnums(relation regclass, names text[]) returns int return 1;
         create function ops.theirs(tables text[]) returns int return 1;
     """)
 

@@ -79,18 +79,10 @@ select
 {% macro drop_views_on_replaced_table() %}
     {%- if target.type == 'postgres' and model.config.materialized == 'table' -%}
 do $views$
-declare
-    found_ text;
 begin
     {{ wait_to_drop_views() }}
-    select string_agg(distinct view.oid::regclass::text, ', ') into found_
-    from pg_depend as depend
-    inner join pg_rewrite as rewrite on depend.objid = rewrite.oid
-    inner join pg_class as view on rewrite.ev_class = view.oid
-    where depend.classid = 'pg_rewrite'::regclass and view.relkind = 'v'
-        and depend.refobjid = to_regclass('{{ make_backup_relation(this, 'table') }}');
-    if found_ is not null then
-        execute format('drop view %s cascade', found_);
+    if to_regproc('ops.drop_views_over') is not null then
+        execute ops.drop_views_over(to_regclass('{{ make_backup_relation(this, 'table') }}'));
     end if;
 end
 $views$

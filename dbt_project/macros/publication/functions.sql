@@ -15,9 +15,12 @@ set work_mem = '64MB'
 set random_page_cost = 2
 set max_parallel_workers_per_gather = 0
 set timezone = 'UTC'
+-- in which a constraint names its table with the schema
+set search_path = 'pg_catalog'
+set quote_all_identifiers = off
 {%- endset -%}
 -- Of earlier versions: what no version makes would stop `make uninstall` as somebody else's.
-drop function if exists ops.mass_deletions(text[], jsonb);
+drop function if exists ops.attnums(regclass, text[]), ops.mass_deletions(text[], jsonb);
 
 -- Columns of the primary key, quoted; null without one.
 create or replace function ops.key_of(relation regclass) returns text[] language sql stable
@@ -38,15 +41,6 @@ from pg_attribute
 where attrelid = relation and attnum > 0 and not attisdropped
 order by attnum
 $columns$;
-
--- The numbers by which the catalog knows these columns.
-create or replace function ops.attnums(relation regclass, names text[]) returns int2[]
-language sql stable
-as $attnums$
-select array_agg(attnum order by array_position(names, attname::text))
-from pg_attribute
-where attrelid = relation and attname = any(names)
-$attnums$;
 
 -- Lock a table against readers, in attempts of 0.3 s.
 create or replace function ops.lock_briefly(relation regclass, attempts int) returns void
@@ -83,20 +77,24 @@ begin
 end
 $lock$;
 
--- The statements that drop what stands on a column, outermost first; empty when nothing does.
-create or replace function ops.drop_views_over(relation regclass, column_ text) returns text
+-- The statements that drop what stands on a table, or on one of its columns, outermost first; empty when
+-- nothing does.
+create or replace function ops.drop_views_over(relation regclass, column_ text default null) returns text
 language sql stable
 as $views$
 with recursive uses (oid, depth) as (
     select rewrite.ev_class, 1
     from pg_depend as depend
     inner join pg_rewrite as rewrite on depend.objid = rewrite.oid
-    where depend.classid = 'pg_rewrite'::regclass and depend.refobjid = relation
-        and depend.refobjsubid = any(ops.attnums(relation, array[column_]))
+    where depend.classid = 'pg_rewrite'::regclass and depend.refclassid = 'pg_class'::regclass
+        and depend.refobjid = relation and (column_ is null or depend.refobjsubid = (
+            select attnum from pg_attribute where attrelid = relation and attname = column_
+        ))
     union
     select rewrite.ev_class, uses.depth + 1
     from uses
     inner join pg_depend as depend on depend.refobjid = uses.oid
+        and depend.refclassid = 'pg_class'::regclass
     inner join pg_rewrite as rewrite on depend.objid = rewrite.oid and rewrite.ev_class <> uses.oid
     where depend.classid = 'pg_rewrite'::regclass and uses.depth < 100
 )
@@ -113,12 +111,12 @@ returns void language plpgsql
 as $align$
 declare
     candidate regclass := format('marts.%I', name)::regclass;
-    live regclass;
+    live regclass := to_regclass(format('mirror.%I', name));
     changes text[] := '{}';
     refusals text[] := '{}';
     item record;
 begin
-    if to_regclass(format('mirror.%I', name)) is null then
+    if live is null then
         execute format(
             'create table mirror.%1$I (like marts.%1$I including comments including constraints '
             'including indexes)', name
@@ -126,8 +124,7 @@ begin
         -- dbt describes the candidate after its hooks; the publication brings the description over.
         execute format('comment on table mirror.%I is %L', name, '{{ mark() }}');
     end if;
-    live := format('mirror.%I', name)::regclass;
-    if not may_alter then
+    if live is null or not may_alter then
         return;
     end if;
     for item in
@@ -192,24 +189,25 @@ as $history$
 declare
     history regclass := to_regclass(format('snapshots.%I', name || '_history'));
     candidate regclass := format('marts.%I', name)::regclass;
-    known text[] := array(select quote_ident(columns_of.name) from ops.columns_of(history));
-    listed text[] := array(select quote_ident(columns_of.name) from ops.columns_of(candidate));
+    differs text := (
+        select string_agg(format('known.%1$I is distinct from next.%1$I', next.name), ' or ')
+        from ops.columns_of(candidate) as next
+        inner join ops.columns_of(history) as known on next.name = known.name
+        where next.name <> all(ignored)
+    );
     item record;
 begin
     for item in
-        select columns_of.* from ops.columns_of(candidate)
-        where history is not null and quote_ident(columns_of.name) <> all(known)
+        select next.* from ops.columns_of(candidate) as next
+        left join ops.columns_of(history) as known on next.name = known.name
+        where history is not null and known.name is null
     loop
         execute format('alter table %s add column %I %s', history, item.name, item.type);
         -- A version that goes on has the new column too; one that ends now never had it.
         execute format(
             'update %1$s as known set %2$I = next.%2$I from %3$s as next '
             'where known.id = next.id and known.dbt_valid_to is null and not (%4$s)',
-            history, item.name, candidate, (
-                select string_agg(format('known.%1$s is distinct from next.%1$s', column_), ' or ')
-                from unnest(known) as column_
-                where column_ = any(listed) and column_ <> all(ignored)
-            )
+            history, item.name, candidate, differs
         );
     end loop;
 end
@@ -225,25 +223,23 @@ declare
     key text[] := ops.key_of(format('marts.%I', name)::regclass);
     parts jsonb;
     part record;
-    statements text[];
-begin
-    statements := array[
+    statements text[] := array[
 $diff$drop table if exists {changed};
 create unlogged table {changed} as
 select
     {key},
     case
-        when next.{first} is null then 'delete'
-        when live.{first} is null then 'insert'
+        when next.ctid is null then 'delete'
+        when live.ctid is null then 'insert'
         else 'update'
     end as _action,
-    case when next.{first} is not null and live.{first} is not null then array_remove(array[
+    case when next.ctid is not null and live.ctid is not null then array_remove(array[
         {differing}
     ]::text[], null) end as _columns
 from mirror.{table} as live
 full join marts.{table} as next using ({key})
-where live.{first} is null or next.{first} is null
-    or {differs};
+where
+    {differs};
 analyze {changed};
 comment on table {changed} is '{{ mark() }}'$diff$,
 $update$update mirror.{table} as live
@@ -262,65 +258,55 @@ $insert$insert into mirror.{table} (
     {columns}
 )
 select
-    {next_columns}
+    {columns}
 from {changed} as changed
 inner join marts.{table} as next using ({key})
 where changed._action = 'insert'$insert$,
 -- Keys in sets of up to 10,000, one set per way of changing. In no order, which a million keys would
 -- take longer to be put into than to be written.
 $record$insert into ops.change_sets (changed_at, run_id, table_name, action, columns, keys)
-select now(), $1, {name}, _action, _columns, json_agg(json_build_object({key_object}))::jsonb
+select now(), $1, {name}, _action, _columns, json_agg(key)::jsonb
 from (
-    select *, (row_number() over () - 1) / 10000 as chunk from {changed}
+    select _action, _columns, key, (row_number() over () - 1) / 10000 as chunk
+    from {changed}
+    cross join lateral (select {key}) as key
 ) as numbered
 group by chunk, _action, _columns$record$
     ];
+begin
     with listed as (
         select
-            columns_of.name as plain_name,
-            quote_ident(columns_of.name) as name,
-            quote_ident(columns_of.name) = any(key) as is_key,
-            -- Types without an equality of their own are compared as text.
-            format(
-                'live.%1$I%2$s is distinct from next.%1$I%2$s', columns_of.name,
-                case when type in ('json', 'xml', 'point', 'polygon') then '::text' end
-            ) as differs
+            columns_of.name,
+            quoted,
+            quoted <> all(key) as is_other,
+            format('live.%1$s is distinct from next.%1$s', quoted) as differs
         from ops.columns_of(format('marts.%I', publication_of.name)::regclass)
+        cross join lateral quote_ident(columns_of.name) as quoted
     )
     select jsonb_build_object(
         'table', quote_ident(publication_of.name),
         'name', quote_literal(publication_of.name),
         'changed', 'intermediate.' || quote_ident(publication_of.name || '__differences'),
         'key', array_to_string(key, ', '),
-        'first', key[1],
-        'same_key', (
-            select string_agg(format('live.%1$s = changed.%1$s', column_), ' and ')
-            from unnest(key) as column_
+        'same_key', format(
+            '(live.%s) = (changed.%s)', array_to_string(key, ', live.'), array_to_string(key, ', changed.')
         ),
-        'key_object', (
-            select string_agg(format('%L, %s', trim('"' from column_), column_), ', ')
-            from unnest(key) as column_
-        ),
-        'columns', string_agg(listed.name, E',\n    '),
-        'next_columns', string_agg('next.' || listed.name, E',\n    '),
-        'others', string_agg(listed.name, E',\n    ') filter (where not is_key),
-        'next_others', string_agg('next.' || listed.name, E',\n    ') filter (where not is_key),
-        'differs', coalesce(string_agg(differs, E'\n    or ') filter (where not is_key), 'false'),
-        'differing', coalesce(string_agg(
-            format('case when %s then %L end', differs, plain_name), E',\n        '
-        ) filter (where not is_key), '')
+        'columns', string_agg(quoted, E',\n    '),
+        'others', string_agg(quoted, E',\n    ') filter (where is_other),
+        'next_others', string_agg('next.' || quoted, E',\n    ') filter (where is_other),
+        'differs', string_agg(differs, E'\n    or '),
+        'differing', string_agg(
+            format('case when %s then %L end', differs, listed.name), E',\n        '
+        )
     ) into parts from listed;
-    for part in select * from jsonb_each_text(parts) as part (token, value) loop
-        if part.value is null then  -- no other columns than the key: nothing to update
-            statements[2] := null;
-            continue;
-        end if;
-        for number in 1 .. cardinality(statements) loop
-            statements[number] := replace(statements[number], '{' || part.token || '}', part.value);
-        end loop;
+    for part in select * from jsonb_each_text(parts) loop
+        statements := array(
+            select replace(statement, '{' || part.key || '}', coalesce(part.value, ''))
+            from unnest(statements) as statement
+        );
     end loop;
     diff := statements[1];
-    updates := statements[2];
+    updates := case when parts ->> 'others' is not null then statements[2] end;
     deletions := statements[3];
     insertions := statements[4];
     changes := statements[5];
@@ -354,77 +340,67 @@ begin
 end
 $compare$;
 
+-- The constraints of a table of mirror beyond its primary key, as pg_get_constraintdef() has them.
+create or replace function ops.promises_of(spec jsonb) returns setof text language sql stable
+as $promises$
+select format('UNIQUE (%I) DEFERRABLE', column_)
+from jsonb_array_elements_text(spec -> 'unique_columns') as column_
+union all
+select format(
+    'FOREIGN KEY (%I) REFERENCES mirror.%I(%I) ON DELETE CASCADE DEFERRABLE', name, parent, parent_column
+)
+from jsonb_to_recordset(spec -> 'foreign_keys') as keys (name text, parent text, parent_column text)
+$promises$;
+
 -- What only the new rows can keep: not null, unique, indexes, foreign keys; and the descriptions.
 create or replace function ops.constrain_mirror(spec jsonb, lock_attempts int) returns void
 language plpgsql
 as $constrain$
 declare
-    name text := spec ->> 'name';
-    live regclass := format('mirror.%I', name)::regclass;
-    candidate regclass := format('marts.%I', name)::regclass;
-    changes text[];
-    item record;
+    live regclass := format('mirror.%I', spec ->> 'name')::regclass;
+    candidate regclass := format('marts.%I', spec ->> 'name')::regclass;
+    missing record;
 begin
-    select array_agg(change) into changes
-    from (
-        select format('alter column %I set not null', next.name) as change
-        from ops.columns_of(candidate) as next
-        inner join ops.columns_of(live) as old on next.name = old.name
-        where next.not_null and not old.not_null
+    for missing in
+        with matched as (
+            select
+                next.name,
+                next.comment,
+                next.comment is distinct from old.comment as is_redescribed,
+                next.not_null and not old.not_null as is_stricter
+            from ops.columns_of(candidate) as next
+            inner join ops.columns_of(live) as old on next.name = old.name
+        )
+        select
+            format('alter table %s alter column %I set not null', live, name) as statement,
+            true as stops_readers
+        from matched
+        where is_stricter
         union all
-        select format('add unique (%I) deferrable', wanted.name)
-        from jsonb_array_elements_text(spec -> 'unique_columns') as wanted (name)
-        where not exists (
-            select from pg_constraint
-            where conrelid = live and contype = 'u' and conkey = ops.attnums(live, array[wanted.name])
-        )
-    ) as wanted;
-    if changes is not null then
-        perform ops.lock_briefly(live, lock_attempts);
-        execute format('alter table %s %s', live, array_to_string(changes, ', '));
-    end if;
-    for item in
+        select format('alter table %s add %s', live, promise), starts_with(promise, 'UNIQUE')
+        from ops.promises_of(spec) as promise
+        where promise not in (select pg_get_constraintdef(oid) from pg_constraint where conrelid = live)
+        union all
         -- A foreign key without an index lets each deleted parent read all of its children.
-        select distinct array(select jsonb_array_elements_text(wanted.names)) as names
-        from jsonb_array_elements(spec -> 'indexes') as wanted (names)
-    loop
-        if not exists (
-            select from pg_index
-            where indrelid = live and indisvalid and indpred is null and indexprs is null
-                and (indkey::int2[])[0 : cardinality(item.names) - 1] = ops.attnums(live, item.names)
-        ) then
-            execute format('create index on %s (%s)', live, (
-                select string_agg(quote_ident(column_), ', ') from unnest(item.names) as column_
-            ));
-        end if;
-    end loop;
-    for item in
-        select wanted.*
-        from jsonb_to_recordset(spec -> 'foreign_keys')
-            as wanted (name text, parent text, parent_column text)
+        select distinct format('create index on %s (%I)', live, column_), false
+        from jsonb_array_elements_text(spec -> 'indexes') as column_
         where not exists (
-            select from pg_constraint
-            where conrelid = live and contype = 'f' and conkey = ops.attnums(live, array[wanted.name])
-                and confrelid = format('mirror.%I', wanted.parent)::regclass
-                and confkey = ops.attnums(confrelid, array[wanted.parent_column])
-                and confdeltype = 'c' and condeferrable and convalidated
+            select from pg_index
+            inner join pg_attribute on attrelid = indrelid and attnum = indkey[0]
+            where indrelid = live and indisvalid and indpred is null and attname = column_
         )
+        union all
+        select format('comment on table %s is %L', live, obj_description(candidate, 'pg_class')), false
+        where obj_description(candidate, 'pg_class') is distinct from obj_description(live, 'pg_class')
+        union all
+        select format('comment on column %s.%I is %L', live, name, comment), false
+        from matched
+        where is_redescribed
     loop
-        execute format(
-            'alter table %s add foreign key (%I) references mirror.%I (%I) on delete cascade deferrable',
-            live, item.name, item.parent, item.parent_column
-        );
-    end loop;
-    if obj_description(candidate, 'pg_class') is distinct from obj_description(live, 'pg_class') then
-        execute format('comment on table %s is %L', live, obj_description(candidate, 'pg_class'));
-    end if;
-    for item in
-        select next.name, next.comment
-        from ops.columns_of(candidate) as next
-        inner join ops.columns_of(live) as old on next.name = old.name
-        where next.comment is distinct from old.comment
-    loop
-        execute format('comment on column %s.%I is %L', live, item.name, item.comment);
+        if missing.stops_readers then
+            perform ops.lock_briefly(live, lock_attempts);
+        end if;
+        execute missing.statement;
     end loop;
 end
 $constrain$;
@@ -475,12 +451,10 @@ begin
     from jsonb_array_elements(specs) as listed (spec)
     inner join pg_constraint on conrelid = format('mirror.%I', listed.spec ->> 'name')::regclass
     inner join pg_class as parent on parent.oid = confrelid
-    where contype = 'f' and parent.relnamespace = 'mirror'::regnamespace and not exists (
-        select from jsonb_to_recordset(listed.spec -> 'foreign_keys')
-            as wanted (name text, parent text, parent_column text)
-        where conkey = ops.attnums(conrelid, array[wanted.name])
-            and parent.relname = wanted.parent
-            and confkey = ops.attnums(confrelid, array[wanted.parent_column])
+        and parent.relnamespace = 'mirror'::regnamespace
+    where not exists (
+        select from ops.promises_of(listed.spec) as promise
+        where starts_with(pg_get_constraintdef(pg_constraint.oid), split_part(promise, ' ON DELETE', 1))
     );
     if found_ is not null then
         raise exception using
@@ -554,14 +528,12 @@ begin
         end if;
         update pg_temp.publication set rows = published where table_name = name;
         execute (ops.publication_of(name)).changes using run ->> 'run_id';
+        execute format('drop table intermediate.%I', name || '__differences');
     end loop;
     perform ops.record_rejections((settings ->> 'retention_days')::int);
     delete from ops.change_sets
     where changed_at < now() - make_interval(days => (settings ->> 'retention_days')::int);
     perform ops.record_publication(run, (settings ->> 'allow_deletes')::boolean);
-    foreach name in array names loop
-        execute format('drop table intermediate.%I', name || '__differences');
-    end loop;
     -- Statistics where more than a tenth of a table changed; autovacuum does the rest.
     for name in
         select table_name from pg_temp.publication where inserted + updated + deleted > rows / 10

@@ -4,21 +4,9 @@
     keys and of `meta: mirror_indexes`.
 -#}
 {% macro publication_specs() %}
-    {%- set specs = {} -%}
-    {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.fqn[1] == 'marts' -%}
-        {%- set indexes = [] -%}
-        {%- for index in node.config.meta.get('mirror_indexes', []) -%}
-            {%- set names = [index] if index is string else index -%}
-            {%- if not names | reject('in', node.columns) | list -%}
-                {%- do indexes.append(names) -%}
-            {%- endif -%}
-        {%- endfor -%}
-        {%- do specs.update({node.unique_id: {
-            'name': node.alias, 'foreign_keys': [], 'unique_columns': [], 'indexes': indexes,
-        }}) -%}
-    {%- endfor -%}
-    {%- set names = specs.values() | map(attribute='name') | list -%}
     {%- set listed = var('published_tables') -%}
+    {%- set names = graph.nodes.values() | selectattr('resource_type', 'equalto', 'model')
+        | selectattr('fqn.1', 'equalto', 'marts') | map(attribute='name') | list -%}
     {%- if names | sort != listed | sort -%}
         {{ exceptions.raise_compiler_error(
             'The models in marts and var published_tables of dbt_project.yml differ: '
@@ -26,6 +14,14 @@
             ~ '. Name each table of mirror there once.'
         ) }}
     {%- endif -%}
+    {%- set specs = {} -%}
+    {%- for name in listed -%}
+        {%- set mart = graph.nodes['model.' ~ project_name ~ '.' ~ name] -%}
+        {%- do specs.update({mart.unique_id: {
+            'name': name, 'foreign_keys': [], 'unique_columns': [],
+            'indexes': mart.config.meta.get('mirror_indexes', []) | select('in', mart.columns) | list,
+        }}) -%}
+    {%- endfor -%}
     {%- for test in graph.nodes.values()
         if test.resource_type == 'test' and test.attached_node in specs and test.test_metadata -%}
         {%- set spec = specs[test.attached_node] -%}
@@ -40,25 +36,20 @@
                     ~ 'nor leave rows out. For a column without one, write the test as SQL.'
                 ) }}
             {%- endif -%}
+            {%- if listed.index(parent.name) > listed.index(spec.name) -%}
+                {{ exceptions.raise_compiler_error(
+                    'var published_tables of dbt_project.yml names ' ~ spec.name ~ ' before ' ~ parent.name
+                    ~ ', which it refers to. Name each table after those that it refers to.'
+                ) }}
+            {%- endif -%}
             {%- do spec.foreign_keys.append({
                 'name': test.column_name, 'parent': parent.name,
                 'parent_column': test.test_metadata.kwargs.field,
             }) -%}
-            {%- do spec.indexes.append([test.column_name]) -%}
+            {%- do spec.indexes.append(test.column_name) -%}
         {%- elif test.test_metadata.name == 'unique' and passes_only_without_exception -%}
             {%- do spec.unique_columns.append(test.column_name) -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- set ordered = [] -%}
-    {%- for name in listed -%}
-        {%- set spec = specs.values() | selectattr('name', 'equalto', name) | first -%}
-        {%- for key in spec.foreign_keys if key.parent not in listed[:ordered | length + 1] -%}
-            {{ exceptions.raise_compiler_error(
-                'var published_tables of dbt_project.yml names ' ~ name ~ ' before ' ~ key.parent
-                ~ ', which it refers to. Name each table after those that it refers to.'
-            ) }}
-        {%- endfor -%}
-        {%- do ordered.append(spec) -%}
-    {%- endfor -%}
-    {{ return(ordered) }}
+    {{ return(specs.values() | list) }}
 {% endmacro %}
