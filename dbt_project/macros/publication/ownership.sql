@@ -26,18 +26,27 @@ with wanted as (
     -- what dbt drops where it finds it
     cross join unnest(array['', '__dbt_tmp', '__dbt_backup']) as suffixes (suffix)
 ),
-relations as (
+objects as (
     select
+        'pg_class'::regclass as catalog,
         relation.oid,
-        relation.relkind,
-        space.nspname as schema_name,
+        relation.relnamespace as space,
         relation.relname as name,
+        relation.relkind,
         -- an index belongs to whom its table belongs to
         coalesce(index.indrelid, relation.oid) as subject
     from pg_class as relation
-    inner join pg_namespace as space on relation.relnamespace = space.oid
-    inner join wanted on space.nspname = wanted.schema_name and relation.relname = wanted.name
     left join pg_index as index on relation.oid = index.indexrelid
+    union all
+    select 'pg_proc'::regclass, oid, pronamespace, proname, null, null from pg_proc
+    union all
+    select 'pg_type'::regclass, oid, typnamespace, typname, null, null from pg_type where typrelid = 0
+),
+found as (
+    select objects.*, wanted.schema_name
+    from objects
+    inner join pg_namespace on objects.space = pg_namespace.oid
+    inner join wanted on pg_namespace.nspname = wanted.schema_name and objects.name = wanted.name
 ),
 evidence as (
     select
@@ -45,59 +54,34 @@ evidence as (
         array_agg(attname::text) as columns,
         bool_and(col_description(attrelid, attnum) is not null) as describes_columns
     from pg_attribute
-    where attrelid in (select subject from relations) and attnum > 0 and not attisdropped
+    where attrelid in (select subject from found) and attnum > 0 and not attisdropped
     group by attrelid
-),
-known as (
-    select exists (
-        select from pg_class as relation
-        inner join pg_namespace as space on relation.relnamespace = space.oid
-        where space.nspname = 'ops' and relation.relname = 'runs' and relation.relkind = 'r'
-            and starts_with(obj_description(relation.oid, 'pg_class'), 'One row per run: ')
-    ) as is_mirror
 )
 select
-    relations.schema_name || '.' || relations.name as name,
-    case relations.relkind
-        when 'r' then 'table'
+    found.schema_name || '.' || found.name as name,
+    case found.relkind
         when 'p' then 'partitioned table'
-        when 'f' then 'foreign table'
-        when 'v' then 'view'
-        when 'm' then 'materialized view'
-        when 'S' then 'sequence'
-        when 'c' then 'type'
-        else 'index'
+        else (pg_identify_object(found.catalog, found.oid, 0)).type
     end as kind,
-    known.is_mirror and relations.relkind in ('r', 'v', 'i') and coalesce(
-        case
-            when relations.schema_name in ('raw', 'raw_staging') then
+    coalesce(
+        starts_with(obj_description(to_regclass('ops.runs'), 'pg_class'), 'One row per run: ') and case
+            -- in ops, ours beside our ops.runs: they are replaced by every build, and hold nothing
+            when found.catalog = 'pg_proc'::regclass then found.schema_name = 'ops'
+            when (found.relkind in ('r', 'v', 'i')) is not true then false
+            when found.schema_name in ('raw', 'raw_staging') then
                 array['_dlt_load_id', 'unknown_fields'] <@ evidence.columns
-                or starts_with(relations.name, '_dlt_')
-            when relations.schema_name = 'snapshots' then
+                or starts_with(found.name, '_dlt_')
+            when found.schema_name = 'snapshots' then
                 array['dbt_scd_id', 'dbt_is_deleted'] <@ evidence.columns
-            when obj_description(relations.subject, 'pg_class') is null then false
-            else relations.schema_name in ('ops', 'staging', 'intermediate') or evidence.describes_columns
+            when obj_description(found.subject, 'pg_class') is null then false
+            else found.schema_name in ('ops', 'staging', 'intermediate') or evidence.describes_columns
         end,
         false
     ) as is_ours
-from relations
-cross join known
-left join evidence on relations.subject = evidence.subject
-where right(coalesce(obj_description(relations.subject, 'pg_class'), ''), length('{{ mark() }}'))
+from found
+left join evidence on found.subject = evidence.subject
+where right(coalesce(obj_description(found.subject, 'pg_class'), ''), length('{{ mark() }}'))
     <> '{{ mark() }}'
-union all
--- in ops, ours beside our ops.runs: they are replaced by every build, and hold nothing
-select space.nspname || '.' || routine.proname, 'function', known.is_mirror and space.nspname = 'ops'
-from pg_proc as routine
-cross join known
-inner join pg_namespace as space on routine.pronamespace = space.oid
-inner join wanted on space.nspname = wanted.schema_name and routine.proname = wanted.name
-union all
-select space.nspname || '.' || type.typname, 'type', false
-from pg_type as type
-inner join pg_namespace as space on type.typnamespace = space.oid
-inner join wanted on space.nspname = wanted.schema_name and type.typname = wanted.name
-where type.typrelid = 0
 order by 1
 {%- endmacro %}
 
