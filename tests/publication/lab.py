@@ -86,7 +86,10 @@ class Lab:
             f"rows = (select count(*) from marts.{table}) where table_name = '{table}';"
             for table in PUBLISHED
         )
-        self.run(counts)
+        self.run(
+            f"{counts} insert into ops.runs (run_id, mode, status) "
+            f"values ('{run_id}', 'build', 'running')"
+        )
         return self.script.replace(found, run_id)
 
     def state(self) -> dict[str, str]:

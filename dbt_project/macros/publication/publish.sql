@@ -22,8 +22,6 @@ select ops.publish(
     run => jsonb_build_object(
         'run_id', {{ sql_text(run_id()) }},
         'build_id', {{ sql_text(invocation_id) }},
-        'started_at', {{ sql_text(run_started_at) }},
-        'versions', {{ versions_sql() }},
         'signature', nullif({{ sql_text(env_var('FORTYTWO_SIGNATURE', '')) }}, '')::jsonb
     ),
     settings => {{ sql_text(tojson(publication_settings())) }}
@@ -41,9 +39,7 @@ commit;
 
 {#- Post-hook of every mart: its table of mirror exists and has its columns before reports need them. -#}
 {% macro align_mirror() %}
-    {%- if not execute or target.type != 'postgres' -%}
-        {{ return('') }}
-    {%- endif -%}
+    {%- if execute and target.type == 'postgres' -%}
 do $align$
 begin
     if to_regproc('ops.align_mirror') is not null then
@@ -53,6 +49,7 @@ begin
     end if;
 end
 $align$
+    {%- endif -%}
 {% endmacro %}
 
 {#-
@@ -60,9 +57,7 @@ $align$
     found beside the other tables' builds. ops.publish takes no candidate of another run.
 -#}
 {% macro stamp_candidate() %}
-    {%- if not execute or target.type != 'postgres' or build_gaps() -%}
-        {{ return('') }}
-    {%- endif -%}
+    {%- if execute and target.type == 'postgres' and not build_gaps() -%}
 insert into ops.candidates (table_name, relation, run_id, rows, mirror_rows, deletions, compared_since)
 select
     {{ sql_text(this.identifier) }},
@@ -76,18 +71,16 @@ set (relation, run_id, built_at, rows, mirror_rows, deletions, compared_since) =
     excluded.relation, excluded.run_id, now(), excluded.rows,
     excluded.mirror_rows, excluded.deletions, excluded.compared_since
 )
+    {%- endif -%}
 {% endmacro %}
 
 {#- Of the test assert_deletions_within_limit. A build that does not publish anyway is not asked. -#}
 {% macro mass_deletions_sql() -%}
     {%- set settings = publication_settings() -%}
     {%- if not execute or settings.allow_deletes or build_gaps() -%}
-        select null::text as table_name, 0::bigint as mirror_rows, 0::bigint as deletions where false
+        select null::text as reason where false
     {%- else -%}
-        select
-            table_name,
-            mirror_rows,
-            deletions
+        select format('it would delete %s of %s rows of %s', deletions, mirror_rows, table_name) as reason
         from ops.candidates
         where
             table_name in ('{{ var('published_tables') | join("', '") }}')
@@ -95,18 +88,12 @@ set (relation, run_id, built_at, rows, mirror_rows, deletions, compared_since) =
     {%- endif -%}
 {%- endmacro %}
 
-{#- What that test found, in words. -#}
+{#- What that test found. -#}
 {% macro deletion_gaps(results) -%}
-    {%- set gaps = [] -%}
     {%- for result in results
         if result.node.name == 'assert_deletions_within_limit' and result.status | string == 'fail' -%}
-        {%- for row in run_query(mass_deletions_sql()) -%}
-            {%- do gaps.append(
-                'it would delete ' ~ row['deletions'] ~ ' of ' ~ row['mirror_rows'] ~ ' rows of '
-                ~ row['table_name']
-            ) -%}
-        {%- endfor -%}
-        {%- do gaps.append(publication_settings().guard_hint) -%}
+        {%- set reasons = run_query(mass_deletions_sql()).columns['reason'].values() | list -%}
+        {{ return(reasons + [publication_settings().guard_hint]) }}
     {%- endfor -%}
-    {{ return(gaps) }}
+    {{ return([]) }}
 {%- endmacro %}

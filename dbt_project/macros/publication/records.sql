@@ -3,39 +3,41 @@
 -- ops.rejections from int_rejected_rows: new ones in, gone ones dated, those that are back undated.
 create or replace function ops.record_rejections(retention_days int) returns void language plpgsql
 as $rejections$
+declare
+    inserted bigint;
 begin
     -- First what differs, in one pass over both: looking rows up in the table that is being filled
     -- takes hours at a million. A key is there once: the test rejected_rows_are_under_one_rule_only.
-    create temporary table changed_rejections on commit drop as
-    select
-        table_name,
-        rule,
-        key,
-        case when known.rejected then 'gone' when known.rejected is null then 'new' else 'back' end as state
-    from (select table_name, rule, key, true as rejected from intermediate.int_rejected_rows) as found
-    full join (
-        select table_name, rule, key, gone_at is null as rejected from ops.rejections
-    ) as known using (table_name, rule, key)
-    where coalesce(found.rejected, false) <> coalesce(known.rejected, false);
-    analyze pg_temp.changed_rejections;
-
-    update ops.rejections as known
-    set
-        gone_at = case changed.state when 'gone' then now() end,
-        last_seen_at = case changed.state when 'gone' then coalesce(
-            (select max(runs.published_at) from ops.runs), known.first_seen_at
-        ) end
-    from pg_temp.changed_rejections as changed
-    where changed.state <> 'new' and known.table_name = changed.table_name
-        and known.rule = changed.rule and known.key = changed.key;
-
+    with changed as (
+        select
+            table_name,
+            rule,
+            key,
+            case when known.rejected then 'gone' when known.rejected is null then 'new' else 'back' end as state
+        from (select table_name, rule, key, true as rejected from intermediate.int_rejected_rows) as found
+        full join (
+            select table_name, rule, key, gone_at is null as rejected from ops.rejections
+        ) as known using (table_name, rule, key)
+        where coalesce(found.rejected, false) <> coalesce(known.rejected, false)
+    ),
+    dated as (
+        update ops.rejections as known
+        set
+            gone_at = case changed.state when 'gone' then now() end,
+            last_seen_at = case changed.state when 'gone' then coalesce(
+                (select max(runs.published_at) from ops.runs), known.first_seen_at
+            ) end
+        from changed
+        where changed.state <> 'new' and known.table_name = changed.table_name
+            and known.rule = changed.rule and known.key = changed.key
+    )
     insert into ops.rejections (table_name, rule, key, first_seen_at)
     select table_name, rule, key, now()
-    from pg_temp.changed_rejections
+    from changed
     where state = 'new';
-
     -- The next publication joins it whole, perhaps before autovacuum has seen it.
-    if (select count(*) from pg_temp.changed_rejections) > (select count(*) from ops.rejections) / 10 then
+    get diagnostics inserted = row_count;
+    if inserted > (select count(*) from ops.rejections) / 10 then
         analyze ops.rejections;
     end if;
     delete from ops.rejections where gone_at < now() - make_interval(days => retention_days);
@@ -47,11 +49,6 @@ create or replace function ops.record_publication(run jsonb, allow_deletes boole
 language plpgsql
 as $run$
 begin
-    insert into ops.runs (run_id, mode, status, started_at, versions)
-    values (
-        run ->> 'run_id', 'build', 'running', (run ->> 'started_at')::timestamptz, run -> 'versions'
-    )
-    on conflict do nothing;
     update ops.runs
     set
         status = 'published',
@@ -71,7 +68,6 @@ begin
         seconds = coalesce(seconds, '{}') || jsonb_build_object(
             'publish', round(extract(epoch from clock_timestamp() - now())::numeric, 2)
         ),
-        versions = coalesce(versions, run -> 'versions'),
         raw_signature = nullif(run -> 'signature', 'null'),
         allow_deletes = record_publication.allow_deletes,
         message = null
@@ -115,19 +111,15 @@ begin
         )
         from pg_namespace as space
         where nspname in ('mirror', 'reports', 'ops') and pg_has_role(nspowner, 'usage') and not exists (
-            select from pg_default_acl as defaults
-            cross join lateral aclexplode(defaults.defaclacl) as privilege
-            where defaults.defaclnamespace = space.oid and defaults.defaclobjtype = 'r'
-                and defaults.defaclrole = current_user::regrole
-                and privilege.grantee = 'mirror_reader'::regrole
-                and privilege.privilege_type = 'SELECT'
+            select from pg_default_acl
+            where defaclnamespace = space.oid and defaclobjtype = 'r' and defaclacl
+                @> makeaclitem('mirror_reader'::regrole, current_user::regrole, 'SELECT', false)
         )
         union all
         select format('grant select on %s to mirror_reader', relation.oid::regclass)
         from pg_class as relation
-        inner join pg_namespace as space on relation.relnamespace = space.oid
-        where nspname in ('mirror', 'reports', 'ops') and relation.relkind in ('r', 'p', 'v', 'm')
-            and pg_has_role(relation.relowner, 'usage')
+        where relnamespace::regnamespace::text in ('mirror', 'reports', 'ops')
+            and relation.relkind in ('r', 'p', 'v', 'm') and pg_has_role(relation.relowner, 'usage')
             and right(obj_description(relation.oid, 'pg_class'), length('{{ mark() }}')) = '{{ mark() }}'
             and relation.oid is distinct from to_regclass('ops.kept_out')
             and not has_table_privilege('mirror_reader', relation.oid, 'select')

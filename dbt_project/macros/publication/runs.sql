@@ -1,11 +1,5 @@
 {#- ops.runs: what dbt adds to it. A sync makes its own row and names it in FORTYTWO_RUN_ID. -#}
 
-{% macro versions_sql() -%}
-    jsonb_build_object(
-        'dbt-core', {{ sql_text(dbt_version) }}, 'postgresql', current_setting('server_version_num')
-    )
-{%- endmacro %}
-
 {#- A build that does not publish: the terminal says why, also under --quiet, and its run ends here. -#}
 {% macro close_run_sql(gaps) -%}
 {%- do print('Nothing was published; mirror is as it was. The reason:') -%}
@@ -32,28 +26,28 @@ $run$;
         {{ return('') }}
     {%- endif -%}
     {%- set query -%}
-select
-    format(
+select format(
+    'Published to mirror in %s s: %s%s', seconds ->> 'publish',
+    case count(line) when 0 then 'nothing had changed.'
+        else count(line) || ' of ' || count(*) || ' tables changed.' end,
+    string_agg(E'\n' || line, '' order by line)
+) as summary
+from ops.runs
+cross join lateral jsonb_each(changes) as changed (table_name, change)
+left join lateral (
+    select format(
         '  %-20s %9s new %9s changed %9s deleted %10s rows', table_name,
-        change ->> 'inserted', change ->> 'updated', change ->> 'deleted', run.rows ->> table_name
-    ) as line,
-    run.seconds ->> 'publish' as seconds,
-    jsonb_path_exists(change, '$.* ? (@ > 0)') as is_changed
-from ops.runs as run
-cross join lateral jsonb_each(run.changes) as changed (table_name, change)
-where run.run_id = {{ sql_text(run_id()) }} and run.status = 'published'
-order by table_name
+        change ->> 'inserted', change ->> 'updated', change ->> 'deleted', rows ->> table_name
+    )
+    where jsonb_path_exists(change, '$.* ? (@ > 0)')
+) as lines (line) on true
+where run_id = {{ sql_text(run_id()) }} and status = 'published'
+group by run_id
     {%- endset -%}
-    {%- set tables = run_query(query).rows -%}
-    {%- set changed = tables | selectattr('is_changed') | list -%}
-    {%- if tables -%}
-        {%- do log('Published to mirror in ' ~ tables[0]['seconds'] ~ ' s: ' ~ (
-            changed | length ~ ' of ' ~ tables | length ~ ' tables changed.' if changed
-            else 'nothing had changed.'
-        ), info=true) -%}
-    {%- endif -%}
-    {%- for table in changed -%}
-        {%- do log(table['line'], info=true) -%}
+    {%- for run in run_query(query) -%}
+        {%- for line in run['summary'].split('\n') -%}
+            {%- do log(line, info=true) -%}
+        {%- endfor -%}
     {%- endfor -%}
     {{ return('') }}
 {% endmacro %}

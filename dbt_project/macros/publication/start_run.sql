@@ -10,13 +10,9 @@
     {%- endif -%}
     {%- do refuse_foreign_objects() -%}
     {%- set publishes = not build_gaps() -%}
-    {%- set query -%}
-select exists (
-    select from pg_attribute
-    where attrelid = to_regclass('ops.candidates') and attname = 'compared_since'
-)
-    {%- endset -%}
-    {%- if not run_query(query).rows[0][0] -%}
+    {%- set candidates = api.Relation.create(target.database, 'ops', 'candidates') -%}
+    {%- set columns = adapter.get_columns_in_relation(candidates) | map(attribute='name') | list -%}
+    {%- if 'compared_since' not in columns -%}
         {%- if publishes -%}
             {{ exceptions.raise_compiler_error(
                 'The ops schema is missing or of an older version: run `make extract` first '
@@ -54,7 +50,7 @@ begin
 end
 $schema$;
 select ops.let_readers_read();
-{% if publishes and not env_var('FORTYTWO_RUN_ID', '') -%}
+{% if publishes -%}
 -- A bare build that was killed could not say so itself.
 update ops.runs
 set status = 'failed', finished_at = now(), message = 'ended without publishing: killed, or the publication failed'
@@ -62,7 +58,9 @@ where mode = 'build' and status = 'running';
 insert into ops.runs (run_id, mode, status, started_at, allow_deletes, versions)
 values (
     {{ sql_text(run_id()) }}, 'build', 'running', {{ sql_text(run_started_at) }},
-    {{ publication_settings().allow_deletes }}, {{ versions_sql() }}
+    {{ publication_settings().allow_deletes }}, jsonb_build_object(
+        'dbt-core', {{ sql_text(dbt_version) }}, 'postgresql', current_setting('server_version_num')
+    )
 )
 on conflict (run_id) do nothing;
 {%- endif %}
