@@ -5,16 +5,15 @@
     and would fail when the copy after the next one removes them.
 -#}
 {% macro read_copy() -%}
-    {{ return(adapter.dispatch('read_copy')()) }}
+    {%- if execute and flags.WHICH in ['build', 'run', 'test'] -%}
+        {{ return(adapter.dispatch('read_copy')()) }}
+    {%- endif -%}
 {%- endmacro %}
 
 {% macro default__read_copy() -%}
 {%- endmacro %}
 
 {% macro duckdb__read_copy() -%}
-    {%- if not execute or flags.WHICH not in ['build', 'run', 'test'] -%}
-        {{ return('') }}
-    {%- endif -%}
     {%- set loads -%}
 select count(*) filter (where status = 0) > 0 and count(*) filter (where status <> 0) = 0
 from raw._dlt_loads
@@ -32,9 +31,6 @@ from raw._dlt_loads
 {%- endmacro %}
 
 {% macro spark__read_copy() -%}
-    {%- if not execute or flags.WHICH not in ['build', 'run', 'test'] -%}
-        {{ return('') }}
-    {%- endif -%}
     {%- set folder = env_var('DESTINATION__FILESYSTEM__BUCKET_URL') ~ '/raw/' -%}
     {%- set manifest = fromjson(run_query('select value from text.`' ~ folder ~ 'manifest.json`').rows[0][0]) -%}
     {%- if not manifest.tables %}{# its first copy was killed: raw would stay as an earlier copy left it -#}

@@ -45,15 +45,12 @@ $snapshot$
 -#}
 {% macro snapshot_content_strategy(node, snapshotted_rel, current_rel, model_config, target_exists) %}
     {%- set changed = [] -%}
-    {%- if target_exists -%}
-        {%- for column in get_columns_in_query(node['compiled_code'])
-            if column not in ignored_columns() -%}
-            {%- do changed.append(
-                snapshotted_rel ~ '.' ~ adapter.quote(column) ~ ' is distinct from '
-                ~ current_rel ~ '.' ~ adapter.quote(column)
-            ) -%}
-        {%- endfor -%}
-    {%- endif -%}
+    {%- for column in get_columns_in_query(node['compiled_code']) | reject('in', ignored_columns()) -%}
+        {%- do changed.append(
+            snapshotted_rel ~ '.' ~ adapter.quote(column) ~ ' is distinct from '
+            ~ current_rel ~ '.' ~ adapter.quote(column)
+        ) -%}
+    {%- endfor -%}
     {%- set unique_key = config.get('unique_key') -%}
     {{ return({
         'unique_key': unique_key,
