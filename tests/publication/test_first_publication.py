@@ -46,6 +46,14 @@ def test_every_promise_is_kept_from_the_first_publication_on(lab: Lab) -> None:
         lab.run("update mirror.projects_users set user_id = 999999999")
 
 
+def test_promises_are_recognised_whatever_the_sessions_settings(lab: Lab) -> None:
+    promises = lab.rows(PROMISES)
+
+    lab.run(f"set search_path = mirror; set quote_all_identifiers = on; {lab.next_script()}")
+
+    assert lab.rows(PROMISES) == promises
+
+
 def test_an_orphan_among_the_first_rows_stops_at_its_foreign_key(unpublished: Lab) -> None:
     unpublished.run("""
         update marts.projects_users set user_id = 999999999

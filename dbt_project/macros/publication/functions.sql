@@ -265,11 +265,11 @@ where changed._action = 'insert'$insert$,
 -- Keys in sets of up to 10,000, one set per way of changing. In no order, which a million keys would
 -- take longer to be put into than to be written.
 $record$insert into ops.change_sets (changed_at, run_id, table_name, action, columns, keys)
-select now(), $1, {name}, _action, _columns, json_agg(key)::jsonb
+select now(), $1, {name}, _action, _columns, json_agg(_key)::jsonb
 from (
-    select _action, _columns, key, (row_number() over () - 1) / 10000 as chunk
+    select _action, _columns, _key, (row_number() over () - 1) / 10000 as chunk
     from {changed}
-    cross join lateral (select {key}) as key
+    cross join lateral (select {key}) as _key
 ) as numbered
 group by chunk, _action, _columns$record$
     ];
