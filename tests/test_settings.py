@@ -54,6 +54,13 @@ def test_a_value_is_what_is_written(written: str, meant: str, env_file: Path) ->
     assert file_values() == {"NAME": meant}
 
 
+def test_a_value_that_was_changed_counts_at_once(env_file: Path) -> None:
+    for text in ("one", "two", "one"):
+        env_file.write_text(f"NAME={text}")
+        assert file_values() == {"NAME": text}
+        file_values().clear()  # what one caller does with it is nothing to another
+
+
 @pytest.mark.parametrize(
     ("content", "line", "why"),
     [

@@ -15,6 +15,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -56,6 +57,11 @@ def file_values() -> dict[str, str]:
         raise _wrong_line(file, content[: error.start].count(b"\n") + 1, NOT_UTF8) from None
     if "\0" in text:
         raise _wrong_line(file, text[: text.index("\0")].count("\n") + 1, NOT_UTF8)
+    return dict(_values(file, text))
+
+
+@lru_cache(maxsize=1)  # a pass asks for settings 170 times, and to read .env.example takes 2 ms
+def _values(file: Path, text: str) -> dict[str, str]:
     values = {}
     for binding in parse_stream(io.StringIO(text)):
         if binding.error or (binding.key and binding.value is None):
