@@ -1,6 +1,7 @@
 """`python -m extract`: the API into `raw`, and `raw` into another engine."""
 
 import errno
+import gc
 import logging
 import os
 import signal
@@ -131,6 +132,7 @@ def run(mode: Mode = "full", max_calls: MaxCalls = None, campus_ids: CampusIds =
     """Read one pass from the API into `raw`. `dbt build` then tests and publishes it."""
     from extract.run import extract  # dlt takes a second to import
 
+    gc.freeze()  # what is imported stays: the collector need not look at it again
     chosen = parse_campus_ids(campus_ids)
     require_mode(mode)
     run_id = new_run_id()

@@ -1,6 +1,5 @@
 """`python -m ops`."""
 
-import gc
 import signal
 
 if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
@@ -10,5 +9,4 @@ if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
 from ops.cli import main
 
 if __name__ == "__main__":
-    gc.freeze()  # what is imported stays: the collector need not look at it again
     main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import time
@@ -46,6 +47,7 @@ def sync(
     """
     from extract.run import extract  # dlt takes a second to import
 
+    gc.freeze()  # what is imported stays: the collector need not look at it again
     run_id = new_run_id()
     logs.start(run_id, command=f"sync {mode}")
     with run_lock(mode, run_id) as connection:
