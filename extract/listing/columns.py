@@ -153,11 +153,12 @@ def _arrays(
     """
     arrays = []
     for column in declared.columns:
-        if column.required and not all(column.field in row for row in rows):
-            raise _broken(declared, column, path, "the field is gone from the payload")
         values = [row.get(column.field) for row in rows]
-        if column.not_null and None in values:
-            raise _broken(declared, column, path, "it is null")
+        if None in values:
+            if column.required and not all(column.field in row for row in rows):
+                raise _broken(declared, column, path, "the field is gone from the payload")
+            if column.not_null:
+                raise _broken(declared, column, path, "it is null")
         try:
             if not NO_NUMBERS.get(column.data_type, frozenset()).isdisjoint(map(type, values)):
                 raise pa.ArrowTypeError("a boolean or a fraction")
@@ -205,7 +206,7 @@ def _as_times(texts: pa.Array) -> pa.Array:
         pa.ArrowException, OverflowError: Not all of them are.
     """
     times = texts.cast(ARROW_TYPES["timestamp"])
-    bounds = pc.min_max(times.cast(pa.int64())).as_py()
+    bounds = pc.min_max(times.view(pa.int64())).as_py()
     if bounds["min"] is not None and not FIRST <= bounds["min"] <= bounds["max"] <= LAST:
         raise OverflowError("a year before 1 or after 9999")
     return times
