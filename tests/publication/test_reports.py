@@ -232,7 +232,7 @@ BY_HAND = {
             floor(round(sum(extract(epoch from upper(part) - lower(part))), 3) / 60),
             count(distinct day)
         from (
-            select user_id, range_agg(tstzrange(begin_at, coalesce(end_at, now()))) as present
+            select user_id, range_agg(tstzrange(begin_at, least(end_at, now()))) as present
             from mirror.locations
             where
                 coalesce(is_primary, true)
@@ -303,7 +303,7 @@ BY_HAND = {
             select
                 campus_id, host, end_at is null and begin_at > now() - interval '1 day' as sits,
                 case
-                    when end_at is not null then end_at
+                    when end_at is not null then least(end_at, now())
                     when begin_at > now() - interval '1 day' then now()
                     else begin_at
                 end as seen_at
