@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Annotated, Any, NoReturn
@@ -17,7 +18,7 @@ from typer.core import TyperGroup
 from extract.base import logs
 from extract.base.errors import MirrorError, UsageError
 from extract.base.lock import new_run_id, require_mode, run_lock
-from extract.base.settings import environment
+from extract.base.settings import environment, local_directory, make_private
 from extract.base.sqlstate import explained
 from extract.console import make_console
 from extract.progress import ExtractionProgress
@@ -31,6 +32,8 @@ def exit_status() -> Iterator[None]:
         if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
     try:
+        with suppress(OSError):  # what cannot do without it says so
+            _find_temporary_folder()
         yield
     except MirrorError as error:
         fail(str(error), error.exit_status)
@@ -54,6 +57,15 @@ def exit_status() -> Iterator[None]:
             "Stopped by Ctrl-C or SIGTERM. Nothing is half-written; run the same command to go on.",
             130,
         )
+
+
+def _find_temporary_folder() -> None:
+    """Where nobody may write to /tmp, as in a read-only container, `.local/` takes its place."""
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        make_private()
+        tempfile.tempdir = str(local_directory())
 
 
 def fail(message: str, status: int) -> NoReturn:

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -17,8 +18,10 @@ import pytest
 from extract import embedded
 from extract.base import database as mirror
 from extract.base.errors import UsageError
+from extract.base.settings import local_directory
 from extract.base.sqlstate import explained
 from extract.base.usable import require_usable
+from extract.cli import exit_status
 from extract.embedded.user import as_user, give
 from tests.conftest import DATABASE
 from tests.extract.commands import run
@@ -222,6 +225,16 @@ def test_a_place_that_cannot_be_written(
 
     assert status == 2
     assert f"The mirror cannot use {a_file / 'state'}" in words and "Traceback" not in words
+
+
+def test_without_a_folder_for_temporary_files_they_are_in_the_local_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", list)
+
+    with exit_status(), tempfile.NamedTemporaryFile() as file:
+        assert Path(file.name).parent == local_directory()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
