@@ -8,9 +8,10 @@ import typer
 from rich.console import Console
 
 from extract.base.lock import recorded_mode, require_mode
-from extract.base.settings import credentials_configured
+from extract.base.settings import Settings, credentials_configured
 from extract.cli import CampusIds, MaxCalls, Mode, application, parse_campus_ids
 from extract.console import make_console
+from extract.tables.streams import streams_on
 from ops import doctor as doctors
 from ops import uninstall
 from ops.backup.commands import app as backups
@@ -63,6 +64,8 @@ def sync(
         require_mode(mode)
         console = make_console()
         address = stack.enter_context(_api(sandbox_scale, console))
+        Settings.load()  # a wrong one is no failed pass: nothing was started
+        streams_on()
         with reported(f"sync {recorded_mode(mode, chosen)}"):
             run_sync(mode, max_calls=max_calls, campus_ids=chosen, console=console)
         console.print(f"Next: {NEXT_INVENTED if address else NEXT}")

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from extract.base.errors import MirrorError
+from extract.base.errors import MirrorError, UsageError
 from extract.base.folders import private_file
 from extract.base.settings import environment, local_directory, number, path_of
 from ops.backup.age import recipients
@@ -87,6 +87,19 @@ def safe(database: str) -> str:
 def manifest_path(backup: Path) -> Path:
     """Where a backup's note is."""
     return backup.with_name(f"{backup.name}.json")
+
+
+def require_free(path: Path) -> None:
+    """Refuse to write over what is no backup.
+
+    Raises:
+        UsageError: Such a file is there.
+    """
+    if Manifest.read(path) is None and (path.exists() or manifest_path(path).exists()):
+        raise UsageError(
+            f"{path} or the note beside it exists and is no backup of this mirror: it is left as "
+            "it is. Name another file."
+        )
 
 
 def backups(directory: Path) -> list[Backup]:

@@ -21,7 +21,7 @@ from psycopg2.extensions import connection as Connection
 
 from extract import programs
 from extract.base import database, logs
-from extract.base.errors import BusyError, MirrorError, UsageError
+from extract.base.errors import BusyError, MirrorError
 from extract.base.folders import locked, private_file
 from extract.base.lock import new_run_id, patiently, run_lock
 from extract.base.query import execute, scalar
@@ -63,13 +63,7 @@ def backup(file: Path | None = None, patience: float = 600.0, keep: str = "") ->
     at = datetime.now(UTC)
     folder = file.absolute().parent if file else archive.folder()
     path = file.absolute() if file else archive.new_path(folder, keep or name, at)
-    if archive.Manifest.read(path) is None and (
-        path.exists() or archive.manifest_path(path).exists()
-    ):
-        raise UsageError(
-            f"{path} or the note beside it exists and is no backup of this mirror: it is left as "
-            "it is. Name another file."
-        )
+    archive.require_free(path)
     with _only_one(folder), _moment(patience) as (connection, snapshot):
         for left in () if file else archive.unfinished(folder, name):
             left.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from rich.filesize import decimal
 from extract.base.errors import UsageError
 from extract.base.settings import environment
 from extract.console import make_console
-from ops.backup import age, archive
+from ops.backup import age, archive, loading
 from ops.backup.backup import backup as write_backup
 from ops.backup.restore import Restored
 from ops.backup.restore import drill as run_drill
@@ -37,6 +37,8 @@ def backup(
     """
     if file and keep:
         raise UsageError("Give either --file or --keep.")
+    if file:
+        archive.require_free(file.absolute())  # wrong usage is no failed backup
     with reported("backup"):
         done = write_backup(file, keep=keep)
     manifest = done.manifest
@@ -93,6 +95,8 @@ def restore_drill(file: File = None) -> None:
     It goes into a scratch database, every table's rows and checksum are compared with those at the
     time of the backup, and the scratch database is dropped.
     """
+    if file:
+        loading.require_file(file)  # wrong usage is no failed drill
     with reported("restore-drill"):
         done = run_drill(file)
     console = make_console(markup=False)

@@ -37,8 +37,7 @@ def inspect(file: Path) -> archive.Manifest | None:
     Raises:
         MirrorError: It is missing, damaged, no backup, or none of the keys opens it.
     """
-    if not file.is_file():
-        raise UsageError(f"There is no file {file}. The backups are in {archive.folder()}.")
+    require_file(file)
     manifest = archive.Manifest.read(file)
     with file.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
@@ -62,6 +61,16 @@ def inspect(file: Path) -> archive.Manifest | None:
             f"are in {archive.folder()}."
         )
     return manifest
+
+
+def require_file(file: Path) -> None:
+    """Refuse a path without a file.
+
+    Raises:
+        UsageError: There is none.
+    """
+    if not file.is_file():
+        raise UsageError(f"There is no file {file}. The backups are in {archive.folder()}.")
 
 
 def load(file: Path, name: str, server_version: int) -> list[str]:

@@ -38,6 +38,7 @@ def check(
 
     Exit status: 0 when every check passed, 1 when one failed.
     """
+    max_delete_fraction(environment())  # a wrong one is no failed check
     try:
         check_mirror(make_console(), json=json, sample=sample)
     except CheckFailed:  # what it found is printed

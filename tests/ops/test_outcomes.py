@@ -19,9 +19,12 @@ from extract.base import logs
 from extract.base.errors import BusyError, MirrorError
 from extract.base.query import execute
 from extract.base.settings import local_directory
+from ops.cli import app
 from ops.status import webhook
 from ops.status.outcomes import last_outcomes, outcome
 from ops.status.reporting import reported
+from tests.extract.commands import run
+from tests.helpers import ROOT, api, set_variables
 from tests.ops.conftest import ran
 
 
@@ -227,6 +230,27 @@ def test_a_run_that_found_the_lock_taken_is_neither_failure_nor_success(
 
     assert last_outcomes() == before
     assert len(receiver.messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "setting"),
+    [
+        ("sync", "ALLOW_DELETES=maybe"),
+        ("sync", "STREAMS=everything"),
+        ("check", "MAX_DELETE_FRACTION=most"),
+        ("restore-drill --file no.dump", ""),
+        ("backup --file Makefile", ""),
+    ],
+)
+def test_wrong_usage_is_no_failed_run(
+    command: str, setting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, _, value = setting.partition("=")
+    set_variables(monkeypatch, api() | ({name: value} if name else {}))
+    monkeypatch.chdir(ROOT)
+
+    assert run(*command.split(), app=app).exit_code == 2
+    assert last_outcomes() == {}
 
 
 def test_an_error_of_our_own_is_a_failure_too_and_stays_an_error() -> None:
