@@ -45,8 +45,12 @@ def check_reconciliation(connection: Connection) -> Iterator[Result]:
     old = _grown_old(connection, scalar(connection, "select max(published_at) from ops.runs"))
     for table in published_tables(connection):
         name, listed_in = f"reconciles.{table}", _listed_in(connection, table)
-        if not listed_in or not exists(connection, f"mirror.{table}"):
-            yield Result(name, "skipped", f"mirror.{table} or what lists it is not there")
+        if not exists(connection, f"mirror.{table}"):
+            yield Result(name, "skipped", f"mirror.{table} is not there")
+            continue
+        if not listed_in:  # no backup holds it
+            detail = "what `dbt build` makes of raw is not there; run `make build`"
+            yield Result(name, "skipped", detail)
             continue
         listed = scalar(connection, sql.SQL("select count(*) from {}").format(listed_in))
         left_out = _left_out(connection, table, listed_in, erased)

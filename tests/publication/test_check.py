@@ -20,6 +20,7 @@ from extract.people.erase import erase
 from extract.tables import TABLES as DECLARED
 from ops.checks import check as checks
 from ops.checks.check import run_check
+from ops.checks.record import check_reconciliation
 from ops.checks.spot import differing_fields
 from ops.cli import app
 from ops.status.outcomes import last_outcomes, outcome
@@ -121,6 +122,16 @@ def test_raw_that_was_not_published_yet_is_noticed_unless_a_run_is_at_work(
 
     assert failures(results) == {"reconciles.users"}
     assert failures(meanwhile) == set() and meanwhile["reconciles.users"] == "skipped"
+
+
+def test_what_a_build_has_not_made_yet_is_no_missing_table(lab: Lab) -> None:
+    lab.run("drop schema staging, intermediate cascade")
+
+    with closing(lab.connect()) as connection:
+        [found] = [one for one in check_reconciliation(connection) if one.name.endswith(".users")]
+
+    assert found.status == "skipped" and found.detail.endswith("is not there; run `make build`")
+    assert "mirror.users" not in found.detail
 
 
 def test_an_old_mirror_is_late_and_then_not_fresh(
