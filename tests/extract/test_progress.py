@@ -13,6 +13,7 @@ from rich.console import Console
 from extract.api.quota import Quota, seconds_left
 from extract.listing.listing import Listing
 from extract.listing.reader import Arrived
+from extract.passes.plan import Plan, PlannedResource
 from extract.progress import ExtractionProgress
 from extract.tables.declarations import TABLES
 
@@ -46,6 +47,13 @@ def test_it_says_calls_done_of_planned_quota_left_and_the_end(tmp_path: Path) ->
     text = progress.sentence()
     assert "1 of 16 calls" in text, "nine pages more than were planned are planned now"
     assert "1,199 of 1,200 left this hour" in text and "ends about" in text
+
+
+def test_a_plan_counts_our_own_work_where_the_api_lets_everything_through() -> None:
+    relations = PlannedResource("projects_users", 2_600_000, 26_449, "backfill")
+    plan = Plan([relations], quota_left=10**6, hourly_limit=10**6, seconds_a_call=0.0001)
+
+    assert 5 < plan.minutes("backfill") < 30
 
 
 def test_without_a_run_before_it_the_planned_calls_are_not_invented(tmp_path: Path) -> None:
