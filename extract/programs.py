@@ -71,10 +71,10 @@ def program(name: str, server_version: int = 0) -> str:
     own_last = must_encrypt or (on_network and name != "pg_restore")
     paths = [*_installed(name), own] if own_last else [own, *_installed(name)]
     wanted = server_version // 10000
-    if name == "pg_dump" and _version(own) != wanted:
+    if name == "pg_dump" and major_version(own) != wanted:
         # the server's own leaves out what only this server knows (15.20: pg_attver)
-        paths.sort(key=lambda path: path == own or _version(path) != wanted)
-    found = next((path for path in paths if _version(path) >= wanted), None)
+        paths.sort(key=lambda path: path == own or major_version(path) != wanted)
+    found = next((path for path in paths if major_version(path) >= wanted), None)
     if found is None:
         raise MirrorError(
             f"The server is PostgreSQL {wanted}, and no {name} of that version or a newer one is "
@@ -92,12 +92,12 @@ def program(name: str, server_version: int = 0) -> str:
 
 def newest(name: str) -> Path:
     """The newest that is here, the wheel's where others are not newer."""
-    return max((embedded.binary(name), *_installed(name)), key=_version)
+    return max((embedded.binary(name), *_installed(name)), key=major_version)
 
 
 def _installed(name: str) -> Iterable[Path]:
     installed = DEBIAN.glob(f"*/bin/{name}") if DEBIAN.is_dir() else ()
-    yield from sorted(installed, key=_version, reverse=True)
+    yield from sorted(installed, key=major_version, reverse=True)
     # bin/psql is not the program, and is a link to bin/dbt in every checkout
     elsewhere = (p for p in os.get_exec_path() if Path(p, name).resolve().name != "dbt")
     found = shutil.which(name, path=os.pathsep.join(elsewhere))
@@ -105,7 +105,8 @@ def _installed(name: str) -> Iterable[Path]:
         yield Path(found)
 
 
-def _version(path: Path) -> int:
+def major_version(path: Path) -> int:
+    """The major version of one of PostgreSQL's programs; 0 when it does not say."""
     said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
     match = re.search(r"\(PostgreSQL\) (\d+)", said)
     return int(match[1]) if match else 0

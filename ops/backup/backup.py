@@ -42,6 +42,7 @@ class Written:
     seconds: float
     removed: list[Path]
     left_out: list[str]  # schemas of others
+    note: str = ""  # what a person must know who will restore it elsewhere
 
 
 def backup(file: Path | None = None, patience: float = 600.0, keep: str = "") -> Written:
@@ -73,6 +74,7 @@ def backup(file: Path | None = None, patience: float = 600.0, keep: str = "") ->
                 "yet. Run `make sync` first."
             )
         left_out = postgres.unreadable(connection)
+        note = _note(connection)
         manifest = _write(connection, snapshot, path, keys, at, left_out)
     removed = [] if file else archive.rotate(folder, name)
     seconds = time.monotonic() - started
@@ -84,9 +86,10 @@ def backup(file: Path | None = None, patience: float = 600.0, keep: str = "") ->
         rows=sum(rows for rows, _ in manifest.tables.values()),
         removed=len(removed),
         left_out=left_out,
+        note=note,
         milliseconds=round(1000 * seconds),
     )
-    return Written(path, manifest, seconds, removed, left_out)
+    return Written(path, manifest, seconds, removed, left_out, note)
 
 
 @contextmanager
@@ -112,6 +115,17 @@ def _moment(patience: float) -> Iterator[tuple[Connection, str]]:
             execute(connection, "begin isolation level repeatable read read only")
             snapshot = scalar(connection, "select pg_export_snapshot()")
         yield connection, str(snapshot)
+
+
+def _note(connection: Connection) -> str:
+    version = connection.server_version
+    if not postgres.kept_to_its_server(connection, programs.program("pg_dump", version)):
+        return ""
+    return (
+        f"Only a server like this PostgreSQL {version // 10000} can restore it: no pg_dump of that "
+        f"version is installed here, and ours writes down what no other server knows. Install the "
+        f"package postgresql-client-{version // 10000}, then make another backup."
+    )
 
 
 def _write(

@@ -54,6 +54,8 @@ def backup(
         console.print(
             f"left out, because this role may not read all of it: {', '.join(done.left_out)}",
         )
+    if done.note:
+        console.print(done.note, soft_wrap=True)
     for path in done.removed:
         console.print(f"removed {path.name}, which no rule keeps")
     console.print("Next: `make restore-drill` proves that it can be restored.")

@@ -6,19 +6,22 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, Any
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
+from extract import programs
 from extract.base import database
 from extract.base.errors import MirrorError
-from extract.base.query import execute
+from extract.base.query import execute, scalar
 from extract.tables.ownership import schemas
 
 # what `dbt build` and a load make anew; a backup would only hold them up
 REBUILT = ("marts", "staging", "intermediate", "raw_staging")
 REBUILT_TABLES = ("ops.delete_scope", "ops.candidates")
+ONLY_THERE = "pg_attver"
 
 # schemas of others with something that pg_dump would need to read and may not, and, because a
 # backup without them could not be restored, those with something that stands on them
@@ -75,6 +78,18 @@ def unreadable(connection: Connection) -> list[str]:
     return left_out
 
 
+def kept_to_its_server(connection: Connection, pg_dump: str) -> bool:
+    """Whether a backup by this pg_dump has something in it that only a server like this one knows.
+
+    PostgreSQL 15.20 keeps a parameter at each column, which the pg_dump of its version leaves out.
+    """
+    if programs.major_version(Path(pg_dump)) == connection.server_version // 10000:
+        return False
+    query = "select exists (select from pg_attribute where attrelid >= 16384 and %s = any("
+    query += "select split_part(given, '=', 1) from unnest(attoptions) as given))"
+    return bool(scalar(connection, query, (ONLY_THERE,)))
+
+
 def variables(database_name: str) -> dict[str, str]:
     """The environment of a program that shall reach a database; passwords are in no argument."""
     return {**os.environ, **database.program_environment(database_name), "LC_ALL": "C"}
@@ -103,6 +118,11 @@ def advice(said: str) -> str:
         return (
             " The programs here are older than those that wrote the backup: install the newest "
             "package postgresql-client (postgresql-client-18 or newer), then run the command again."
+        )
+    if ONLY_THERE in said:
+        return (
+            " The backup holds what only a server of the version that wrote it knows: "
+            "docs/upgrade.md has the way into another one."
         )
     if re.search(r"no encryption|SSL off|SSL connection is required", said):
         return (

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from extract import programs
+from extract import embedded, programs
 from extract.base import database
 from extract.base.errors import BusyError, MirrorError, UsageError
 from extract.base.folders import locked
@@ -210,6 +210,29 @@ def test_nothing_to_back_up_is_said(database: dict[str, str]) -> None:
 def test_a_server_newer_than_every_pg_dump_names_the_package() -> None:
     with pytest.raises(MirrorError, match="postgresql-client-99"):
         programs.program("pg_dump", 990000)
+
+
+def test_a_backup_that_no_other_server_can_restore_says_so_at_once(
+    mirrored: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer = tmp_path / "pg_dump"
+    newer.write_text(
+        f"""#!/bin/sh
+        [ "$1" = --version ] && echo 'pg_dump (PostgreSQL) 99.1' && exit
+        exec {embedded.binary("pg_dump")} "$@"
+        """
+    )
+    newer.chmod(0o755)
+    with monkeypatch.context() as patch:
+        patch.setattr(programs, "program", lambda *_: str(newer))
+        without = backup()
+        # what PostgreSQL 15.20 does by itself
+        sql("update pg_attribute set attoptions = '{pg_attver=1}' where attname = 'login'")
+        printed = CliRunner().invoke(app, ["backup"]).output
+
+    assert not without.note and "Only a server like this PostgreSQL " in printed
+    with pytest.raises(MirrorError, match=r"pg_attver.*docs/upgrade\.md"):
+        drill(archive.backups(without.path.parent)[0].path)
 
 
 def test_the_commands_say_what_they_did_and_what_comes_next(unchanged: str, tmp_path: Path) -> None:
