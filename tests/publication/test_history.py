@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow  # a build of a changed project, which dbt reads a
 
 CHANGED_COLUMN = """      - name: wallet
         data_type: bigint
-        description: Wallet; may be negative, and exceeds 32 bits in places.
+        description: Wallet; from -19,100 to 827,942,872 where it was recorded.
 """
 NEW_COLUMN = """      - name: riches
         data_type: bigint
