@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +11,10 @@ import orjson
 import pytest
 from psycopg2.extensions import connection as Connection
 
-from extract.base.settings import local_directory
 from extract.tables import TABLES, Table
 from extract.tables.streams import STREAMS
 from tests.end_to_end.oracle import rows
-from tests.extract.commands import ask, control, mend, refuse_updates, run
+from tests.extract.commands import age_listings, ask, control, mend, refuse_updates, run
 from tests.faults.truth import Truth, differences
 
 pytestmark = pytest.mark.slow  # several passes each
@@ -217,9 +214,7 @@ def test_what_was_read_before_a_live_pass_and_loaded_after_it_is_read_again(
     refuse_updates(connection, table)
     assert run("run", "--mode", mode).exit_code == 1
     ask(connection, f"drop trigger refuse on raw.{table}")
-    with closing(sqlite3.connect(local_directory() / "listings" / "listings.sqlite")) as cache:
-        cache.execute("update listings set finished_at = finished_at - 3 * 3600")
-        cache.commit()
+    age_listings(3 * 3600)
     two_edits(filled_world)
     assert run("run", "--mode", "live").exit_code == 0
     published = [table.name for table in LIVE if table.mirror]
