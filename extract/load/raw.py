@@ -127,13 +127,17 @@ class Raw:
         return rows[0][0] if rows else None
 
     def length_of_users_pass(self) -> timedelta:
-        """Time between the first and the last listing of the newest full pass over the users."""
+        """Time from the oldest listing of a campus' users that raw has to the newest one.
+
+        A pass of some campuses leaves the others as the pass before it read them.
+        """
         length: timedelta | None = scalar(
             self._connection,
-            "with campuses as (select * from ops.listings "
-            "where resource = 'users' and starts_with(listing, 'campus')) "
-            "select max(finished_at) - min(finished_at) from campuses where run_id = ("
-            "select run_id from campuses order by finished_at desc limit 1)",
+            "with campuses as (select * from ops.listings where resource = 'users' "
+            "and listing in (select 'campus ' || id from raw.campus)), "
+            "loaded as (select max(campuses.finished_at) as finished_at from campuses "
+            "inner join ops.runs using (run_id) where seconds ? 'load' group by listing) "
+            "select (select max(finished_at) from campuses) - min(finished_at) from loaded",
         )
         return length or timedelta()
 

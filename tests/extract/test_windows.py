@@ -226,6 +226,27 @@ def test_what_was_read_before_a_live_pass_and_loaded_after_it_is_read_again(
     assert differences(connection, Truth(filled_world, "sandbox"), published) == []
 
 
+def test_a_pass_of_some_campuses_moves_no_window_of_the_others(
+    filled_world: str, connection: Connection
+) -> None:
+    assert run("run", "--mode", "live").exit_code == 0
+    two_edits(filled_world)
+    control(filled_world, "clock", {"advance_seconds": 7200})
+    control(filled_world, "advance", EDITS)
+    # the passes before were as long ago as the API's clock says
+    ask(connection, "update ops.listings set finished_at = finished_at - interval '4 hours'")
+    ask(connection, "update ops.runs set started_at = started_at - interval '4 hours'")
+    [(campus,)] = ask(
+        connection, "select campus_id from raw.users order by updated_at desc limit 1"
+    )
+    assert run("run", "--campus-ids", str(campus)).exit_code == 0
+
+    assert run("run", "--mode", "live").exit_code == 0
+
+    published = [table.name for table in LIVE if table.mirror]
+    assert differences(connection, Truth(filled_world, "sandbox"), published) == []
+
+
 def test_a_load_that_fails_leaves_every_cursor_where_it_was(
     filled_world: str, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
