@@ -25,15 +25,15 @@ def of_reads(table: str, query: str) -> sql.Composed:
 
 
 BEHIND = """
-    with live as (
+    with moved as (
         select max(started_at) as started_at from ops.runs
-        where mode = 'live' and status in ('loaded', 'published', 'unchanged')
+        where mode = any(%(modes)s) and seconds ? 'load' and (degraded ? %(table)s) is not true
     )
-    select live.started_at - min(listings.finished_at)
-    from live, ops.listings inner join ops.runs using (run_id)
-    where listings.resource = %s and runs.started_at >= live.started_at
-        and listings.finished_at < live.started_at
-    group by live.started_at
+    select moved.started_at - min(listings.finished_at)
+    from moved, ops.listings inner join ops.runs using (run_id)
+    where listings.resource = %(table)s and runs.started_at >= moved.started_at
+        and listings.finished_at < moved.started_at
+    group by moved.started_at
 """
 
 
@@ -142,11 +142,14 @@ class Raw:
         return length or timedelta()
 
     def behind(self, table: str) -> timedelta:
-        """How long before the last live pass rows were read that were loaded in it or after it.
+        """How long before its cursor last moved rows of a table were read that were loaded since.
 
-        An interrupted run had cached them, and what that live pass brought was newer.
+        An interrupted run had cached them, and what the cursor has passed was newer.
         """
-        length: timedelta | None = scalar(self._connection, BEHIND, (table,))
+        # what opens and closes is read by ranges in each of these passes
+        modes = ["live", "full", "campuses"] if TABLES[table].open_rows else ["live"]
+        values = {"modes": modes, "table": table}
+        length: timedelta | None = scalar(self._connection, BEHIND, values)
         return length or timedelta()
 
     def first_relation_read(self, table: str) -> datetime | None:

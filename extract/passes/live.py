@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 from dlt.extract import DltResource
 
 from extract.base.errors import ApiError
-from extract.listing.listing import OVERLAP, again, batches, by_id, changed, of_parents
+from extract.listing.listing import again, batches, by_id, changed, of_parents
 from extract.load.context import Pass
 from extract.load.resources import cursor
-from extract.passes.open_rows import open_rows, window_start
+from extract.passes.open_rows import open_rows, overlap, window_start
 from extract.passes.students import unseen, with_campus
 from extract.tables import STUDENT_KIND, TABLES, Table
 
@@ -33,15 +33,13 @@ def live(context: Pass) -> list[DltResource]:
             continue
         start = window_start(context, table)
         assert start is not None, "a live pass needs a full pass before it"
-        behind = context.raw.behind(table.name)
-        start -= behind
         if table.open_rows:
             resources += open_rows(context, table, start, every=False)
             continue
         for field in table.ranges:
             first: datetime | int | None = start
             earliest: datetime | int = start  # dlt begins no earlier, wherever its cursor stands
-            lag = (OVERLAP + behind).total_seconds()
+            lag = overlap(context, table)
             if field == "id":  # a backfill may have brought the newest one
                 first, earliest = context.raw.newest(table.name, field), 0
                 lag = OVERLAPPING_IDS

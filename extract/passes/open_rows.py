@@ -39,7 +39,13 @@ def window_start(context: Pass, table: Table) -> datetime | None:
         newest = context.raw.newest_update(table.name) or newest
     start = newest - context.raw.length_of_users_pass() - OVERLAP
     first_read = context.raw.first_relation_read(table.name) if table.backfill else None
-    return min(start, first_read - OVERLAP) if first_read else start
+    start = min(start, first_read - OVERLAP) if first_read else start
+    return start - context.raw.behind(table.name)
+
+
+def overlap(context: Pass, table: Table) -> float:
+    """How many seconds before its cursor a reading of a table's changes starts."""
+    return (OVERLAP + context.raw.behind(table.name)).total_seconds()
 
 
 def open_rows(
@@ -86,7 +92,7 @@ def open_rows(
             context.resource(
                 table.name,
                 partial(changes, field),
-                cursor(field, since, OVERLAP.total_seconds()),
+                cursor(field, since, overlap(context, table)),
                 f"{table.name}_{field}",
             )
             for field in (table.ranges if since else ())

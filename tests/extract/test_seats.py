@@ -11,7 +11,17 @@ from psycopg2.extensions import connection as Connection
 from extract.listing.listing import changed
 from extract.tables import TABLES
 from tests.end_to_end.oracle import days_since, rows
-from tests.extract.commands import ask, calls, control, count, forget_calls, mend, run
+from tests.extract.commands import (
+    age_listings,
+    ask,
+    calls,
+    control,
+    count,
+    forget_calls,
+    mend,
+    refuse_updates,
+    run,
+)
 
 
 def moment(text: str | None) -> datetime | None:
@@ -148,6 +158,34 @@ def test_sessions_are_seen_that_begin_or_end_before_one_of_a_time_to_come(
     listed, mirrored = sessions(world, connection, days_since(60))
     ids = {*new["open_sessions"]["locations"], *new["close_sessions"]["locations"]}
     assert {row for row in listed if row[0] in ids} <= mirrored
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("newer", ["live", "full"])
+def test_what_sessions_did_before_an_older_listing_was_loaded_is_read_again(
+    newer: str, world: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMS", "seats")
+    monkeypatch.setattr("extract.passes.open_rows.LIVE_CALLS", 0)
+    for mode in ("full", "backfill", "live"):
+        assert run("run", "--mode", mode).exit_code == 0
+    ask(connection, "update ops.relation_reads set stale = true")
+    ask(connection, "update raw.locations set host = 'elsewhere'")
+    refuse_updates(connection, "locations")
+    assert run("run", "--mode", "backfill").exit_code == 1
+    ask(connection, "drop trigger refuse on raw.locations")
+    age_listings(3 * 3600)
+    ask(connection, "update ops.runs set started_at = started_at - interval '4 hours'")
+    changes = {"open_sessions": 6, "close_sessions": 8, "edit_with_updated_at": 6}
+    for seed in (1, 2, 3):
+        control(world, "advance", {**changes, "seed": seed})
+        control(world, "clock", {"advance_seconds": 3600})
+    control(world, "advance", {"edit_with_updated_at": 6})
+    for mode in (newer, "backfill", "live"):  # the second with what was cached
+        assert run("run", "--mode", mode).exit_code == 0
+
+    listed, mirrored = sessions(world, connection, days_since(60))
+    assert listed <= mirrored
 
 
 @pytest.mark.parametrize("field", ["begin_at", "end_at"])
